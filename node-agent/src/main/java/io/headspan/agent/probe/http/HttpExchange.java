@@ -1,0 +1,61 @@
+package io.headspan.agent.probe.http;
+
+import java.net.InetSocketAddress;
+
+/// One HTTP/1.1 request and its response, as seen at one socket by the HTTP probe. Times are
+/// CLOCK_MONOTONIC nanoseconds, the clock of `bpf_ktime_get_ns` and `System.nanoTime`.
+///
+/// @param role whether the request came into this socket or left through it
+/// @param socketCookie the kernel's cookie of the socket, unique until reboot
+/// @param cgroupId id of the socket's cgroup in the v2 hierarchy (the inode of its directory)
+/// @param local this socket's own address and port
+/// @param remote the peer's address and port
+/// @param headSequence TCP sequence number of the request's first byte
+/// @param headNs when the first byte of the request passed
+/// @param responseNs when the first byte of the final response passed; 0 if there was none
+/// @param tailNs when the last byte of the response passed, or the exchange failed
+/// @param requestHead the request's first bytes: its head and, perhaps, some of its body
+/// @param headComplete false if the head was longer than the probe keeps, so that headers may be
+///   missing
+/// @param status the response's status code; 0 if there was none
+/// @param responseBytes payload bytes from the response's first to its last
+/// @param end how the exchange ended
+/// @param openAtHead for [Role#CLIENT]: how many server exchanges were open in the cgroup when the
+///   request left; -1 if not known
+/// @param peerLocal for [Role#SERVER]: the peer's socket is on this node and its CLIENT exchange is
+///   captured too
+public record HttpExchange(
+    Role role,
+    long socketCookie,
+    long cgroupId,
+    InetSocketAddress local,
+    InetSocketAddress remote,
+    int headSequence,
+    long headNs,
+    long responseNs,
+    long tailNs,
+    byte[] requestHead,
+    boolean headComplete,
+    int status,
+    long responseBytes,
+    End end,
+    int openAtHead,
+    boolean peerLocal) {
+  /// Which side of the connection the socket is.
+  public enum Role {
+    /// The socket was accepted: its requests are invocations.
+    SERVER,
+    /// The socket was connected: its requests are calls out.
+    CLIENT
+  }
+
+  /// How an exchange ended.
+  public enum End {
+    /// The whole response passed.
+    RESPONSE,
+    /// The connection closed before the response was whole.
+    CLOSED,
+    /// The connection was reset before the response was whole.
+    RESET
+  }
+}

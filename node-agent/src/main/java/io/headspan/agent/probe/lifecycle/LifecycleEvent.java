@@ -1,0 +1,19 @@
+package io.headspan.agent.probe.lifecycle;
+
+/// What happened to a process or a cgroup. Times are CLOCK_MONOTONIC nanoseconds.
+public sealed interface LifecycleEvent {
+  long timeNs();
+
+  /// A process replaced its image.
+  record Exec(long timeNs, int pid, long cgroupId, String filename) implements LifecycleEvent {}
+
+  /// The last thread of a process ended. `exitCode` is the kernel's: signal in the low 7 bits,
+  /// status in the next byte.
+  record Exit(long timeNs, int pid, long cgroupId, int exitCode) implements LifecycleEvent {}
+
+  /// A cgroup of the v2 hierarchy was made. `path` is relative to the hierarchy's root.
+  record CgroupCreated(long timeNs, long cgroupId, String path) implements LifecycleEvent {}
+
+  /// A cgroup of the v2 hierarchy was removed.
+  record CgroupRemoved(long timeNs, long cgroupId, String path) implements LifecycleEvent {}
+}

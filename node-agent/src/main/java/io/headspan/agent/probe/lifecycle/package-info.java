@@ -1,0 +1,4 @@
+@NullMarked
+package io.headspan.agent.probe.lifecycle;
+
+import org.jspecify.annotations.NullMarked;
