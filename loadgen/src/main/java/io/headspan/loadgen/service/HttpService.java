@@ -1,0 +1,132 @@
+package io.headspan.loadgen.service;
+
+import com.sun.net.httpserver.HttpExchange;
+import com.sun.net.httpserver.HttpServer;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.concurrent.Executors;
+
+/// A function as a platform would run it: answers every path, keeps connections alive, and knows
+/// nothing of tracing. With `--next` it calls another service first and hands on the `traceparent`
+/// it was given, unchanged, as a service without an SDK does.
+///
+/// Arguments: `--port N`, `--name TEXT`, `--work-micros N` (CPU time to burn per request), `--next
+/// URL` (POSTed to, response included). Query parameters of a request: `status=N` answers with that
+/// status; `bytes=N` with a body of that size.
+///
+/// Prints `ready on PORT` when it listens. Ends when it is killed.
+public final class HttpService {
+  private static final Duration CALL_TIMEOUT = Duration.ofSeconds(20);
+
+  private final String name;
+  private final long workMicros;
+  private final String next;
+  private final HttpClient client =
+      HttpClient.newBuilder()
+          .version(HttpClient.Version.HTTP_1_1)
+          .connectTimeout(Duration.ofSeconds(5))
+          .build();
+
+  private HttpService(String name, long workMicros, String next) {
+    this.name = name;
+    this.workMicros = workMicros;
+    this.next = next;
+  }
+
+  public static void main(String[] arguments) throws IOException {
+    // Without it a response in two writes waits for the client's delayed acknowledgement.
+    System.setProperty("sun.net.httpserver.nodelay", "true");
+    Map<String, String> options = new HashMap<>();
+    for (int i = 0; i + 1 < arguments.length; i += 2) {
+      options.put(arguments[i], arguments[i + 1]);
+    }
+    int port = Integer.parseInt(options.getOrDefault("--port", "0"));
+    HttpService service =
+        new HttpService(
+            options.getOrDefault("--name", "service"),
+            Long.parseLong(options.getOrDefault("--work-micros", "0")),
+            options.getOrDefault("--next", ""));
+    String host = options.getOrDefault("--host", "0.0.0.0");
+    HttpServer server =
+        HttpServer.create(new InetSocketAddress(InetAddress.getByName(host), port), 1024);
+    server.setExecutor(Executors.newVirtualThreadPerTaskExecutor());
+    server.createContext("/", service::handle);
+    server.start();
+    System.out.println("ready on " + server.getAddress().getPort());
+  }
+
+  private void handle(HttpExchange exchange) throws IOException {
+    try (exchange) {
+      exchange.getRequestBody().readAllBytes();
+      burn(workMicros);
+      Map<String, String> query = query(exchange.getRequestURI());
+      int status = Integer.parseInt(query.getOrDefault("status", "200"));
+      String called = next.isEmpty() ? "null" : call(exchange);
+      byte[] body =
+          query.containsKey("bytes")
+              ? new byte[Integer.parseInt(query.getOrDefault("bytes", "0"))]
+              : "{\"service\":\"%s\",\"next\":%s}\n"
+                  .formatted(name, called)
+                  .getBytes(StandardCharsets.UTF_8);
+      boolean empty = status == 204 || status == 304 || exchange.getRequestMethod().equals("HEAD");
+      exchange.getResponseHeaders().set("Content-Type", "application/json");
+      exchange.sendResponseHeaders(status, empty ? -1 : body.length);
+      if (!empty) {
+        exchange.getResponseBody().write(body);
+      }
+    }
+  }
+
+  private String call(HttpExchange exchange) throws IOException {
+    HttpRequest.Builder request =
+        HttpRequest.newBuilder(URI.create(next))
+            .timeout(CALL_TIMEOUT)
+            .POST(HttpRequest.BodyPublishers.ofString("{\"from\":\"" + name + "\"}"));
+    for (String header : new String[] {"traceparent", "tracestate"}) {
+      String value = exchange.getRequestHeaders().getFirst(header);
+      if (value != null) {
+        request.header(header, value);
+      }
+    }
+    try {
+      HttpResponse<String> response =
+          client.send(request.build(), HttpResponse.BodyHandlers.ofString());
+      return "{\"status\":%d,\"body\":%s}"
+          .formatted(
+              response.statusCode(), response.body().isBlank() ? "null" : response.body().strip());
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IOException("call interrupted: next=" + next, e);
+    }
+  }
+
+  private static void burn(long micros) {
+    long end = System.nanoTime() + micros * 1_000;
+    while (System.nanoTime() - end < 0) {
+      Thread.onSpinWait();
+    }
+  }
+
+  private static Map<String, String> query(URI uri) {
+    Map<String, String> parameters = new HashMap<>();
+    String query = uri.getQuery();
+    if (query != null) {
+      for (String pair : query.split("&", -1)) {
+        int equals = pair.indexOf('=');
+        if (equals > 0) {
+          parameters.put(pair.substring(0, equals), pair.substring(equals + 1));
+        }
+      }
+    }
+    return parameters;
+  }
+}

@@ -1,0 +1,4 @@
+@NullMarked
+package io.headspan.loadgen.runc;
+
+import org.jspecify.annotations.NullMarked;
