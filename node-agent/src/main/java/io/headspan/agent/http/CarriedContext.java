@@ -1,0 +1,14 @@
+package io.headspan.agent.http;
+
+/// Whether a request carried a span context.
+public enum CarriedContext {
+  /// It carried none.
+  NONE,
+  /// It carried a valid one.
+  VALID,
+  /// It carried one that W3C Trace Context says to treat as if it were not there: malformed, or
+  /// several `traceparent` headers.
+  INVALID,
+  /// The head was cut off before its end and no context stands before the cut.
+  UNKNOWN
+}
