@@ -108,6 +108,12 @@ public record RequestHead(
     return headers.head(method, path, bytes[digit] - '0', whole || complete);
   }
 
+  private enum Header {
+    TRACEPARENT,
+    TRACESTATE,
+    OTHER
+  }
+
   /// The two headers of W3C Trace Context, collected over the header lines.
   private static final class ContextHeaders {
     private int parents;
@@ -120,7 +126,7 @@ public record RequestHead(
     /// Goes over the header lines from `at`; true if it met the empty line that ends them. A line
     /// without its end says nothing: its value may go on behind the cut.
     boolean read(byte[] bytes, int at) {
-      byte[] previous = null;
+      Header header = Header.OTHER;
       while (true) {
         int lineEnd = indexOf(bytes, (byte) '\n', at, bytes.length);
         if (lineEnd < 0) {
@@ -132,17 +138,17 @@ public record RequestHead(
         }
         if (bytes[at] == ' ' || bytes[at] == '\t') {
           // A folded line goes on with the header before it; no sender of these two folds them.
-          parentFolded |= previous == TRACEPARENT;
-          stateFolded |= previous == TRACESTATE;
+          parentFolded |= header == Header.TRACEPARENT;
+          stateFolded |= header == Header.TRACESTATE;
         } else if (isHeader(bytes, at, end, TRACEPARENT)) {
-          previous = TRACEPARENT;
+          header = Header.TRACEPARENT;
           parents++;
           parent = parents == 1 ? value(bytes, at + TRACEPARENT.length + 1, end) : null;
         } else if (isHeader(bytes, at, end, TRACESTATE)) {
-          previous = TRACESTATE;
+          header = Header.TRACESTATE;
           addState(value(bytes, at + TRACESTATE.length + 1, end));
         } else {
-          previous = null;
+          header = Header.OTHER;
         }
         at = lineEnd + 1;
       }

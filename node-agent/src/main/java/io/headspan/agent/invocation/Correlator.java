@@ -1,0 +1,419 @@
+package io.headspan.agent.invocation;
+
+import io.headspan.agent.http.RequestHead;
+import io.headspan.agent.ledger.Tally;
+import io.headspan.agent.probe.http.HttpExchange;
+import java.util.ArrayDeque;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.function.Consumer;
+import java.util.random.RandomGenerator;
+import org.jspecify.annotations.Nullable;
+
+/// Finds the parent of every captured exchange, by evidence only, and gives it a place in a trace.
+///
+/// A wrong parent is worse than none, so whatever is missing or ambiguous leaves the exchange with
+/// what its own `traceparent` said. The evidence:
+///
+/// 1. *An invocation from this node* (a server exchange whose peer is local) comes from the call at
+///    the other end of its connection: same addresses, same TCP sequence number of the request's
+///    first byte, the call's head before the invocation's. Its parent is the call's span. It
+///    carries what the call carried, so with a context its trace is known at once; without one it
+///    joins the trace of the call.
+/// 2. *A call* comes from an invocation of its own instance that was open when it left. The kernel
+///    counted how many were (`openAtHead`), but invocations are reported when they end. So the call
+///    waits until as many have been reported whose interval covers its head; only then are all
+///    candidates known. With a context, the parent is the one candidate of the same trace. Without
+///    one, it is the only candidate if there was only one, and the call joins its trace.
+///
+/// Count and clock are read a moment apart and on different processors. An invocation that begins
+/// or ends within [#EDGE_NS] of the call's head is a candidate but does not count towards
+/// `openAtHead`: it may or may not have been counted. At worst the call then waits in vain.
+///
+/// Everything that waits does so for a bounded time and in bounded number. An exchange whose parent
+/// is found but not settled itself follows it and has no deadline of its own: heads go back in time
+/// from child to parent, so the first of such a chain follows none and has one.
+///
+/// Single-threaded and deterministic: the time comes in as an argument (CLOCK_MONOTONIC), ids come
+/// from the generator given. Only the tallies may be read by other threads.
+public final class Correlator {
+  static final long EDGE_NS = 2_000;
+
+  private final long patienceNs;
+  private final int waitingMax;
+  private final int rememberedMax;
+  private final RandomGenerator random;
+  private final Consumer<TracedExchange> output;
+
+  private final Map<Long, Instance> instances = new HashMap<>();
+
+  /// Reported calls that no invocation has claimed yet.
+  private final Map<ConnectionKey, Node> calls = new HashMap<>();
+
+  /// Invocations that wait for the report of the call they came from.
+  private final Map<ConnectionKey, Node> callees = new HashMap<>();
+
+  /// All that wait for a report, in the order of their deadlines; the settled ones among them go
+  /// when they come to the front or become too many.
+  private final ArrayDeque<Node> waiting = new ArrayDeque<>();
+
+  /// All that others may refer to, in order of report.
+  private final ArrayDeque<Node> remembered = new ArrayDeque<>();
+
+  /// What is settled and not handed out yet.
+  private final ArrayDeque<Node> settled = new ArrayDeque<>();
+
+  /// How many exchanges are neither settled nor without a span.
+  private int unsettled;
+
+  private final Tally<ParentEvidence> evidence = new Tally<>(ParentEvidence.class);
+  private final Tally<MissingEvidence> missing = new Tally<>(MissingEvidence.class);
+
+  /// The exchanges of one cgroup.
+  private static final class Instance {
+    /// Reported invocations by tail.
+    final TimeLine invocations = new TimeLine();
+
+    /// Calls that wait for reports of invocations, by head.
+    final TimeLine waitingCalls = new TimeLine();
+  }
+
+  /// @param random gives span and trace ids
+  /// @param output takes each exchange that is to have a span, once, when its place is settled;
+  ///   called from within the methods below, must not call them
+  public Correlator(
+      CorrelationLimits limits, RandomGenerator random, Consumer<TracedExchange> output) {
+    patienceNs = limits.patience().toNanos();
+    waitingMax = limits.waitingMax();
+    rememberedMax = limits.rememberedMax();
+    this.random = random;
+    this.output = output;
+  }
+
+  /// Takes a reported exchange.
+  ///
+  /// @param head what its request said; null if the exchange is to have no span (it could not be
+  ///   read, or is not to be captured): it was open all the same and answers who waits for it
+  /// @param nowNs not before that of the call before
+  public void report(HttpExchange exchange, @Nullable RequestHead head, long nowNs) {
+    advance(nowNs);
+    Node node = new Node(exchange, head, nonZero(), nowNs + patienceNs);
+    if (node.hasSpan()) {
+      unsettled++;
+    }
+    switch (exchange.role()) {
+      case SERVER -> reportInvocation(node, exchange.peerLocal());
+      case CLIENT -> reportCall(node, exchange.openAtHead());
+    }
+    while (remembered.size() > rememberedMax) {
+      forget(remembered.remove());
+    }
+    handOut();
+    while (unsettled > waitingMax) {
+      giveUpOldest(MissingEvidence.OVERFLOW);
+      handOut();
+    }
+  }
+
+  /// Lets go what has waited too long.
+  ///
+  /// @param nowNs not before that of the call before
+  public void advance(long nowNs) {
+    while (!waiting.isEmpty()
+        && (!isWaiting(waiting.element()) || waiting.element().deadlineNs() - nowNs <= 0)) {
+      Node oldest = waiting.remove();
+      if (isWaiting(oldest)) {
+        giveUp(
+            oldest,
+            switch (oldest.role()) {
+              case SERVER -> MissingEvidence.CALL_NOT_REPORTED;
+              case CLIENT -> MissingEvidence.OPEN_NOT_REPORTED;
+            });
+      }
+    }
+    while (!remembered.isEmpty() && remembered.element().deadlineNs() - nowNs <= 0) {
+      forget(remembered.remove());
+    }
+    handOut();
+  }
+
+  /// Hands out everything that waits, with the word of its header.
+  public void close() {
+    while (unsettled > 0) {
+      giveUpOldest(MissingEvidence.CLOSING);
+      handOut();
+    }
+  }
+
+  /// How many exchanges wait for evidence, or for an exchange that does.
+  public int waiting() {
+    return unsettled;
+  }
+
+  /// How many reported exchanges are remembered.
+  public int remembered() {
+    return remembered.size();
+  }
+
+  /// What the parents of the spans handed out rest on.
+  public Tally<ParentEvidence> evidence() {
+    return evidence;
+  }
+
+  /// Why spans went out with no more than the word of their header.
+  public Tally<MissingEvidence> missing() {
+    return missing;
+  }
+
+  private void reportInvocation(Node invocation, boolean peerLocal) {
+    Instance instance = instances.computeIfAbsent(invocation.cgroupId(), _ -> new Instance());
+    instance.invocations.add(invocation.tailNs(), invocation);
+    remembered.add(invocation);
+    if (invocation.hasSpan()) {
+      if (peerLocal) {
+        findCall(invocation);
+      } else {
+        settleByHeader(invocation);
+      }
+    }
+    TimeLine waitingCalls = instance.waitingCalls;
+    int at = waitingCalls.firstFrom(invocation.headNs());
+    while (at < waitingCalls.size() && waitingCalls.time(at) <= invocation.tailNs()) {
+      Node call = waitingCalls.node(at);
+      if (findInvocation(call, call.awaitedInvocations(), instance)) {
+        waitingCalls.remove(call.headNs(), call);
+      } else {
+        at++;
+      }
+    }
+  }
+
+  private void reportCall(Node call, int open) {
+    if (call.hasSpan()) {
+      Instance instance = instances.computeIfAbsent(call.cgroupId(), _ -> new Instance());
+      if (!findInvocation(call, open, instance)) {
+        call.awaitInvocations(open);
+        instance.waitingCalls.add(call.headNs(), call);
+        waitForReport(call);
+      }
+      removeIfEmpty(call.cgroupId(), instance);
+    }
+    Node invocation = callees.get(call.key());
+    if (invocation != null && nests(call, invocation)) {
+      callees.remove(call.key());
+      joinCall(invocation, call);
+    } else {
+      calls.put(call.key(), call);
+      remembered.add(call);
+    }
+  }
+
+  /// Evidence 1: looks for the call that `invocation` came from.
+  private void findCall(Node invocation) {
+    Node call = calls.get(invocation.key());
+    if (call != null && nests(call, invocation)) {
+      calls.remove(invocation.key());
+      joinCall(invocation, call);
+      return;
+    }
+    waitForReport(invocation);
+    Node before = callees.put(invocation.key(), invocation);
+    if (before != null) {
+      giveUp(before, MissingEvidence.CALL_NOT_REPORTED);
+    }
+  }
+
+  private void joinCall(Node invocation, Node call) {
+    if (!call.hasSpan()) {
+      settleByHeader(invocation);
+    } else if (!invocation.hasContext()) {
+      join(invocation, call, ParentEvidence.CONNECTION);
+    } else if (invocation.carriesTraceOf(call)) {
+      invocation.settleUnder(call, ParentEvidence.CONNECTION);
+      settled(invocation);
+    } else {
+      // The same bytes were read differently at both ends, so at least one reading is wrong.
+      missing.add(MissingEvidence.CALL_DIFFERS);
+      settleByHeader(invocation);
+    }
+  }
+
+  /// Evidence 2: looks for the invocation that made `call`. True if it need not be asked again: the
+  /// call is settled or follows its parent. False if it has to wait for more reports.
+  ///
+  /// @param open how many invocations were open when the call left; -1 if not known
+  private boolean findInvocation(Node call, int open, Instance instance) {
+    if (open <= 0) {
+      if (open < 0) {
+        missing.add(MissingEvidence.OPEN_NOT_COUNTED);
+      }
+      settleByHeader(call);
+      return true;
+    }
+    int counted = 0;
+    int candidates = 0;
+    int ofSameTrace = 0;
+    Node candidate = null;
+    Node sameTrace = null;
+    long headNs = call.headNs();
+    TimeLine invocations = instance.invocations;
+    for (int i = invocations.firstFrom(headNs - EDGE_NS); i < invocations.size(); i++) {
+      Node invocation = invocations.node(i);
+      if (invocation.headNs() > headNs + EDGE_NS || invocation.isCalleeOf(call)) {
+        continue;
+      }
+      candidates++;
+      candidate = invocation;
+      if (invocation.headNs() + EDGE_NS <= headNs && headNs + EDGE_NS <= invocation.openUntilNs()) {
+        counted++;
+      }
+      if (invocation.carriesTraceOf(call)) {
+        ofSameTrace++;
+        sameTrace = invocation;
+      }
+    }
+    if (counted < open) {
+      return false;
+    }
+    if (call.hasContext()) {
+      if (ofSameTrace == 1 && sameTrace != null) {
+        call.settleUnder(sameTrace, ParentEvidence.SAME_TRACE);
+        settled(call);
+      } else {
+        missing.add(ofSameTrace == 0 ? MissingEvidence.OTHER_TRACES : MissingEvidence.AMBIGUOUS);
+        settleByHeader(call);
+      }
+    } else if (call.contextCutOff()) {
+      missing.add(MissingEvidence.CONTEXT_CUT_OFF);
+      settleByHeader(call);
+    } else if (open == 1 && candidates == 1 && candidate != null && candidate.hasSpan()) {
+      join(call, candidate, ParentEvidence.ONLY_OPEN);
+    } else {
+      missing.add(MissingEvidence.AMBIGUOUS);
+      settleByHeader(call);
+    }
+    return true;
+  }
+
+  /// Puts `child`, which carried no context, into the trace of `parent`: now, or when that is
+  /// known.
+  private void join(Node child, Node parent, ParentEvidence evidence) {
+    if (parent.knowsTrace()) {
+      child.settleInTraceOf(parent, evidence);
+      settled(child);
+    } else if (isAncestor(child, parent)) {
+      // Heads go back in time from child to parent; only clocks that disagree could make a circle.
+      missing.add(MissingEvidence.AMBIGUOUS);
+      settleByHeader(child);
+    } else {
+      child.follow(parent, evidence);
+    }
+  }
+
+  private static boolean isAncestor(Node ancestor, Node node) {
+    for (Node at = node; at != null; at = at.parent()) {
+      if (at == ancestor) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  private static boolean nests(Node call, Node invocation) {
+    return call.headNs() <= invocation.headNs() + EDGE_NS
+        && invocation.headNs() <= call.tailNs() + EDGE_NS;
+  }
+
+  private void waitForReport(Node node) {
+    waiting.add(node);
+    if (waiting.size() > 2 * unsettled + 1024) {
+      waiting.removeIf(gone -> !isWaiting(gone));
+    }
+  }
+
+  /// Whether `node` waits for reports, not for another node.
+  private static boolean isWaiting(Node node) {
+    return !node.isSettled() && node.parent() == null;
+  }
+
+  private void giveUpOldest(MissingEvidence reason) {
+    while (true) {
+      // What follows another is settled with it, and the first of a chain is in here.
+      Node oldest = waiting.remove();
+      if (isWaiting(oldest)) {
+        giveUp(oldest, reason);
+        return;
+      }
+    }
+  }
+
+  /// Settles what waits for reports without them.
+  private void giveUp(Node node, MissingEvidence reason) {
+    switch (node.role()) {
+      case SERVER -> callees.remove(node.key(), node);
+      case CLIENT -> {
+        Instance instance = instances.get(node.cgroupId());
+        if (instance != null) {
+          instance.waitingCalls.remove(node.headNs(), node);
+          removeIfEmpty(node.cgroupId(), instance);
+        }
+      }
+    }
+    missing.add(reason);
+    settleByHeader(node);
+  }
+
+  private void forget(Node node) {
+    switch (node.role()) {
+      case SERVER -> {
+        Instance instance = instances.get(node.cgroupId());
+        if (instance != null) {
+          instance.invocations.remove(node.tailNs(), node);
+          removeIfEmpty(node.cgroupId(), instance);
+        }
+      }
+      case CLIENT -> calls.remove(node.key(), node);
+    }
+  }
+
+  private void removeIfEmpty(long cgroupId, Instance instance) {
+    if (instance.invocations.size() == 0 && instance.waitingCalls.size() == 0) {
+      instances.remove(cgroupId);
+    }
+  }
+
+  private void settleByHeader(Node node) {
+    if (node.hasContext()) {
+      node.settleByHeader();
+    } else {
+      node.settleInNewTrace(random.nextLong(), nonZero());
+    }
+    settled(node);
+  }
+
+  private void settled(Node node) {
+    unsettled--;
+    settled.add(node);
+  }
+
+  /// Hands out what is settled, and then what followed it.
+  private void handOut() {
+    while (!settled.isEmpty()) {
+      Node node = settled.remove();
+      for (Node follower : node.takeFollowers()) {
+        follower.settleInTraceOf(node, follower.evidence());
+        settled(follower);
+      }
+      evidence.add(node.evidence());
+      output.accept(node.takeResult());
+    }
+  }
+
+  private long nonZero() {
+    long id;
+    do {
+      id = random.nextLong();
+    } while (id == 0);
+    return id;
+  }
+}

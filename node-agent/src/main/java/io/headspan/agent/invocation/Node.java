@@ -1,0 +1,227 @@
+package io.headspan.agent.invocation;
+
+import io.headspan.agent.http.CarriedContext;
+import io.headspan.agent.http.RequestHead;
+import io.headspan.agent.probe.http.HttpExchange;
+import io.headspan.wire.TraceContext;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/// What the [Correlator] knows of one exchange. Nodes are remembered by the ten thousands, so this
+/// one lets go of the exchange itself, addresses and path when it is handed out.
+final class Node {
+  /// W3C trace flags of a trace that starts here: sampled, and the trace id is random (level 2).
+  private static final byte STARTED_HERE = 0x03;
+
+  private @Nullable HttpExchange exchange;
+  private @Nullable RequestHead head;
+  private int awaitedInvocations;
+  private @Nullable Node parent;
+  private @Nullable List<Node> followers;
+
+  private final HttpExchange.Role role;
+  private final ConnectionKey key;
+  private final boolean hasSpan;
+  private final boolean hasContext;
+  private final long cgroupId;
+  private final int headSequence;
+  private final int localPort;
+  private final int remotePort;
+  private final long headNs;
+  private final long tailNs;
+  private final long openUntilNs;
+  private final long deadlineNs;
+  private final long spanId;
+
+  private boolean settled;
+  private long traceIdHigh;
+  private long traceIdLow;
+  private byte flags;
+  private String traceState = "";
+  private long parentSpanId;
+  private ParentEvidence evidence = ParentEvidence.NONE;
+
+  /// @param head null if the exchange is to have no span, but is known to have been there
+  Node(HttpExchange exchange, @Nullable RequestHead head, long spanId, long deadlineNs) {
+    this.exchange = exchange;
+    this.head = head;
+    this.spanId = spanId;
+    this.deadlineNs = deadlineNs;
+    role = exchange.role();
+    key = ConnectionKey.of(exchange);
+    cgroupId = exchange.cgroupId();
+    headSequence = exchange.headSequence();
+    localPort = exchange.local().getPort();
+    remotePort = exchange.remote().getPort();
+    headNs = exchange.headNs();
+    tailNs = exchange.tailNs();
+    openUntilNs = exchange.responseNs() == 0 ? tailNs : exchange.responseNs();
+    hasSpan = head != null;
+    TraceContext context = head == null ? null : head.context();
+    hasContext = context != null;
+    if (context != null) {
+      traceIdHigh = context.traceIdHigh();
+      traceIdLow = context.traceIdLow();
+      flags = context.flags();
+      traceState = context.traceState();
+    }
+    // Without a span there is nothing to find out.
+    settled = !hasSpan;
+  }
+
+  HttpExchange.Role role() {
+    return role;
+  }
+
+  ConnectionKey key() {
+    return key;
+  }
+
+  boolean hasSpan() {
+    return hasSpan;
+  }
+
+  /// How many invocations were open when this call left, if it waits for their reports.
+  int awaitedInvocations() {
+    return awaitedInvocations;
+  }
+
+  void awaitInvocations(int count) {
+    awaitedInvocations = count;
+  }
+
+  /// Whether the request carried a valid context.
+  boolean hasContext() {
+    return hasContext;
+  }
+
+  /// Whether both requests carried a context, and of the same trace.
+  boolean carriesTraceOf(Node other) {
+    return hasContext
+        && other.hasContext
+        && traceIdHigh == other.traceIdHigh
+        && traceIdLow == other.traceIdLow;
+  }
+
+  /// Whether the request may have carried a context that was cut off.
+  boolean contextCutOff() {
+    return head != null && head.carried() == CarriedContext.UNKNOWN;
+  }
+
+  /// Whether `this` is what `call` led to, in a function that calls itself.
+  boolean isCalleeOf(Node call) {
+    return headSequence == call.headSequence
+        && localPort == call.remotePort
+        && remotePort == call.localPort;
+  }
+
+  long cgroupId() {
+    return cgroupId;
+  }
+
+  long headNs() {
+    return headNs;
+  }
+
+  long tailNs() {
+    return tailNs;
+  }
+
+  /// Until when the kernel counted this invocation as open: its response's first byte.
+  long openUntilNs() {
+    return openUntilNs;
+  }
+
+  long deadlineNs() {
+    return deadlineNs;
+  }
+
+  boolean isSettled() {
+    return settled;
+  }
+
+  /// Whether the trace is known, though perhaps not the parent.
+  boolean knowsTrace() {
+    return settled || hasContext;
+  }
+
+  ParentEvidence evidence() {
+    return evidence;
+  }
+
+  /// The node whose trace this one will join, while that is not settled.
+  @Nullable Node parent() {
+    return parent;
+  }
+
+  /// Waits for `parent` to be settled.
+  void follow(Node parent, ParentEvidence evidence) {
+    this.parent = parent;
+    this.evidence = evidence;
+    if (parent.followers == null) {
+      parent.followers = new ArrayList<>(2);
+    }
+    parent.followers.add(this);
+  }
+
+  /// Puts this node, which carried no context, into the trace of `parent`.
+  void settleInTraceOf(Node parent, ParentEvidence evidence) {
+    traceIdHigh = parent.traceIdHigh;
+    traceIdLow = parent.traceIdLow;
+    flags = parent.flags;
+    traceState = parent.traceState;
+    settleUnder(parent, evidence);
+  }
+
+  /// Puts this node, which is in the trace of `parent` already, below it.
+  void settleUnder(Node parent, ParentEvidence evidence) {
+    settle(parent.spanId, evidence);
+  }
+
+  /// Takes the word of the header.
+  void settleByHeader() {
+    TraceContext context = Objects.requireNonNull(Objects.requireNonNull(head).context());
+    settle(context.spanId(), ParentEvidence.HEADER);
+  }
+
+  void settleInNewTrace(long traceIdHigh, long traceIdLow) {
+    this.traceIdHigh = traceIdHigh;
+    this.traceIdLow = traceIdLow;
+    flags = STARTED_HERE;
+    settle(0, ParentEvidence.NONE);
+  }
+
+  private void settle(long parentSpanId, ParentEvidence evidence) {
+    this.parentSpanId = parentSpanId;
+    this.evidence = evidence;
+    settled = true;
+    parent = null;
+  }
+
+  /// Those that waited for this one, once.
+  List<Node> takeFollowers() {
+    List<Node> taken = followers == null ? List.of() : followers;
+    followers = null;
+    return taken;
+  }
+
+  /// The settled exchange, once; keeps only what others may ask for.
+  TracedExchange takeResult() {
+    TracedExchange result =
+        new TracedExchange(
+            Objects.requireNonNull(exchange),
+            Objects.requireNonNull(head),
+            spanId,
+            traceIdHigh,
+            traceIdLow,
+            flags,
+            traceState,
+            parentSpanId,
+            evidence);
+    exchange = null;
+    head = null;
+    return result;
+  }
+}

@@ -1,0 +1,433 @@
+package io.headspan.agent.invocation;
+
+import static io.headspan.agent.invocation.Exchanges.call;
+import static io.headspan.agent.invocation.Exchanges.client;
+import static io.headspan.agent.invocation.Exchanges.context;
+import static io.headspan.agent.invocation.Exchanges.head;
+import static io.headspan.agent.invocation.Exchanges.invocation;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.headspan.agent.http.CarriedContext;
+import io.headspan.agent.http.RequestHead;
+import io.headspan.agent.probe.http.HttpExchange;
+import io.headspan.wire.TraceContext;
+import java.net.InetSocketAddress;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.SplittableRandom;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+
+/// Times in microseconds from 0; the wait is 10 s.
+class CorrelatorTest {
+  private static final InetSocketAddress OUTSIDE = client(99, 5000);
+  private static final TraceContext FROM_USER = context(0x7a, 0xc1);
+  private static final int A = 1;
+  private static final int B = 2;
+  private static final int C = 3;
+
+  private final List<TracedExchange> spans = new ArrayList<>();
+  private Correlator correlator = correlator(CorrelationLimits.DEFAULT);
+  private long nowNs;
+
+  @Test
+  void takesTheWordOfTheHeaderForAnInvocationFromElsewhere() {
+    report(served(A, OUTSIDE, 1, 0, 100), head(FROM_USER));
+    TracedExchange span = only();
+    assertThat(span.traceIdLow()).isEqualTo(0x7a);
+    assertThat(span.parentSpanId()).isEqualTo(0xc1);
+    assertThat(span.headerParentSpanId()).isEqualTo(0xc1);
+    assertThat(span.evidence()).isEqualTo(ParentEvidence.HEADER);
+    assertThat(span.flags()).isEqualTo((byte) 1);
+  }
+
+  @Test
+  void startsATraceForAnInvocationWithoutContext() {
+    report(served(A, OUTSIDE, 1, 0, 100), head(CarriedContext.NONE));
+    report(served(A, OUTSIDE, 2, 200, 300), head(CarriedContext.INVALID));
+    assertThat(spans).hasSize(2);
+    for (TracedExchange span : spans) {
+      assertThat(span.evidence()).isEqualTo(ParentEvidence.NONE);
+      assertThat(span.parentSpanId()).isZero();
+      assertThat(span.headerParentSpanId()).isZero();
+      assertThat(span.traceIdLow()).isNotZero();
+      assertThat(span.flags()).isEqualTo((byte) 3);
+    }
+    assertThat(spans.get(0).traceIdLow()).isNotEqualTo(spans.get(1).traceIdLow());
+    assertThat(spans.get(0).spanId()).isNotEqualTo(spans.get(1).spanId());
+  }
+
+  /// A function that passes the header on as it came: A calls B.
+  @Test
+  void findsTheTrueTreeBehindAForwardedHeader() {
+    report(servedLocally(B, client(A, 4000), 11, 20, 80), head(FROM_USER));
+    report(called(A, 4000, B, 11, 19, 81, 1), head(FROM_USER));
+    report(served(A, OUTSIDE, 1, 0, 100), head(FROM_USER));
+    TracedExchange a = span(HttpExchange.Role.SERVER, A);
+    TracedExchange callOfA = span(HttpExchange.Role.CLIENT, A);
+    TracedExchange b = span(HttpExchange.Role.SERVER, B);
+    assertThat(spans).hasSize(3).allMatch(span -> span.traceIdLow() == 0x7a);
+    assertThat(a.parentSpanId()).isEqualTo(0xc1);
+    assertThat(callOfA.parentSpanId()).isEqualTo(a.spanId());
+    assertThat(callOfA.evidence()).isEqualTo(ParentEvidence.SAME_TRACE);
+    assertThat(callOfA.headerParentSpanId()).isEqualTo(0xc1);
+    assertThat(b.parentSpanId()).isEqualTo(callOfA.spanId());
+    assertThat(b.evidence()).isEqualTo(ParentEvidence.CONNECTION);
+    assertThat(b.headerParentSpanId()).isEqualTo(0xc1);
+    assertThat(correlator.waiting()).isZero();
+  }
+
+  /// A function that passes no header on, in a chain of three: everything joins the first trace.
+  @Test
+  void joinsCallsWithoutContextToTheOnlyOpenInvocation() {
+    report(servedLocally(C, client(B, 4001), 12, 40, 60), head(CarriedContext.NONE));
+    report(called(B, 4001, C, 12, 39, 61, 1), head(CarriedContext.NONE));
+    report(servedLocally(B, client(A, 4000), 11, 20, 80), head(CarriedContext.NONE));
+    report(called(A, 4000, B, 11, 19, 81, 1), head(CarriedContext.NONE));
+    assertThat(spans).isEmpty();
+    assertThat(correlator.waiting()).isEqualTo(4);
+    report(served(A, OUTSIDE, 1, 0, 100), head(FROM_USER));
+    assertThat(correlator.waiting()).isZero();
+    assertThat(spans).hasSize(5).allMatch(span -> span.traceIdLow() == 0x7a);
+    TracedExchange a = span(HttpExchange.Role.SERVER, A);
+    TracedExchange callOfA = span(HttpExchange.Role.CLIENT, A);
+    TracedExchange b = span(HttpExchange.Role.SERVER, B);
+    TracedExchange callOfB = span(HttpExchange.Role.CLIENT, B);
+    TracedExchange c = span(HttpExchange.Role.SERVER, C);
+    assertThat(callOfA.parentSpanId()).isEqualTo(a.spanId());
+    assertThat(callOfA.evidence()).isEqualTo(ParentEvidence.ONLY_OPEN);
+    assertThat(b.parentSpanId()).isEqualTo(callOfA.spanId());
+    assertThat(callOfB.parentSpanId()).isEqualTo(b.spanId());
+    assertThat(c.parentSpanId()).isEqualTo(callOfB.spanId());
+    assertThat(c.headerParentSpanId()).isZero();
+  }
+
+  /// The trace that A's invocation starts, because it carried nothing either, is joined as well.
+  @Test
+  void joinsATraceThatStartsHere() {
+    report(called(A, 4000, B, 11, 19, 81, 1), head(CarriedContext.NONE));
+    report(served(A, OUTSIDE, 1, 0, 100), head(CarriedContext.NONE));
+    report(servedLocally(B, client(A, 4000), 11, 20, 80), head(CarriedContext.NONE));
+    assertThat(spans).hasSize(3);
+    assertThat(spans)
+        .extracting(TracedExchange::traceIdLow)
+        .containsOnly(spans.get(0).traceIdLow());
+    assertThat(spans)
+        .extracting(TracedExchange::traceIdHigh)
+        .containsOnly(spans.get(0).traceIdHigh());
+    assertThat(spans).extracting(TracedExchange::flags).containsOnly((byte) 3);
+  }
+
+  /// A function with an SDK sends its own span as the parent: the call belongs to the invocation
+  /// all the same, and the header's word is kept.
+  @Test
+  void keepsTheWordOfAnSdkBesideTheEvidence() {
+    TraceContext fromSdk = context(0x7a, 0x5d);
+    report(served(A, OUTSIDE, 1, 0, 100), head(FROM_USER));
+    report(called(A, 4000, B, 11, 19, 81, 1), head(fromSdk));
+    report(servedLocally(B, client(A, 4000), 11, 20, 80), head(fromSdk));
+    TracedExchange a = span(HttpExchange.Role.SERVER, A);
+    TracedExchange callOfA = span(HttpExchange.Role.CLIENT, A);
+    TracedExchange b = span(HttpExchange.Role.SERVER, B);
+    assertThat(callOfA.parentSpanId()).isEqualTo(a.spanId());
+    assertThat(callOfA.headerParentSpanId()).isEqualTo(0x5d);
+    assertThat(b.parentSpanId()).isEqualTo(callOfA.spanId());
+    assertThat(b.headerParentSpanId()).isEqualTo(0x5d);
+  }
+
+  @Test
+  void givesEachCallOfAFanOutItsOwnCallee() {
+    for (int i = 0; i < 5; i++) {
+      report(servedLocally(B, client(A, 4000 + i), i, 20 + i, 80 + i), head(FROM_USER));
+    }
+    for (int i = 4; i >= 0; i--) {
+      report(called(A, 4000 + i, B, i, 10 + i, 90 + i, 1), head(FROM_USER));
+    }
+    report(served(A, OUTSIDE, 1, 0, 100), head(FROM_USER));
+    assertThat(spans).hasSize(11);
+    TracedExchange a = span(HttpExchange.Role.SERVER, A);
+    for (TracedExchange callee : spans) {
+      if (callee.exchange().cgroupId() == B) {
+        TracedExchange caller = bySpanId(callee.parentSpanId());
+        assertThat(caller.exchange().local()).isEqualTo(callee.exchange().remote());
+        assertThat(caller.parentSpanId()).isEqualTo(a.spanId());
+      }
+    }
+  }
+
+  @Test
+  void tellsConcurrentInvocationsApartByTheirTraces() {
+    TraceContext other = context(0x7b, 0xc2);
+    report(called(A, 4000, B, 11, 19, 81, 2), head(FROM_USER));
+    report(served(A, OUTSIDE, 2, 5, 90), head(other));
+    assertThat(spans).as("one of two open invocations is not known yet").hasSize(1);
+    report(served(A, OUTSIDE, 1, 0, 100), head(FROM_USER));
+    TracedExchange a = bySpan(0x7a, HttpExchange.Role.SERVER);
+    assertThat(bySpan(0x7a, HttpExchange.Role.CLIENT).parentSpanId()).isEqualTo(a.spanId());
+  }
+
+  @Test
+  void doesNotGuessBetweenConcurrentInvocationsOfOneTrace() {
+    report(called(A, 4000, B, 11, 19, 81, 2), head(FROM_USER));
+    report(served(A, OUTSIDE, 2, 5, 90), head(context(0x7a, 0xc2)));
+    report(served(A, OUTSIDE, 1, 0, 100), head(FROM_USER));
+    TracedExchange callOfA = span(HttpExchange.Role.CLIENT, A);
+    assertThat(callOfA.evidence()).isEqualTo(ParentEvidence.HEADER);
+    assertThat(callOfA.parentSpanId()).isEqualTo(0xc1);
+    assertThat(correlator.missing().count(MissingEvidence.AMBIGUOUS)).isEqualTo(1);
+  }
+
+  @Test
+  void doesNotGuessForACallWithoutContextAmongSeveralInvocations() {
+    report(served(A, OUTSIDE, 2, 5, 90), head(context(0x7b, 0xc2)));
+    report(served(A, OUTSIDE, 1, 0, 100), head(FROM_USER));
+    report(called(A, 4000, B, 11, 19, 81, 2), head(CarriedContext.NONE));
+    TracedExchange callOfA = span(HttpExchange.Role.CLIENT, A);
+    assertThat(callOfA.evidence()).isEqualTo(ParentEvidence.NONE);
+    assertThat(callOfA.traceIdLow()).isNotIn(0x7aL, 0x7bL);
+  }
+
+  @Test
+  void leavesACallOfAnotherTraceWhereItsHeaderPutIt() {
+    report(served(A, OUTSIDE, 1, 0, 100), head(FROM_USER));
+    report(called(A, 4000, B, 11, 19, 81, 1), head(context(0x7b, 0x5d)));
+    TracedExchange callOfA = span(HttpExchange.Role.CLIENT, A);
+    assertThat(callOfA.parentSpanId()).isEqualTo(0x5d);
+    assertThat(callOfA.traceIdLow()).isEqualTo(0x7b);
+    assertThat(correlator.missing().count(MissingEvidence.OTHER_TRACES)).isEqualTo(1);
+  }
+
+  @Test
+  void leavesACallAloneThatLeftWhileNothingWasOpen() {
+    report(served(A, OUTSIDE, 1, 0, 100), head(FROM_USER));
+    report(called(A, 4000, B, 11, 150, 160, 0), head(CarriedContext.NONE));
+    assertThat(span(HttpExchange.Role.CLIENT, A).evidence()).isEqualTo(ParentEvidence.NONE);
+    assertThat(correlator.missing().total()).isZero();
+  }
+
+  @Test
+  void doesNotUseAnInvocationWhenItIsNotKnownHowManyWereOpen() {
+    report(served(A, OUTSIDE, 1, 0, 100), head(FROM_USER));
+    report(called(A, 4000, B, 11, 19, 81, -1), head(FROM_USER));
+    assertThat(span(HttpExchange.Role.CLIENT, A).parentSpanId()).isEqualTo(0xc1);
+    assertThat(correlator.missing().count(MissingEvidence.OPEN_NOT_COUNTED)).isEqualTo(1);
+  }
+
+  @Test
+  void doesNotJoinACallWhoseContextMayBeCutOff() {
+    report(served(A, OUTSIDE, 1, 0, 100), head(FROM_USER));
+    report(called(A, 4000, B, 11, 19, 81, 1), head(CarriedContext.UNKNOWN));
+    assertThat(span(HttpExchange.Role.CLIENT, A).evidence()).isEqualTo(ParentEvidence.NONE);
+    assertThat(correlator.missing().count(MissingEvidence.CONTEXT_CUT_OFF)).isEqualTo(1);
+  }
+
+  /// An invocation that began so shortly before the call left that it may not have been counted
+  /// must not stand for the one that was.
+  @Test
+  void doesNotCountAnInvocationAtTheEdgeOfACall() {
+    report(called(A, 4000, B, 11, 19, 81, 1), head(CarriedContext.NONE));
+    report(served(A, OUTSIDE, 2, 18, 30), head(context(0x7b, 0xc2)));
+    assertThat(spans).hasSize(1);
+    report(served(A, OUTSIDE, 1, 0, 100), head(FROM_USER));
+    assertThat(span(HttpExchange.Role.CLIENT, A).evidence()).isEqualTo(ParentEvidence.NONE);
+    assertThat(correlator.missing().count(MissingEvidence.AMBIGUOUS)).isEqualTo(1);
+  }
+
+  @Test
+  void doesNotTakeAnInvocationOfAnotherInstance() {
+    report(served(B, OUTSIDE, 1, 0, 100), head(FROM_USER));
+    report(called(A, 4000, C, 11, 19, 81, 1), head(FROM_USER));
+    assertThat(spans).hasSize(1);
+    pass(10_000_001);
+    assertThat(span(HttpExchange.Role.CLIENT, A).evidence()).isEqualTo(ParentEvidence.HEADER);
+    assertThat(correlator.missing().count(MissingEvidence.OPEN_NOT_REPORTED)).isEqualTo(1);
+  }
+
+  /// A function that calls itself: its own callee is no candidate, and with two open invocations of
+  /// one trace the inner call is ambiguous.
+  @Test
+  void doesNotMakeACallTheChildOfItsOwnCallee() {
+    report(servedLocally(A, client(A, 4000), 11, 20, 80), head(FROM_USER));
+    report(called(A, 4000, A, 11, 20, 81, 1), head(FROM_USER));
+    report(served(A, OUTSIDE, 1, 0, 100), head(FROM_USER));
+    TracedExchange callOfA = span(HttpExchange.Role.CLIENT, A);
+    TracedExchange outer = bySpanId(callOfA.parentSpanId());
+    assertThat(outer.exchange().remote()).isEqualTo(OUTSIDE);
+    assertThat(spans)
+        .filteredOn(span -> span.parentSpanId() == callOfA.spanId())
+        .singleElement()
+        .satisfies(inner -> assertThat(inner.exchange().remote()).isEqualTo(client(A, 4000)));
+  }
+
+  /// Unreadable exchanges were open as well; without a span they cannot be parents.
+  @Test
+  void countsExchangesWithoutASpanButGivesThemNoChildren() {
+    report(called(A, 4000, B, 11, 19, 81, 1), head(CarriedContext.NONE));
+    report(served(A, OUTSIDE, 1, 0, 100), null);
+    TracedExchange callOfA = only();
+    assertThat(callOfA.evidence()).isEqualTo(ParentEvidence.NONE);
+    assertThat(correlator.waiting()).isZero();
+  }
+
+  @Test
+  void letsAnInvocationGoWhoseCallHasNoSpan() {
+    report(servedLocally(A, client(B, 4000), 11, 20, 80), head(FROM_USER));
+    assertThat(spans).isEmpty();
+    report(called(B, 4000, A, 11, 19, 81, 1), null);
+    assertThat(only().evidence()).isEqualTo(ParentEvidence.HEADER);
+    report(called(B, 4001, A, 12, 19, 81, 1), null);
+    report(servedLocally(A, client(B, 4001), 12, 20, 80), head(FROM_USER));
+    assertThat(spans).hasSize(2);
+  }
+
+  @Test
+  void doesNotJoinAnotherRequestOfTheSameConnection() {
+    report(called(A, 4000, B, 11, 19, 81, 0), head(FROM_USER));
+    report(servedLocally(B, client(A, 4000), 500, 120, 180), head(FROM_USER));
+    assertThat(spans).hasSize(1);
+    report(called(A, 4000, B, 500, 119, 181, 0), head(FROM_USER));
+    TracedExchange b = span(HttpExchange.Role.SERVER, B);
+    assertThat(bySpanId(b.parentSpanId()).exchange().headSequence()).isEqualTo(500);
+  }
+
+  @Test
+  void doesNotJoinAnEarlierConnectionOfTheSameAddresses() {
+    report(called(A, 4000, B, 11, 19, 81, 0), head(FROM_USER));
+    report(servedLocally(B, client(A, 4000), 11, 1_000, 1_100), head(FROM_USER));
+    assertThat(spans).hasSize(1);
+    pass(10_000_001);
+    assertThat(span(HttpExchange.Role.SERVER, B).evidence()).isEqualTo(ParentEvidence.HEADER);
+    assertThat(correlator.missing().count(MissingEvidence.CALL_NOT_REPORTED)).isEqualTo(1);
+  }
+
+  @Test
+  void doesNotJoinACallThatWasReadDifferently() {
+    report(called(A, 4000, B, 11, 19, 81, 0), head(context(0x7b, 0x5d)));
+    report(servedLocally(B, client(A, 4000), 11, 20, 80), head(FROM_USER));
+    assertThat(span(HttpExchange.Role.SERVER, B).parentSpanId()).isEqualTo(0xc1);
+    assertThat(correlator.missing().count(MissingEvidence.CALL_DIFFERS)).isEqualTo(1);
+  }
+
+  @Test
+  void waitsNoLongerThanTheLimit() {
+    report(servedLocally(B, client(A, 4000), 11, 20, 80), head(CarriedContext.NONE));
+    pass(9_999_999);
+    assertThat(spans).isEmpty();
+    pass(1);
+    assertThat(only().evidence()).isEqualTo(ParentEvidence.NONE);
+    report(called(A, 4000, B, 11, 19, 81, 0), head(CarriedContext.NONE));
+    assertThat(spans).as("the call came too late").hasSize(2);
+    pass(10_000_000);
+    assertThat(correlator.remembered()).isZero();
+  }
+
+  /// What follows another has no deadline of its own: the chain ends with its first.
+  @Test
+  void settlesAWholeChainWhenItsFirstGivesUp() {
+    report(called(B, 4001, C, 12, 39, 61, 1), head(CarriedContext.NONE));
+    report(servedLocally(B, client(A, 4000), 11, 20, 80), head(CarriedContext.NONE));
+    pass(6_000_000);
+    report(called(A, 4000, B, 11, 19, 81, 1), head(CarriedContext.NONE));
+    pass(9_999_999);
+    assertThat(spans).isEmpty();
+    pass(1);
+    assertThat(spans).hasSize(3);
+    assertThat(spans)
+        .extracting(TracedExchange::traceIdLow)
+        .containsOnly(spans.get(0).traceIdLow());
+    assertThat(span(HttpExchange.Role.CLIENT, A).evidence()).isEqualTo(ParentEvidence.NONE);
+    assertThat(correlator.missing().total()).isEqualTo(1);
+  }
+
+  @Test
+  void handsOutTheOldestWhenTooManyWait() {
+    correlator = correlator(new CorrelationLimits(Duration.ofSeconds(10), 100, 1_000));
+    for (int i = 0; i < 1_000; i++) {
+      report(servedLocally(B, client(A, i), i, 20 + i, 80 + i), head(FROM_USER));
+      assertThat(correlator.waiting()).isLessThanOrEqualTo(100);
+    }
+    assertThat(spans).hasSize(900);
+    assertThat(correlator.missing().count(MissingEvidence.OVERFLOW)).isEqualTo(900);
+  }
+
+  @Test
+  void remembersABoundedNumberOfExchanges() {
+    correlator = correlator(new CorrelationLimits(Duration.ofSeconds(10), 100, 1_000));
+    for (int i = 0; i < 5_000; i++) {
+      report(served(A, OUTSIDE, i, 2L * i, 2L * i + 1), head(FROM_USER));
+      report(called(B, i, C, i, 2L * i, 2L * i + 1, 0), head(FROM_USER));
+      assertThat(correlator.remembered()).isLessThanOrEqualTo(1_000);
+    }
+    assertThat(spans).hasSize(10_000);
+  }
+
+  @Test
+  void handsOutEverythingWhenItCloses() {
+    report(called(B, 4001, C, 12, 39, 61, 1), head(CarriedContext.NONE));
+    report(servedLocally(B, client(A, 4000), 11, 20, 80), head(CarriedContext.NONE));
+    report(called(A, 4000, B, 11, 19, 81, 1), head(CarriedContext.NONE));
+    report(servedLocally(C, client(B, 4002), 13, 39, 61), head(FROM_USER));
+    correlator.close();
+    assertThat(spans).hasSize(4);
+    assertThat(correlator.waiting()).isZero();
+    assertThat(correlator.missing().count(MissingEvidence.CLOSING)).isEqualTo(2);
+  }
+
+  private static HttpExchange served(
+      int instance, InetSocketAddress caller, int sequence, long headMicros, long tailMicros) {
+    return invocation(instance, caller, sequence, headMicros * 1000, tailMicros * 1000, false);
+  }
+
+  private static HttpExchange servedLocally(
+      int instance, InetSocketAddress caller, int sequence, long headMicros, long tailMicros) {
+    return invocation(instance, caller, sequence, headMicros * 1000, tailMicros * 1000, true);
+  }
+
+  private static HttpExchange called(
+      int instance,
+      int port,
+      int callee,
+      int sequence,
+      long headMicros,
+      long tailMicros,
+      int open) {
+    return call(instance, port, callee, sequence, headMicros * 1000, tailMicros * 1000, open);
+  }
+
+  private Correlator correlator(CorrelationLimits limits) {
+    return new Correlator(limits, new SplittableRandom(3), spans::add);
+  }
+
+  private void report(HttpExchange exchange, @Nullable RequestHead head) {
+    correlator.report(exchange, head, nowNs);
+  }
+
+  private void pass(long micros) {
+    nowNs += micros * 1000;
+    correlator.advance(nowNs);
+  }
+
+  private TracedExchange only() {
+    assertThat(spans).hasSize(1);
+    return spans.getFirst();
+  }
+
+  private TracedExchange span(HttpExchange.Role role, int instance) {
+    return spans.stream()
+        .filter(s -> s.exchange().role() == role && s.exchange().cgroupId() == instance)
+        .findFirst()
+        .orElseThrow();
+  }
+
+  private TracedExchange bySpan(long traceId, HttpExchange.Role role) {
+    return spans.stream()
+        .filter(s -> s.traceIdLow() == traceId && s.exchange().role() == role)
+        .findFirst()
+        .orElseThrow();
+  }
+
+  private TracedExchange bySpanId(long spanId) {
+    return spans.stream().filter(s -> s.spanId() == spanId).findFirst().orElseThrow();
+  }
+}
