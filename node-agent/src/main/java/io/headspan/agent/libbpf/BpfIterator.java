@@ -49,11 +49,12 @@ public final class BpfIterator implements AutoCloseable {
     }
   }
 
+  /// Does nothing the second time.
   @Override
   public void close() {
-    file.close();
     if (arena.scope().isAlive()) {
       arena.close();
+      file.close();
     }
   }
 }

@@ -33,7 +33,7 @@ public final class BpfObject implements AutoCloseable {
 
   // Shared, for the reason above. Every pointer that is used for a call is bound to it, so a call
   // after close, or a close during a call, is an exception and not an access to freed memory.
-  private final Arena arena = Arena.ofShared();
+  private final Arena arena;
   private final MemorySegment object;
   private final MemorySegment callState;
   private final Map<String, BpfProgram> programs;
@@ -45,9 +45,10 @@ public final class BpfObject implements AutoCloseable {
   private boolean loaded;
   private boolean closed;
 
-  private BpfObject(String name, MemorySegment pointer, String warnings) {
+  private BpfObject(String name, MemorySegment pointer, Arena arena, String warnings) {
     this.name = name;
     this.pointer = pointer;
+    this.arena = arena;
     this.warnings = warnings;
     this.object = bind(pointer);
     this.callState = Libbpf.newCallState(arena);
@@ -81,7 +82,14 @@ public final class BpfObject implements AutoCloseable {
             "object=" + name + ", sizeBytes=" + elf.length,
             Libbpf.errno(callState));
       }
-      return new BpfObject(name, pointer, log.text());
+      Arena arena = Arena.ofShared();
+      try {
+        return new BpfObject(name, pointer, arena, log.text());
+      } catch (RuntimeException | Error failure) {
+        arena.close();
+        Libbpf.objectClose(pointer);
+        throw failure;
+      }
     }
   }
 

@@ -1,6 +1,7 @@
 package io.headspan.agent.libbpf;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -48,7 +49,7 @@ public final class BpfSupport {
     Optional<Missing> capabilities = capabilities(PROC);
     capabilities.ifPresent(missing::add);
     btf(BTF).ifPresent(missing::add);
-    if (cgroup2Mount(PROC).isEmpty()) {
+    if (cgroup2Mount().isEmpty()) {
       missing.add(
           new Missing(
               Part.CGROUP2,
@@ -63,12 +64,15 @@ public final class BpfSupport {
     return List.copyOf(missing);
   }
 
-  /// Where the cgroup v2 hierarchy is mounted, the topmost mount if there are several.
+  /// Where the cgroup v2 hierarchy is mounted; the first place if there are several.
   public static Optional<Path> cgroup2Mount() {
-    return cgroup2Mount(PROC);
+    // A later mount over one of its parents can hide a mount that is still listed.
+    return cgroup2Mounts(PROC).stream()
+        .filter(mount -> Files.exists(mount.resolve("cgroup.procs")))
+        .findFirst();
   }
 
-  static Optional<Path> cgroup2Mount(Path proc) {
+  static List<Path> cgroup2Mounts(Path proc) {
     // proc_pid_mountinfo(5): id parent device root mount-point options fields... - type ...
     try (Stream<String> lines = Files.lines(proc.resolve("self/mountinfo"))) {
       return lines
@@ -78,10 +82,10 @@ public final class BpfSupport {
           // A root other than "/" is a part of the hierarchy that was bound elsewhere.
           .filter(fields -> fields.length > 4 && fields[3].equals("/"))
           .map(fields -> Path.of(unescape(fields[4])))
-          .findFirst();
-    } catch (IOException _) {
+          .toList();
+    } catch (IOException | UncheckedIOException _) {
       // No /proc: nothing is known to be mounted, which is the answer.
-      return Optional.empty();
+      return List.of();
     }
   }
 
@@ -103,7 +107,7 @@ public final class BpfSupport {
               .map(line -> Long.parseUnsignedLong(line.substring("CapEff:".length()).strip(), 16))
               .findFirst()
               .orElse(0L);
-    } catch (IOException | NumberFormatException failure) {
+    } catch (IOException | UncheckedIOException | NumberFormatException failure) {
       return Optional.of(
           new Missing(
               Part.PERMISSION,

@@ -20,6 +20,10 @@ final class Errno {
   static final int ENOSYS = 38;
   static final int EOPNOTSUPP = 95;
   static final int ENOTSUPP = 524;
+  static final int LIBBPF_FIRST = 4000;
+  static final int LIBBPF_KERNEL_VERSION = 4009;
+  static final int LIBBPF_PROGRAM_TYPE = 4010;
+  static final int LIBBPF_LAST = 4013;
 
   private static final Map<Integer, String> NAMES =
       Map.ofEntries(
@@ -85,7 +89,7 @@ final class Errno {
           Map.entry(122, "EDQUOT"),
           Map.entry(125, "ECANCELED"),
           Map.entry(ENOTSUPP, "ENOTSUPP"),
-          Map.entry(4000, "LIBBPF_ERRNO__LIBELF"),
+          Map.entry(LIBBPF_FIRST, "LIBBPF_ERRNO__LIBELF"),
           Map.entry(4001, "LIBBPF_ERRNO__FORMAT"),
           Map.entry(4002, "LIBBPF_ERRNO__KVERSION"),
           Map.entry(4003, "LIBBPF_ERRNO__ENDIAN"),
@@ -94,11 +98,11 @@ final class Errno {
           Map.entry(4006, "LIBBPF_ERRNO__LOAD"),
           Map.entry(4007, "LIBBPF_ERRNO__VERIFY"),
           Map.entry(4008, "LIBBPF_ERRNO__PROG2BIG"),
-          Map.entry(4009, "LIBBPF_ERRNO__KVER"),
-          Map.entry(4010, "LIBBPF_ERRNO__PROGTYPE"),
+          Map.entry(LIBBPF_KERNEL_VERSION, "LIBBPF_ERRNO__KVER"),
+          Map.entry(LIBBPF_PROGRAM_TYPE, "LIBBPF_ERRNO__PROGTYPE"),
           Map.entry(4011, "LIBBPF_ERRNO__WRNGPID"),
           Map.entry(4012, "LIBBPF_ERRNO__INVSEQ"),
-          Map.entry(4013, "LIBBPF_ERRNO__NLPARSE"));
+          Map.entry(LIBBPF_LAST, "LIBBPF_ERRNO__NLPARSE"));
 
   private Errno() {}
 

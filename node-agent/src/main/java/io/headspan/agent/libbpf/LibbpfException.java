@@ -14,7 +14,8 @@ public final class LibbpfException extends RuntimeException {
     NOT_PERMITTED,
     /// This kernel cannot do it: switch the feature off.
     NOT_SUPPORTED,
-    /// The object does not fit: the verifier refused it, or it lacks a program, map or variable.
+    /// The object does not fit: it is none, or lacks a program, map or variable, or the verifier
+    /// refused it.
     REJECTED,
     /// Anything else.
     FAILED
@@ -54,13 +55,28 @@ public final class LibbpfException extends RuntimeException {
   }
 
   private static Kind kindOf(int errno, String log) {
+    // libbpf prints the verifier's log between lines with these words; the verifier names a helper
+    // or kernel function that its kernel lacks "unknown func" (6.x) or "invalid func" (5.x).
+    boolean verified = log.contains("PROG LOAD LOG");
+    if (verified && (log.contains("unknown func ") || log.contains("invalid func "))) {
+      return Kind.NOT_SUPPORTED;
+    }
     return switch (errno) {
       case Errno.EPERM -> Kind.NOT_PERMITTED;
-      case Errno.ENOSYS, Errno.EOPNOTSUPP, Errno.ENOTSUPP, Errno.ESRCH -> Kind.NOT_SUPPORTED;
+      // ESRCH is libbpf's answer to an attach point or kernel function that the kernel's BTF lacks.
+      case Errno.ENOSYS,
+          Errno.EOPNOTSUPP,
+          Errno.ENOTSUPP,
+          Errno.ESRCH,
+          Errno.LIBBPF_KERNEL_VERSION,
+          Errno.LIBBPF_PROGRAM_TYPE ->
+          Kind.NOT_SUPPORTED;
       // The verifier answers EACCES for a forbidden access; without its log it is a permission.
-      case Errno.EACCES -> log.contains("PROG LOAD LOG") ? Kind.REJECTED : Kind.NOT_PERMITTED;
-      case Errno.EINVAL, Errno.E2BIG -> log.contains("PROG LOAD LOG") ? Kind.REJECTED : Kind.FAILED;
-      default -> Kind.FAILED;
+      case Errno.EACCES -> verified ? Kind.REJECTED : Kind.NOT_PERMITTED;
+      default ->
+          verified || (errno >= Errno.LIBBPF_FIRST && errno <= Errno.LIBBPF_LAST)
+              ? Kind.REJECTED
+              : Kind.FAILED;
     };
   }
 

@@ -16,6 +16,10 @@ sealed interface LibbpfLibrary {
       "libbpf may not be called: native access is denied to the agent; start java with"
           + " --enable-native-access=ALL-UNNAMED";
 
+  String REMEDY =
+      "; install it with \"apt-get install libbpf1\" (Debian, Ubuntu) or \"dnf install libbpf\""
+          + " (Fedora, RHEL)";
+
   List<Path> DIRECTORIES =
       List.of(
           Path.of("/usr/lib/" + multiarch()),
@@ -33,15 +37,13 @@ sealed interface LibbpfLibrary {
   record Missing(String reason) implements LibbpfLibrary {}
 
   static LibbpfLibrary find(String fileName, List<Path> directories) {
-    List<String> candidates =
-        Stream.concat(
-                Stream.of(fileName),
-                directories.stream()
-                    .map(directory -> directory.resolve(fileName))
-                    .filter(Files::isReadable)
-                    .map(Path::toString))
+    List<String> files =
+        directories.stream()
+            .map(directory -> directory.resolve(fileName))
+            .filter(Files::isReadable)
+            .map(Path::toString)
             .toList();
-    for (String candidate : candidates) {
+    for (String candidate : Stream.concat(Stream.of(fileName), files.stream()).toList()) {
       try {
         return new Found(lookup(candidate));
       } catch (IllegalArgumentException _) {
@@ -51,12 +53,9 @@ sealed interface LibbpfLibrary {
       }
     }
     return new Missing(
-        "libbpf could not be loaded: tried="
-            + candidates
-            + ", directories="
-            + directories
-            + "; install it with \"apt-get install libbpf1\" (Debian, Ubuntu) or"
-            + " \"dnf install libbpf\" (Fedora, RHEL)");
+        "libbpf could not be loaded: file=%s, directories=%s%s%s"
+            .formatted(
+                fileName, directories, files.isEmpty() ? "" : ", unusable=" + files, REMEDY));
   }
 
   // Symbols stay bound for the life of the process, as the handles made from them do.

@@ -97,11 +97,13 @@ public final class RingBuffer implements AutoCloseable {
   }
 
   /// Unmaps the ring. Does nothing the second time.
+  ///
+  /// @throws IllegalStateException if a thread is in [#awaitWakeup(int)]; nothing is closed then
   @Override
   public void close() {
-    epoll.close();
     if (arena.scope().isAlive()) {
       arena.close();
+      epoll.close();
     }
   }
 

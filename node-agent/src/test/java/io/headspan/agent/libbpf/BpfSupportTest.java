@@ -36,14 +36,14 @@ class BpfSupportTest {
         31 24 0:28 /machine /mnt/part rw - cgroup2 cgroup2 rw
         30 24 0:28 / /sys/fs/cgroup/uni\\040fied rw,nosuid shared:15 - cgroup2 cgroup2 rw
         """);
-    assertThat(BpfSupport.cgroup2Mount(proc)).hasValue(Path.of("/sys/fs/cgroup/uni fied"));
+    assertThat(BpfSupport.cgroup2Mounts(proc)).containsExactly(Path.of("/sys/fs/cgroup/uni fied"));
   }
 
   @Test
   void findsNoCgroup2MountWhereThereIsNone() throws IOException {
-    assertThat(BpfSupport.cgroup2Mount(proc)).isEmpty();
+    assertThat(BpfSupport.cgroup2Mounts(proc)).isEmpty();
     mounts("25 24 0:22 / /sys/fs/cgroup/cpu rw shared:10 - cgroup cgroup rw,cpu\n");
-    assertThat(BpfSupport.cgroup2Mount(proc)).isEmpty();
+    assertThat(BpfSupport.cgroup2Mounts(proc)).isEmpty();
   }
 
   @Test

@@ -404,7 +404,7 @@ class LibbpfBpfIT {
     return keys;
   }
 
-  /// What this process's descriptors of BPF objects and epoll instances are, sorted.
+  /// What this process's descriptors of BPF objects are, sorted.
   private static List<String> bpfDescriptors() throws IOException {
     try (Stream<Path> descriptors = Files.list(Path.of("/proc/self/fd"))) {
       var found = new ArrayList<String>();

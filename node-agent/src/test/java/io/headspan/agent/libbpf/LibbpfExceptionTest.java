@@ -50,6 +50,15 @@ class LibbpfExceptionTest {
         .isEqualTo(LibbpfException.Kind.NOT_SUPPORTED);
     assertThat(LibbpfException.failed("bpf_program__attach", "program=x", 524, "").kind())
         .isEqualTo(LibbpfException.Kind.NOT_SUPPORTED);
+    String log = "-- BEGIN PROG LOAD LOG --\n12: (85) call unknown#181\ninvalid func unknown#181\n";
+    assertThat(LibbpfException.failed("bpf_object__load", "object=http", 22, log).kind())
+        .isEqualTo(LibbpfException.Kind.NOT_SUPPORTED);
+  }
+
+  @Test
+  void tellsAnObjectThatIsNone() {
+    assertThat(LibbpfException.failed("bpf_object__open_mem", "object=http", 4000, "").kind())
+        .isEqualTo(LibbpfException.Kind.REJECTED);
   }
 
   @Test

@@ -11,14 +11,14 @@ class LibbpfLibraryTest {
   @TempDir Path directory;
 
   @Test
-  void saysWhatWasTriedAndWhatToInstall() {
+  void saysWhereItLookedAndWhatToInstall() {
     assertThat(LibbpfLibrary.find("libbpf-none.so.1", List.of(directory)))
         .isInstanceOfSatisfying(
             LibbpfLibrary.Missing.class,
             missing ->
                 assertThat(missing.reason())
                     .isEqualTo(
-                        "libbpf could not be loaded: tried=[libbpf-none.so.1], directories=["
+                        "libbpf could not be loaded: file=libbpf-none.so.1, directories=["
                             + directory
                             + "]; install it with \"apt-get install libbpf1\" (Debian, Ubuntu) or"
                             + " \"dnf install libbpf\" (Fedora, RHEL)"));
