@@ -15,6 +15,8 @@ public final class BpfStatistics implements AutoCloseable {
   private static final long INFO_RUN_TIME = 192;
   private static final long INFO_RUN_COUNT = 200;
 
+  /// How often a program ran, and for how long.
+  ///
   /// @param runTimeNs time spent in the program while counting was on, all CPUs together
   /// @param runCount how often it ran meanwhile
   public record Runs(long runTimeNs, long runCount) {

@@ -35,6 +35,8 @@ public final class BpfSupport {
     KERNEL
   }
 
+  /// One thing that is missing.
+  ///
   /// @param reason what is missing
   /// @param remedy what to do about it
   public record Missing(Part part, String reason, String remedy) {}

@@ -750,7 +750,7 @@ final class Libbpf {
       return MethodHandles.dropArguments(
           MethodHandles.collectArguments(thrower, 0, exception), 0, type.parameterList());
     } catch (ReflectiveOperationException failure) {
-      throw new AssertionError(failure);
+      throw new LinkageError(failure.getMessage(), failure);
     }
   }
 

@@ -50,12 +50,12 @@ final class LibbpfLog implements AutoCloseable {
               MethodType.methodType(
                   int.class, int.class, MemorySegment.class, MemorySegment.class));
     } catch (ReflectiveOperationException failure) {
-      throw new AssertionError(failure);
+      throw new LinkageError(failure.getMessage(), failure);
     }
   }
 
   /// Called by libbpf. Nothing may be thrown across the native frames: the JVM would end.
-  private static int print(int level, MemorySegment format, MemorySegment arguments) {
+  static int print(int level, MemorySegment format, MemorySegment arguments) {
     LibbpfLog log = CURRENT.get();
     if (log == null || level != Libbpf.LIBBPF_WARN) {
       return 0;

@@ -12,6 +12,8 @@ public final class RingReader {
   /// Takes one record.
   @FunctionalInterface
   public interface Handler {
+    /// Takes it.
+    ///
     /// @param sample the record, read-only, valid only during this call: its memory goes back to
     ///   the kernel afterwards
     void onSample(MemorySegment sample);
@@ -102,7 +104,7 @@ public final class RingReader {
     }
   }
 
-  @SuppressWarnings("NonAtomicOperationOnVolatileField") // One writer: the draining thread.
+  @SuppressWarnings("NonAtomicVolatileUpdate") // One writer: the draining thread.
   private void countFailure() {
     failures++;
   }
