@@ -62,44 +62,44 @@ public final class SpanBatch {
   private SpanBatch(Builder b) {
     table = b.table;
     spans = b.spans;
-    startNs = Arrays.copyOf(b.startNs, spans);
-    durationNs = Arrays.copyOf(b.durationNs, spans);
-    traceIdHigh = Arrays.copyOf(b.traceIdHigh, spans);
-    traceIdLow = Arrays.copyOf(b.traceIdLow, spans);
-    spanId = Arrays.copyOf(b.spanId, spans);
-    parentSpanId = Arrays.copyOf(b.parentSpanId, spans);
-    name = Arrays.copyOf(b.name, spans);
-    kind = Arrays.copyOf(b.kind, spans);
-    statusCode = Arrays.copyOf(b.statusCode, spans);
-    statusMessage = Arrays.copyOf(b.statusMessage, spans);
-    traceState = Arrays.copyOf(b.traceState, spans);
-    flags = Arrays.copyOf(b.flags, spans);
-    droppedAttributes = Arrays.copyOf(b.droppedAttributes, spans);
-    droppedEvents = Arrays.copyOf(b.droppedEvents, spans);
-    droppedLinks = Arrays.copyOf(b.droppedLinks, spans);
-    scope = Arrays.copyOf(b.scope, spans);
+    startNs = trimmed(b.startNs, spans);
+    durationNs = trimmed(b.durationNs, spans);
+    traceIdHigh = trimmed(b.traceIdHigh, spans);
+    traceIdLow = trimmed(b.traceIdLow, spans);
+    spanId = trimmed(b.spanId, spans);
+    parentSpanId = trimmed(b.parentSpanId, spans);
+    name = trimmed(b.name, spans);
+    kind = trimmed(b.kind, spans);
+    statusCode = trimmed(b.statusCode, spans);
+    statusMessage = trimmed(b.statusMessage, spans);
+    traceState = trimmed(b.traceState, spans);
+    flags = trimmed(b.flags, spans);
+    droppedAttributes = trimmed(b.droppedAttributes, spans);
+    droppedEvents = trimmed(b.droppedEvents, spans);
+    droppedLinks = trimmed(b.droppedLinks, spans);
+    scope = trimmed(b.scope, spans);
     resources = b.resources;
-    resourceSchemaUrl = Arrays.copyOf(b.resourceSchemaUrl, resources);
-    resourceDroppedAttributes = Arrays.copyOf(b.resourceDroppedAttributes, resources);
+    resourceSchemaUrl = trimmed(b.resourceSchemaUrl, resources);
+    resourceDroppedAttributes = trimmed(b.resourceDroppedAttributes, resources);
     scopes = b.scopes;
-    scopeResource = Arrays.copyOf(b.scopeResource, scopes);
-    scopeName = Arrays.copyOf(b.scopeName, scopes);
-    scopeVersion = Arrays.copyOf(b.scopeVersion, scopes);
-    scopeSchemaUrl = Arrays.copyOf(b.scopeSchemaUrl, scopes);
-    scopeDroppedAttributes = Arrays.copyOf(b.scopeDroppedAttributes, scopes);
+    scopeResource = trimmed(b.scopeResource, scopes);
+    scopeName = trimmed(b.scopeName, scopes);
+    scopeVersion = trimmed(b.scopeVersion, scopes);
+    scopeSchemaUrl = trimmed(b.scopeSchemaUrl, scopes);
+    scopeDroppedAttributes = trimmed(b.scopeDroppedAttributes, scopes);
     events = b.events;
-    eventSpan = Arrays.copyOf(b.eventSpan, events);
-    eventTimeNs = Arrays.copyOf(b.eventTimeNs, events);
-    eventName = Arrays.copyOf(b.eventName, events);
-    eventDroppedAttributes = Arrays.copyOf(b.eventDroppedAttributes, events);
+    eventSpan = trimmed(b.eventSpan, events);
+    eventTimeNs = trimmed(b.eventTimeNs, events);
+    eventName = trimmed(b.eventName, events);
+    eventDroppedAttributes = trimmed(b.eventDroppedAttributes, events);
     links = b.links;
-    linkSpan = Arrays.copyOf(b.linkSpan, links);
-    linkTraceIdHigh = Arrays.copyOf(b.linkTraceIdHigh, links);
-    linkTraceIdLow = Arrays.copyOf(b.linkTraceIdLow, links);
-    linkSpanId = Arrays.copyOf(b.linkSpanId, links);
-    linkTraceState = Arrays.copyOf(b.linkTraceState, links);
-    linkFlags = Arrays.copyOf(b.linkFlags, links);
-    linkDroppedAttributes = Arrays.copyOf(b.linkDroppedAttributes, links);
+    linkSpan = trimmed(b.linkSpan, links);
+    linkTraceIdHigh = trimmed(b.linkTraceIdHigh, links);
+    linkTraceIdLow = trimmed(b.linkTraceIdLow, links);
+    linkSpanId = trimmed(b.linkSpanId, links);
+    linkTraceState = trimmed(b.linkTraceState, links);
+    linkFlags = trimmed(b.linkFlags, links);
+    linkDroppedAttributes = trimmed(b.linkDroppedAttributes, links);
     eventOffsets = offsets(eventSpan, spans, "event");
     linkOffsets = offsets(linkSpan, spans, "link");
     spanAttributes = b.spanAttributes.build(spans);
@@ -354,6 +354,18 @@ public final class SpanBatch {
     return linkAttributes;
   }
 
+  private static long[] trimmed(long[] column, int size) {
+    return column.length == size ? column : Arrays.copyOf(column, size);
+  }
+
+  private static int[] trimmed(int[] column, int size) {
+    return column.length == size ? column : Arrays.copyOf(column, size);
+  }
+
+  private static byte[] trimmed(byte[] column, int size) {
+    return column.length == size ? column : Arrays.copyOf(column, size);
+  }
+
   private static int[] offsets(int[] owners, int ownerCount, String what) {
     int[] offsets = new int[ownerCount + 1];
     int previous = 0;
@@ -389,22 +401,22 @@ public final class SpanBatch {
     private final Attributes.Builder eventAttributes = new Attributes.Builder();
     private final Attributes.Builder linkAttributes = new Attributes.Builder();
     private int spans;
-    private long[] startNs = new long[256];
-    private long[] durationNs = new long[256];
-    private long[] traceIdHigh = new long[256];
-    private long[] traceIdLow = new long[256];
-    private long[] spanId = new long[256];
-    private long[] parentSpanId = new long[256];
-    private int[] name = new int[256];
-    private byte[] kind = new byte[256];
-    private byte[] statusCode = new byte[256];
-    private int[] statusMessage = new int[256];
-    private int[] traceState = new int[256];
-    private int[] flags = new int[256];
-    private int[] droppedAttributes = new int[256];
-    private int[] droppedEvents = new int[256];
-    private int[] droppedLinks = new int[256];
-    private int[] scope = new int[256];
+    private long[] startNs;
+    private long[] durationNs;
+    private long[] traceIdHigh;
+    private long[] traceIdLow;
+    private long[] spanId;
+    private long[] parentSpanId;
+    private int[] name;
+    private byte[] kind;
+    private byte[] statusCode;
+    private int[] statusMessage;
+    private int[] traceState;
+    private int[] flags;
+    private int[] droppedAttributes;
+    private int[] droppedEvents;
+    private int[] droppedLinks;
+    private int[] scope;
     private int resources;
     private int[] resourceSchemaUrl = new int[4];
     private int[] resourceDroppedAttributes = new int[4];
@@ -427,6 +439,31 @@ public final class SpanBatch {
     private int[] linkTraceState = new int[16];
     private int[] linkFlags = new int[16];
     private int[] linkDroppedAttributes = new int[16];
+
+    /// A builder of a batch of any size.
+    public Builder() {
+      this(256);
+    }
+
+    /// A builder with room for `spans` spans, and for more.
+    public Builder(int spans) {
+      startNs = new long[spans];
+      durationNs = new long[spans];
+      traceIdHigh = new long[spans];
+      traceIdLow = new long[spans];
+      spanId = new long[spans];
+      parentSpanId = new long[spans];
+      name = new int[spans];
+      kind = new byte[spans];
+      statusCode = new byte[spans];
+      statusMessage = new int[spans];
+      traceState = new int[spans];
+      flags = new int[spans];
+      droppedAttributes = new int[spans];
+      droppedEvents = new int[spans];
+      droppedLinks = new int[spans];
+      scope = new int[spans];
+    }
 
     /// The table that ids given to setters refer to.
     public Utf8Table table() {
@@ -669,7 +706,7 @@ public final class SpanBatch {
       if (spans < startNs.length) {
         return;
       }
-      int capacity = 2 * spans;
+      int capacity = 2 * spans + 16;
       startNs = Arrays.copyOf(startNs, capacity);
       durationNs = Arrays.copyOf(durationNs, capacity);
       traceIdHigh = Arrays.copyOf(traceIdHigh, capacity);

@@ -15,7 +15,8 @@ public final class OtapException extends WireException {
     /// A signal other than traces. Nothing was decoded; later batches of the stream may be.
     UNSUPPORTED,
 
-    /// More memory than the stream may use. Dictionaries are no longer known: end the stream.
+    /// More than a stream may use or a batch may hold. When decoding, end the stream; when
+    /// encoding, it can go on.
     LIMIT
   }
 
@@ -29,6 +30,10 @@ public final class OtapException extends WireException {
   public OtapException(Kind kind, String message, Throwable cause) {
     super(message, cause);
     this.kind = kind;
+  }
+
+  static OtapException invalid(String message) {
+    return new OtapException(Kind.INVALID, message);
   }
 
   public Kind kind() {
