@@ -340,20 +340,13 @@ public final class BpfObject implements AutoCloseable {
     MemorySegment map = sectionMap(section);
     long sizeBytes = Libbpf.mapValueSize(map);
     int protection = readOnly ? Libbpf.PROT_READ : Libbpf.PROT_READ | Libbpf.PROT_WRITE;
-    MemorySegment address =
-        Libbpf.mmap(
-            callState,
-            MemorySegment.NULL,
-            sizeBytes,
-            protection,
-            Libbpf.MAP_SHARED,
-            Libbpf.mapFd(map),
-            0);
-    if (address.address() == Libbpf.MAP_FAILED) {
-      throw LibbpfException.failed(
-          "mmap", "object=" + name + ", section=" + section, Libbpf.errno(callState), "");
-    }
-    return Libbpf.mapped(address, sizeBytes, arena);
+    return Libbpf.mapShared(
+        Libbpf.mapFd(map),
+        0,
+        sizeBytes,
+        protection,
+        arena,
+        "object=" + name + ", section=" + section);
   }
 
   private MemorySegment sectionMap(String section) {

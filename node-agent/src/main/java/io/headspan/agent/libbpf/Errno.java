@@ -10,11 +10,8 @@ final class Errno {
   static final int ENOENT = 2;
   static final int ESRCH = 3;
   static final int EINTR = 4;
-  static final int E2BIG = 7;
   static final int EAGAIN = 11;
-  static final int ENOMEM = 12;
   static final int EACCES = 13;
-  static final int EBUSY = 16;
   static final int EEXIST = 17;
   static final int EINVAL = 22;
   static final int ENOSYS = 38;
@@ -33,16 +30,16 @@ final class Errno {
           Map.entry(EINTR, "EINTR"),
           Map.entry(5, "EIO"),
           Map.entry(6, "ENXIO"),
-          Map.entry(E2BIG, "E2BIG"),
+          Map.entry(7, "E2BIG"),
           Map.entry(8, "ENOEXEC"),
           Map.entry(9, "EBADF"),
           Map.entry(10, "ECHILD"),
           Map.entry(EAGAIN, "EAGAIN"),
-          Map.entry(ENOMEM, "ENOMEM"),
+          Map.entry(12, "ENOMEM"),
           Map.entry(EACCES, "EACCES"),
           Map.entry(14, "EFAULT"),
           Map.entry(15, "ENOTBLK"),
-          Map.entry(EBUSY, "EBUSY"),
+          Map.entry(16, "EBUSY"),
           Map.entry(EEXIST, "EEXIST"),
           Map.entry(18, "EXDEV"),
           Map.entry(19, "ENODEV"),

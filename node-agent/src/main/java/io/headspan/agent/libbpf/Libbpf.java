@@ -251,10 +251,25 @@ final class Libbpf {
     return pointer.reinterpret(sizeBytes, arena, null);
   }
 
-  /// The `sizeBytes` bytes that `mmap` gave, until `arena` is closed, which unmaps them.
+  /// Maps part of a BPF map into this process until `arena` is closed.
+  ///
+  /// @param subject what it is part of, for the message of a failure
   @SuppressWarnings("restricted")
-  static MemorySegment mapped(MemorySegment address, long sizeBytes, Arena arena) {
-    return address.reinterpret(sizeBytes, arena, Libbpf::unmap);
+  static MemorySegment mapShared(
+      int fd, long offset, long sizeBytes, int protection, Arena arena, String subject) {
+    try (Arena calling = Arena.ofConfined()) {
+      MemorySegment callState = newCallState(calling);
+      MemorySegment address =
+          mmap(callState, MemorySegment.NULL, sizeBytes, protection, MAP_SHARED, fd, offset);
+      if (address.address() == MAP_FAILED) {
+        throw LibbpfException.failed(
+            "mmap",
+            subject + ", offset=" + offset + ", sizeBytes=" + sizeBytes,
+            errno(callState),
+            "");
+      }
+      return address.reinterpret(sizeBytes, arena, Libbpf::unmap);
+    }
   }
 
   private static void unmap(MemorySegment mapping) {

@@ -30,9 +30,19 @@ public final class RingBuffer implements AutoCloseable {
       int pageSizeBytes = Libbpf.pageSize();
       int fd = map.fd();
       long sizeBytes = Integer.toUnsignedLong(map.maxEntries());
-      MemorySegment consumer = map(fd, 0, pageSizeBytes, Libbpf.PROT_READ | Libbpf.PROT_WRITE);
+      String subject = "map=" + name;
+      MemorySegment consumer =
+          Libbpf.mapShared(
+              fd, 0, pageSizeBytes, Libbpf.PROT_READ | Libbpf.PROT_WRITE, arena, subject);
       MemorySegment producer =
-          map(fd, pageSizeBytes, pageSizeBytes + 2 * sizeBytes, Libbpf.PROT_READ).asReadOnly();
+          Libbpf.mapShared(
+                  fd,
+                  pageSizeBytes,
+                  pageSizeBytes + 2 * sizeBytes,
+                  Libbpf.PROT_READ,
+                  arena,
+                  subject)
+              .asReadOnly();
       this.reader =
           new RingReader(
               consumer, producer.asSlice(0, pageSizeBytes), producer.asSlice(pageSizeBytes));
@@ -105,21 +115,6 @@ public final class RingBuffer implements AutoCloseable {
       arena.close();
       epoll.close();
     }
-  }
-
-  /// Maps part of the map for as long as the arena is open.
-  private MemorySegment map(int fd, long offset, long sizeBytes, int protection) {
-    MemorySegment address =
-        Libbpf.mmap(
-            callState, MemorySegment.NULL, sizeBytes, protection, Libbpf.MAP_SHARED, fd, offset);
-    if (address.address() == Libbpf.MAP_FAILED) {
-      throw LibbpfException.failed(
-          "mmap",
-          "map=" + name + ", offset=" + offset + ", sizeBytes=" + sizeBytes,
-          Libbpf.errno(callState),
-          "");
-    }
-    return Libbpf.mapped(address, sizeBytes, arena);
   }
 
   /// An epoll instance that watches the ring, edge-triggered: the level is "any unread record",
