@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * What the probes tell user space: the records of their rings and the values of the maps that both
+ * sides read. Java mirrors every struct here in a class named *Layout; LayoutsMatchBtfTest compares
+ * the two. To add a struct: define it here, add a global to src/layout.bpf.c, write its layout.
+ *
+ * Rules: only __u8 to __u64, every gap is a field named _pad, records start with their kind.
+ * Times are CLOCK_MONOTONIC nanoseconds. TCP sequence numbers and ports are in host byte order,
+ * addresses in network byte order; an IPv4 address is written as IPv6 maps it (::ffff:a.b.c.d).
+ */
+#ifndef HEADSPAN_EVENTS_H
+#define HEADSPAN_EVENTS_H
+
+#include <linux/types.h>
+
+/* The first field of every record. */
+enum event_kind {
+	EVENT_HTTP_EXCHANGE = 1,
+	EVENT_HTTP_TAIL = 2,
+	EVENT_HTTP_HEAD_PART = 3,
+	EVENT_EXEC = 16,
+	EVENT_EXIT = 17,
+	EVENT_CGROUP_CREATED = 18,
+	EVENT_CGROUP_REMOVED = 19,
+};
+
+/* Which side of a connection a socket is. */
+enum http_role {
+	HTTP_ROLE_SERVER = 1,
+	HTTP_ROLE_CLIENT = 2,
+};
+
+/* What became of the connection when a record was written. */
+enum http_end {
+	HTTP_END_NONE = 0,
+	HTTP_END_CLOSED = 1,
+	HTTP_END_RESET = 2,
+};
+
+enum {
+	/* Bytes of a request kept with its connection; more leave as http_head_part_event. */
+	HTTP_HEAD_BYTES = 1024,
+	/* Where a head is cut off. */
+	HTTP_HEAD_BYTES_MAX = 16384,
+	/* Bytes of a response kept with its connection. */
+	HTTP_RESPONSE_BYTES = 256,
+	/* http_exchange_event.open_at_head if it is not known. */
+	HTTP_OPEN_UNKNOWN = 0xffffffff,
+};
+
+/* Flags of http_exchange_event and http_tail_event. */
+enum http_flag {
+	/* The peer's socket is on this node and watched too. */
+	HTTP_FLAG_PEER_LOCAL = 1,
+	/* Bytes of the response are missing before the last one seen. */
+	HTTP_FLAG_RESPONSE_GAP = 2,
+};
+
+/*
+ * A request and the beginning of its response, written when the first bytes of the final response
+ * pass, or when the connection ends before that. It is also the state from which it is written, so
+ * the two arrays may hold leftovers behind their lengths. The record ends after head_length bytes
+ * of head.
+ */
+struct http_exchange_event {
+	__u32 kind;
+	__u32 exchange;		/* number on this connection, from 1 */
+	__u64 cookie;		/* of the socket, unique until reboot */
+	__u64 cgroup_id;
+	__u64 head_ns;		/* first byte of the request */
+	__u64 response_ns;	/* first byte of the final response, or 0 */
+	__u64 last_ns;		/* last byte so far of the response */
+	__u64 end_ns;		/* when the connection ended, or 0 */
+	__u64 response_bytes;	/* from the response's first byte to the last one seen */
+	__u64 last_bytes;	/* the last 8 of them, the very last in the highest place; only kept
+				   for responses of more than HTTP_RESPONSE_BYTES */
+	__u8 local_address[16];
+	__u8 remote_address[16];
+	__u16 local_port;
+	__u16 remote_port;
+	__u32 head_seq;		/* of the request's first byte */
+	__u32 request_next;	/* behind the last byte seen from the requesting side */
+	__u32 open_at_head;	/* client: open server exchanges of the cgroup, or HTTP_OPEN_UNKNOWN */
+	__u16 head_length;	/* bytes in head, without a gap */
+	__u16 response_length;	/* bytes in response, without a gap */
+	__u8 role;
+	__u8 end;
+	__u8 flags;
+	__u8 head_parts;	/* how many http_head_part_event belong to it */
+	__u8 response[HTTP_RESPONSE_BYTES];
+	__u8 head[HTTP_HEAD_BYTES];
+};
+
+/*
+ * What came of a response after its http_exchange_event: written when the next head begins, when
+ * the connection ends, and to the reader of the iterator for every response that grew.
+ */
+struct http_tail_event {
+	__u32 kind;
+	__u32 exchange;
+	__u64 cookie;
+	__u64 last_ns;
+	__u64 end_ns;
+	__u64 response_bytes;
+	__u64 last_bytes;
+	__u16 response_length;
+	__u8 end;
+	__u8 flags;
+	__u32 _pad;
+	__u8 response[HTTP_RESPONSE_BYTES];
+};
+
+/*
+ * Bytes of a request behind the first HTTP_HEAD_BYTES, as they passed: in any order, perhaps more
+ * than once. Comes before the http_exchange_event of the same exchange.
+ */
+struct http_head_part_event {
+	__u32 kind;
+	__u32 exchange;
+	__u64 cookie;
+	__u32 offset;		/* from the request's first byte */
+	__u16 length;
+	__u16 _pad;
+	__u8 bytes[HTTP_HEAD_BYTES];
+};
+
+/* Indexes of the per-CPU array http_counters. */
+enum http_counter {
+	HTTP_SERVER_CONNECTIONS = 0,	/* accepted connections followed */
+	HTTP_CLIENT_CONNECTIONS = 1,	/* outgoing connections followed */
+	HTTP_NOT_HTTP = 2,		/* connections left: the first bytes are no HTTP/1 method */
+	HTTP_TLS = 3,			/* connections left: TLS */
+	HTTP_HTTP2 = 4,			/* connections left: the preface of HTTP/2 */
+	HTTP_SERVER_FIRST = 5,		/* connections left: an answer before any request */
+	HTTP_NO_RESPONSE_HEAD = 6,	/* connections left: the answer is no HTTP/1 response */
+	HTTP_UPGRADED = 7,		/* connections left: 101 Switching Protocols */
+	HTTP_STORAGE_FAILED = 8,	/* connections not followed: no memory for their state */
+	HTTP_EXCHANGE_DROPPED = 9,	/* ring full: http_exchange_event */
+	HTTP_TAIL_DROPPED = 10,		/* ring full: http_tail_event */
+	HTTP_HEAD_PART_DROPPED = 11,	/* ring full: http_head_part_event */
+	HTTP_BYTES_NOT_HEAD = 12,	/* segments where a head could begin and none did */
+	HTTP_SEQUENCE_REFUSED = 13,	/* segments too far ahead to be of this connection */
+	HTTP_EARLY_HEADS = 14,		/* heads that came with the last packet of the handshake */
+	HTTP_CLIENT_NOT_MARKED = 15,	/* map local_clients full */
+	HTTP_CGROUP_NOT_COUNTED = 16,	/* map open_exchanges full */
+	HTTP_COUNTERS = 17,
+};
+
+/* A process replaced its image. */
+struct exec_event {
+	__u32 kind;
+	__u32 pid;
+	__u64 time_ns;
+	__u64 cgroup_id;
+	__u8 filename[256];	/* ends with 0; cut off if longer */
+};
+
+/* The last thread of a process ended. */
+struct exit_event {
+	__u32 kind;
+	__u32 pid;
+	__u64 time_ns;
+	__u64 cgroup_id;
+	__u32 exit_code;	/* signal in the low 7 bits, status in the next byte */
+	__u32 _pad;
+};
+
+/* A cgroup of the v2 hierarchy was made or removed. */
+struct cgroup_event {
+	__u32 kind;
+	__u32 _pad;
+	__u64 time_ns;
+	__u64 cgroup_id;
+	__u8 path[1024];	/* from the hierarchy's root, ends with 0; cut off if longer */
+};
+
+/* Indexes of the per-CPU array lifecycle_counters. */
+enum lifecycle_counter {
+	LIFECYCLE_DROPPED = 0,		/* ring full */
+	LIFECYCLE_COUNTERS = 1,
+};
+
+#endif

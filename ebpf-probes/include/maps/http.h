@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* The maps of the HTTP probe, and the state that it keeps for each connection. */
+#ifndef HEADSPAN_MAPS_HTTP_H
+#define HEADSPAN_MAPS_HTTP_H
+
+#include "kernel.h"
+
+#include "events.h"
+#include "maps/counters.h"
+
+COUNTERS(http_counters, HTTP_COUNTERS);
+
+/*
+ * The bytes that pass in one direction, from the first byte of a request or response on. The first
+ * ones are kept in a buffer, each at its place by sequence number, however they are cut up and in
+ * whatever order they pass.
+ */
+struct window {
+	__u32 seq;	/* of the first byte: the buffer's beginning */
+	__u32 next;	/* behind the last byte seen */
+	__u32 have;	/* bytes in the buffer, without a gap */
+	__u32 ahead;	/* bytes behind a gap are in the buffer too, marked in a bitmap */
+};
+
+/* include/net/tcp.h has 1 GiB as the largest window; nobody gets near it between two packets. */
+#define SEQUENCE_JUMP_MAX (1 << 28)
+
+/*
+ * A connection, kept in its socket. Who writes what: see http.bpf.c.
+ *
+ * The fields behind `event` are also the room that the verifier wants to see behind the last byte
+ * of event.head, because it does not know that the pieces written there end in time.
+ */
+struct connection {
+	struct http_exchange_event event;
+	struct window request;
+	struct window response;
+	__u64 request_ahead[HTTP_HEAD_BYTES / 64];
+	__u64 response_ahead[HTTP_RESPONSE_BYTES / 64];
+	__u64 told_bytes;	/* response_bytes when user space was last told */
+	__u32 told_length;	/* response.have then */
+	__u32 first_seq;	/* of the connection, from client to server */
+	__u32 ready;		/* 2 if everything above holds, 1 if it is being written */
+	__u32 open;		/* a head has begun and the final response has not */
+	__u32 counted;		/* this exchange is in open_exchanges */
+	__u32 method_known;	/* the request begins with a method */
+	__u32 head_done;	/* no further byte of the request is of interest */
+	__u32 searched;		/* the kept part of the head has no empty line */
+	__u32 parts_next;	/* offset up to which parts left without a gap */
+	__u32 interim;		/* the buffer begins inside of an interim response */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct connection);
+} connections SEC(".maps");
+
+/*
+ * Cgroups whose outgoing connections are followed. New cgroups are added here as they are made, so
+ * that their first connection is seen; user space adds those that were there before.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 16384);
+	__type(key, __u64);
+	__type(value, __u32);
+} watched_cgroups SEC(".maps");
+
+/* Cgroup id -> server exchanges with a head and no final response yet. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 16384);
+	__type(key, __u64);
+	__type(value, __u64);
+} open_exchanges SEC(".maps");
+
+/*
+ * Both ends of a connection and the first sequence number from client to server, which tells equal
+ * addresses in different network namespaces apart.
+ */
+struct connection_key {
+	__u8 client[16];
+	__u8 server[16];
+	__u16 client_port;
+	__u16 server_port;
+	__u32 seq;
+};
+
+/* Followed client connections of this node, for the server's end to find. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 262144);
+	__type(key, struct connection_key);
+	__type(value, __u32);
+} local_clients SEC(".maps");
+
+/*
+ * Payload that came with the packet that completes a handshake: the filter sees it on the listening
+ * socket, before the connection's own socket exists (the bare ACK was lost or overtaken, or the
+ * listener defers its accept). The kernel makes the socket next, in the same softirq on the same
+ * CPU, so one place per CPU is enough.
+ */
+struct early_head {
+	struct connection_key key;	/* seq: of the payload */
+	__u32 length;
+	__u32 _pad;
+	__u64 time_ns;
+	__u8 bytes[4 * HTTP_HEAD_BYTES];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct early_head);
+} early_heads SEC(".maps");
+
+#endif

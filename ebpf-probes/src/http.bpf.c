@@ -1,0 +1,1357 @@
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+/*
+ * HTTP/1.1 requests and the beginnings of their responses, seen where packets enter and leave
+ * sockets.
+ *
+ * Why these hooks: cgroup_skb at the root of the v2 hierarchy costs less than any other place that
+ * sees payload, needs neither kprobes nor fentry, and taxes nothing that is no socket. sockops
+ * tells when connections begin and end, so that their state can be made before the first byte and
+ * never has to be guessed.
+ *
+ * How it works. A followed connection has a struct connection in its socket. Bytes of the request
+ * are put at their places in event.head by sequence number; nothing searches them for the end of
+ * the head, because that costs more than all the rest: whatever passes up to the response belongs
+ * to the request. The first bytes of the response that is no interim one (1xx) complete the
+ * exchange: one record leaves with the head, those bytes, and the times. What follows of the
+ * response only moves counters. The next bytes of the requesting side begin the next exchange; if
+ * the response grew after its record, a second, short one tells so. User space reads lengths from
+ * the heads, knows from them where response and request should have ended, and drops what does not
+ * fit.
+ *
+ * Who writes what. Packets of one direction of a connection can be here on two CPUs at once, and
+ * both directions at the same time; the socket's lock is not held. Bytes of a window are claimed
+ * by compare-and-swap (have) or atomic or (ahead). `open` goes 0 -> 1 and 1 -> 0 by
+ * compare-and-swap; who wins resets what the next phase uses: the one that opens, the response's
+ * window; the one that ends, the request's. HTTP itself orders the two: a server answers what it
+ * has read, a client reads the answer before the next request. Where that does not hold (pipelined
+ * requests, answers before the end of a body), request_next shows it to user space.
+ */
+#include "kernel.h"
+
+#include "events.h"
+#include "maps/http.h"
+#include "maps/ring.h"
+
+/* How a response is told from something else, and a final one from an interim one. */
+#define STATUS_LINE_BYTES 12
+/* Values of connection.ready. */
+#define INITIALISING 1
+#define READY 2
+
+/* How often one packet may fill the response's buffer with interim responses. */
+#define INTERIM_STEPS 8
+/* Pieces in which bytes are put behind others; also see struct connection. */
+#define PIECE_BYTES 128
+
+_Static_assert(sizeof(struct connection) - sizeof(struct http_exchange_event) >= PIECE_BYTES,
+	       "room behind event.head");
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "methods are compared as numbers");
+
+/* Makes a function one that the verifier looks at on its own, once, and not on each way to it. */
+#define SEPARATE __noinline
+
+/* The context as the kernel has it, without a call (6.2). Older kernels take another object. */
+#ifndef HEADSPAN_PLAIN
+extern void *bpf_cast_to_kern_ctx(void *context) __ksym;
+#endif
+
+static __always_inline __u32 compare_and_swap(__u32 *at, __u32 expected, __u32 value)
+{
+	return __sync_val_compare_and_swap(at, expected, value);
+}
+
+static __always_inline void count(__u32 index)
+{
+	count_in(&http_counters, index);
+}
+
+/* --- Bytes at their places ------------------------------------------------------------------ */
+
+/* Where bytes come from: a packet, or memory of early_heads if there is none. */
+struct source {
+	struct __sk_buff *skb;
+	const struct early_head *early;
+};
+
+/* Payload of one packet. */
+struct segment {
+	__u32 seq;
+	__u32 length;
+	__u32 from;	/* offset in the source */
+};
+
+static __always_inline long read_bytes(const struct source *source, __u32 from, void *to,
+				       __u32 length)
+{
+	if (source->skb)
+		return bpf_skb_load_bytes(source->skb, from, to, length);
+	from &= sizeof(source->early->bytes) - 1;
+	return bpf_probe_read_kernel(to, length, source->early->bytes + from);
+}
+
+/* Makes the verifier see that 1 <= value <= limit, a power of two, for a value that is so. */
+#define BOUND(value, limit)                    \
+	asm volatile("%0 += -1\n"              \
+		     "%0 &= %1\n"              \
+		     "%0 += 1"                 \
+		     : "+r"(value)             \
+		     : "i"((limit) - 1))
+
+/* Reads `length` bytes into `buffer` at `at`; at + length <= size, length > 0. */
+static __always_inline long put(const struct source *source, __u32 from, __u8 *buffer, __u64 at,
+				__u64 length, const __u32 size)
+{
+	__u64 piece = length;
+
+	if (at == 0) {
+		BOUND(piece, size);
+		return read_bytes(source, from, buffer, piece);
+	}
+	for (__u32 i = 0; i < size / PIECE_BYTES && length > 0; i++) {
+		piece = length < PIECE_BYTES ? length : PIECE_BYTES;
+		BOUND(piece, PIECE_BYTES);
+		at &= size - 1;
+		if (read_bytes(source, from, buffer + at, piece) < 0)
+			return -1;
+		from += piece;
+		at += piece;
+		length -= piece;
+	}
+	return 0;
+}
+
+/* Number of the lowest bit that is 0; 64 if none is. Without a branch: the verifier counts them. */
+static __always_inline __u32 lowest_zero(__u64 bits)
+{
+	__u64 ones = (~bits & (bits + 1)) - 1; /* the ones below it */
+
+	ones -= ones >> 1 & 0x5555555555555555ULL;
+	ones = (ones & 0x3333333333333333ULL) + (ones >> 2 & 0x3333333333333333ULL);
+	ones = (ones + (ones >> 4)) & 0x0f0f0f0f0f0f0f0fULL;
+	return ones * 0x0101010101010101ULL >> 56;
+}
+
+/* Marks the bytes [from, to) as there, though some before them are missing. */
+static __always_inline void mark_ahead(struct window *window, __u64 *ahead, __u32 from, __u32 to,
+				       const __u32 size)
+{
+	/* Before the bits: whoever closes the gap meanwhile has to look for them. */
+	*(volatile __u32 *)&window->ahead = 1;
+	for (__u32 i = 0; i < size / 64; i++) {
+		__u32 low = from > i * 64 ? from - i * 64 : 0;
+		__u32 high = to < i * 64 + 64 ? to - i * 64 : 64;
+
+		if (from >= i * 64 + 64 || to <= i * 64)
+			continue;
+		__sync_fetch_and_or(&ahead[i], (~0ULL >> (64 - (high - low))) << low);
+	}
+}
+
+/* Takes the marked bytes that follow without a gap now. */
+static __always_inline void take_ahead(struct window *window, __u64 *ahead, const __u32 size)
+{
+	__u32 before = *(volatile __u32 *)&window->have;
+	__u32 have = before;
+
+	for (__u32 i = 0; i < size / 64; i++) {
+		if (have >= i * 64 && have < i * 64 + 64)
+			have += lowest_zero(ahead[i] >> (have & 63));
+	}
+	/* If this fails, who was quicker looks for marked bytes behind his own. */
+	if (have != before)
+		compare_and_swap(&window->have, before, have);
+}
+
+SEPARATE int mark_request_ahead(struct connection *c, __u32 from, __u32 to)
+{
+	if (c)
+		mark_ahead(&c->request, c->request_ahead, from, to, HTTP_HEAD_BYTES);
+	return 0;
+}
+
+SEPARATE int mark_response_ahead(struct connection *c, __u32 from, __u32 to)
+{
+	if (c)
+		mark_ahead(&c->response, c->response_ahead, from, to, HTTP_RESPONSE_BYTES);
+	return 0;
+}
+
+SEPARATE int take_request_ahead(struct connection *c)
+{
+	if (c)
+		take_ahead(&c->request, c->request_ahead, HTTP_HEAD_BYTES);
+	return 0;
+}
+
+SEPARATE int take_response_ahead(struct connection *c)
+{
+	if (c)
+		take_ahead(&c->response, c->response_ahead, HTTP_RESPONSE_BYTES);
+	return 0;
+}
+
+/* Puts bytes `at` bytes behind the beginning of a window; at < size, length > 0. */
+static __always_inline void place(const struct source *source, struct connection *c,
+				  struct window *window, __u8 *buffer, __u32 at, __u32 from,
+				  __u32 length, const __u32 size)
+{
+	const bool is_request = size == HTTP_HEAD_BYTES;
+	__u32 have = window->have;
+	__u32 end;
+
+	if (length > size - at)
+		length = size - at;
+	end = at + length;
+	if (end <= have)
+		return;
+	if (put(source, from, buffer, at, length, size) < 0)
+		return;
+	if (at > have || compare_and_swap(&window->have, have, end) != have)
+		is_request ? mark_request_ahead(c, at, end) : mark_response_ahead(c, at, end);
+	if (window->ahead)
+		is_request ? take_request_ahead(c) : take_response_ahead(c);
+}
+
+SEPARATE int place_request_packet(struct __sk_buff *skb, struct connection *c, __u32 at, __u32 from,
+				  __u32 length)
+{
+	struct source source = { .skb = skb };
+
+	if (c && at < HTTP_HEAD_BYTES && length > 0)
+		place(&source, c, &c->request, c->event.head, at, from, length, HTTP_HEAD_BYTES);
+	return 0;
+}
+
+SEPARATE int place_request_early(const struct early_head *early, struct connection *c, __u32 at,
+				 __u32 from, __u32 length)
+{
+	struct source source = { .early = early };
+
+	if (c && early && at < HTTP_HEAD_BYTES && length > 0)
+		place(&source, c, &c->request, c->event.head, at, from, length, HTTP_HEAD_BYTES);
+	return 0;
+}
+
+SEPARATE int place_response_packet(struct __sk_buff *skb, struct connection *c, __u32 at,
+				   __u32 from, __u32 length)
+{
+	struct source source = { .skb = skb };
+
+	if (c && at < HTTP_RESPONSE_BYTES && length > 0)
+		place(&source, c, &c->response, c->event.response, at, from, length,
+		      HTTP_RESPONSE_BYTES);
+	return 0;
+}
+
+/* What nearly always happens: the first packet of a request or response is the first to come. */
+static __always_inline bool place_first(struct __sk_buff *skb, struct window *window, __u8 *buffer,
+					__u32 from, __u64 length, const __u32 size)
+{
+	if (length > size)
+		length = size;
+	BOUND(length, size);
+	return bpf_skb_load_bytes(skb, from, buffer, length) == 0 &&
+	       compare_and_swap(&window->have, 0, length) == 0;
+}
+
+static __always_inline void place_request(const struct source *source, struct connection *c,
+					  __u32 at, const struct segment *segment)
+{
+	if (!source->skb) {
+		place_request_early(source->early, c, at, segment->from, segment->length);
+		return;
+	}
+	if (at == 0 && c->request.have == 0 && c->request.ahead == 0 &&
+	    place_first(source->skb, &c->request, c->event.head, segment->from, segment->length,
+			HTTP_HEAD_BYTES))
+		return;
+	place_request_packet(source->skb, c, at, segment->from, segment->length);
+}
+
+static __always_inline void place_response(struct __sk_buff *skb, struct connection *c,
+					   struct segment segment)
+{
+	__s32 at = segment.seq - c->response.seq;
+
+	if (at < 0) {
+		segment.from -= at;
+		segment.length += at;
+		at = 0;
+	}
+	if ((__s32)segment.length <= 0)
+		return;
+	if (at == 0 && c->response.have == 0 && c->response.ahead == 0 &&
+	    place_first(skb, &c->response, c->event.response, segment.from, segment.length,
+			HTTP_RESPONSE_BYTES))
+		return;
+	place_response_packet(skb, c, at, segment.from, segment.length);
+}
+
+static __always_inline void clear(struct window *window, __u64 *ahead, const __u32 size)
+{
+	window->have = 0;
+	if (window->ahead) {
+		window->ahead = 0;
+		for (__u32 i = 0; i < size / 64; i++)
+			ahead[i] = 0;
+	}
+}
+
+/* --- Telling user space --------------------------------------------------------------------- */
+
+SEPARATE int tell_tail(struct connection *c, __u32 end, __u64 end_ns)
+{
+	struct http_tail_event *tail;
+
+	if (!c)
+		return 0;
+	tail = bpf_ringbuf_reserve(&ring, sizeof(*tail), 0);
+	if (!tail) {
+		count(HTTP_TAIL_DROPPED);
+		return 0;
+	}
+	tail->kind = EVENT_HTTP_TAIL;
+	tail->exchange = c->event.exchange;
+	tail->cookie = c->event.cookie;
+	tail->last_ns = c->event.last_ns;
+	tail->end_ns = end_ns;
+	tail->response_bytes = c->event.response_bytes;
+	tail->last_bytes = c->event.last_bytes;
+	tail->response_length = c->response.have != c->told_length ? c->response.have : 0;
+	tail->end = end;
+	tail->flags = c->event.flags;
+	tail->_pad = 0;
+	__builtin_memcpy(tail->response, c->event.response, sizeof(tail->response));
+	bpf_ringbuf_submit(tail, ring_flags());
+	return 0;
+}
+
+static __always_inline bool is_grown(const struct connection *c)
+{
+	return c->event.response_bytes != c->told_bytes || c->response.have != c->told_length;
+}
+
+static __always_inline void uncount_open(struct connection *c)
+{
+	__u64 *open;
+
+	if (!c->counted)
+		return;
+	c->counted = 0;
+	open = bpf_map_lookup_elem(&open_exchanges, &c->event.cgroup_id);
+	if (open)
+		__sync_fetch_and_add(open, -1);
+}
+
+static __always_inline void count_open(struct connection *c)
+{
+	__u64 *open = bpf_map_lookup_elem(&open_exchanges, &c->event.cgroup_id);
+
+	if (!open)
+		return;
+	__sync_fetch_and_add(open, 1);
+	c->counted = 1;
+}
+
+/* Makes the request's window ready for the next head, which begins behind all that was seen. */
+static __always_inline void await_head(struct connection *c)
+{
+	c->request.seq = c->request.next;
+	clear(&c->request, c->request_ahead, HTTP_HEAD_BYTES);
+	c->method_known = 0;
+	c->head_done = 0;
+	c->searched = 0;
+	c->parts_next = HTTP_HEAD_BYTES;
+}
+
+/* Ends the open exchange; called by who has set `open` back to 0. */
+static __always_inline void tell_exchange(struct connection *c, __u32 end, __u64 end_ns)
+{
+	__u64 length;
+
+	if (c->request.ahead)
+		take_request_ahead(c);
+	length = c->request.have;
+	c->event.request_next = c->request.next;
+	c->event.head_length = length;
+	c->event.response_length = c->response.have;
+	c->event.end = end;
+	c->event.end_ns = end_ns;
+	if (length == 0)
+		length = 1; /* What BOUND can express; head_length says that it is not one. */
+	BOUND(length, HTTP_HEAD_BYTES);
+	if (bpf_ringbuf_output(&ring, &c->event,
+			       offsetof(struct http_exchange_event, head) + length,
+			       ring_flags()) < 0)
+		count(HTTP_EXCHANGE_DROPPED);
+	c->told_bytes = c->event.response_bytes;
+	c->told_length = c->response.have;
+	uncount_open(c);
+	await_head(c);
+}
+
+static __always_inline struct connection_key client_key(const struct connection *c)
+{
+	struct connection_key key;
+
+	__builtin_memcpy(key.client, c->event.local_address, sizeof(key.client));
+	__builtin_memcpy(key.server, c->event.remote_address, sizeof(key.server));
+	key.client_port = c->event.local_port;
+	key.server_port = c->event.remote_port;
+	key.seq = c->first_seq;
+	return key;
+}
+
+/* Leaves a connection: its state goes, and its packets cost no more than those of others. */
+static __noinline int leave(struct connection *c, struct bpf_sock *sk)
+{
+	if (compare_and_swap(&c->open, 1, 0) == 1)
+		uncount_open(c);
+	if (c->event.role == HTTP_ROLE_CLIENT) {
+		struct connection_key key = client_key(c);
+
+		bpf_map_delete_elem(&local_clients, &key);
+	}
+	bpf_sk_storage_delete(&connections, sk);
+	return 0;
+}
+
+/* --- Requests ------------------------------------------------------------------------------- */
+
+enum beginning {
+	BEGINNING_UNKNOWN,	/* what is there so far fits */
+	BEGINNING_METHOD,
+	BEGINNING_TLS,
+	BEGINNING_HTTP2,
+	BEGINNING_OTHER,
+};
+
+/* Whether the first min(have, 8, length of text) bytes are those of `text`. */
+#define STARTS_WITH(first, have, text)                                                       \
+	((((first) ^ text_as_number(text, sizeof(text) - 1)) & mask_of(have) &               \
+	  mask_of(sizeof(text) - 1)) == 0)
+
+static __always_inline __u64 mask_of(__u32 bytes)
+{
+	return bytes >= 8 ? ~0ULL : (1ULL << (bytes * 8)) - 1;
+}
+
+static __always_inline __u64 text_as_number(const char *text, __u32 length)
+{
+	__u64 number = 0;
+
+#pragma unroll
+	for (__u32 i = 0; i < 8; i++)
+		if (i < length)
+			number |= (__u64)(__u8)text[i] << (i * 8);
+	return number;
+}
+
+#define RETURN_IF_METHOD(first, have, text)                                     \
+	if (STARTS_WITH(first, have, text))                                     \
+		return (have) >= sizeof(text) - 1 || (have) >= 8 ? BEGINNING_METHOD : \
+								   BEGINNING_UNKNOWN
+
+/* Judges the first bytes of what should be a request; `have` of the eight are there, or more. */
+static __always_inline enum beginning judge_request(__u64 first, __u32 have)
+{
+	RETURN_IF_METHOD(first, have, "GET ");
+	RETURN_IF_METHOD(first, have, "POST ");
+	RETURN_IF_METHOD(first, have, "PUT ");
+	RETURN_IF_METHOD(first, have, "HEAD ");
+	RETURN_IF_METHOD(first, have, "DELETE ");
+	RETURN_IF_METHOD(first, have, "PATCH ");
+	RETURN_IF_METHOD(first, have, "OPTIONS ");
+	if ((first & 0xff) == 0x16)
+		return BEGINNING_TLS;
+	RETURN_IF_METHOD(first, have, "CONNECT ");
+	RETURN_IF_METHOD(first, have, "TRACE ");
+	RETURN_IF_METHOD(first, have, "QUERY ");
+	/* WebDAV, RFC 4918, 3253 and 5323 */
+	RETURN_IF_METHOD(first, have, "PROPFIND");
+	RETURN_IF_METHOD(first, have, "PROPPATC");
+	RETURN_IF_METHOD(first, have, "MKCOL ");
+	RETURN_IF_METHOD(first, have, "COPY ");
+	RETURN_IF_METHOD(first, have, "MOVE ");
+	RETURN_IF_METHOD(first, have, "LOCK ");
+	RETURN_IF_METHOD(first, have, "UNLOCK ");
+	RETURN_IF_METHOD(first, have, "REPORT ");
+	RETURN_IF_METHOD(first, have, "SEARCH ");
+	if (STARTS_WITH(first, have, "PRI * HT"))
+		return have >= 8 ? BEGINNING_HTTP2 : BEGINNING_UNKNOWN;
+	return BEGINNING_OTHER;
+}
+
+/* Length of the line end at the beginning, which does not count (RFC 9112, 2.2). have > 0 */
+static __always_inline __u32 line_end_before(__u64 first, __u32 have)
+{
+	__u32 length = 0;
+
+	if ((first & 0xff) == '\r') {
+		length = 1;
+		first >>= 8;
+	}
+	if (have > length && (first & 0xff) == '\n')
+		length++;
+	return length;
+}
+
+/* Opens the next exchange, unless the other CPU just did. */
+static __always_inline void begin_exchange(struct connection *c)
+{
+	if (compare_and_swap(&c->open, 0, 1) != 0)
+		return;
+	if (c->event.exchange > 0 && is_grown(c))
+		tell_tail(c, HTTP_END_NONE, 0);
+	c->event.exchange++;
+	c->event.head_seq = c->request.seq;
+	c->event.response_ns = 0;
+	c->event.last_ns = 0;
+	c->event.response_bytes = 0;
+	c->event.head_parts = 0;
+	c->event.flags &= ~HTTP_FLAG_RESPONSE_GAP;
+	c->response.seq = c->response.next;
+	clear(&c->response, c->response_ahead, HTTP_RESPONSE_BYTES);
+	c->interim = 0;
+	c->event.last_bytes = 0;
+	if (c->event.role == HTTP_ROLE_SERVER) {
+		count_open(c);
+	} else {
+		__u64 *open = bpf_map_lookup_elem(&open_exchanges, &c->event.cgroup_id);
+
+		c->event.open_at_head = open ? *open : 0;
+	}
+}
+
+/* The highest bit of each byte of `word` that is `byte`. */
+static __always_inline __u64 bytes_equal(__u64 word, __u64 byte)
+{
+	const __u64 low_bits = 0x7f7f7f7f7f7f7f7fULL;
+	__u64 differs = word ^ (byte * 0x0101010101010101ULL);
+
+	return ~(((differs & low_bits) + low_bits) | differs | low_bits);
+}
+
+struct head_bytes {
+	__u64 words[HTTP_HEAD_BYTES / 8];
+};
+
+/* Whether an empty line ends within the bytes. Eight at a time, which is five times as fast. */
+SEPARATE int has_empty_line(const struct head_bytes *head)
+{
+	__u64 before = 0; /* the eight bytes before */
+
+	if (!head)
+		return 0;
+	for (__u32 i = 0; i < HTTP_HEAD_BYTES / 8; i++) {
+		__u64 word = head->words[i];
+		__u64 line_ends = bytes_equal(word, '\n');
+
+		if (line_ends) {
+			/* What stands one and two bytes before each byte, at its place. */
+			__u64 one = word << 8 | before >> 56;
+			__u64 two = word << 16 | before >> 48;
+
+			if (line_ends & (bytes_equal(one, '\n') |
+					 (bytes_equal(one, '\r') & bytes_equal(two, '\n'))))
+				return 1;
+		}
+		before = word;
+	}
+	return 0;
+}
+
+/* Hands on bytes of a request that do not fit into the buffer. They begin at `at`. */
+static __always_inline void tell_parts(const struct source *source, struct connection *c, __u32 at,
+				       __u32 from, __u32 length)
+{
+	for (__u32 i = 0; i < HTTP_HEAD_BYTES_MAX / HTTP_HEAD_BYTES; i++) {
+		struct http_head_part_event *part;
+		__u64 piece = length < HTTP_HEAD_BYTES ? length : HTTP_HEAD_BYTES;
+
+		if (length == 0 || at >= HTTP_HEAD_BYTES_MAX || c->event.head_parts == 255)
+			return;
+		part = bpf_ringbuf_reserve(&ring, sizeof(*part), 0);
+		if (!part) {
+			count(HTTP_HEAD_PART_DROPPED);
+			return;
+		}
+		BOUND(piece, HTTP_HEAD_BYTES);
+		if (read_bytes(source, from, part->bytes, piece) < 0) {
+			bpf_ringbuf_discard(part, BPF_RB_NO_WAKEUP);
+			return;
+		}
+		part->kind = EVENT_HTTP_HEAD_PART;
+		part->exchange = c->event.exchange;
+		part->cookie = c->event.cookie;
+		part->offset = at;
+		part->length = piece;
+		part->_pad = 0;
+		if (at == c->parts_next && c->request.have == HTTP_HEAD_BYTES) {
+			c->parts_next += piece;
+			if (piece == HTTP_HEAD_BYTES)
+				c->head_done = has_empty_line((struct head_bytes *)part->bytes);
+		}
+		bpf_ringbuf_submit(part, ring_flags());
+		c->event.head_parts++;
+		if (c->head_done)
+			return;
+		at += piece;
+		from += piece;
+		length -= piece;
+	}
+}
+
+SEPARATE int tell_parts_of_packet(struct __sk_buff *skb, struct connection *c, __u32 at, __u32 from,
+				  __u32 length)
+{
+	struct source source = { .skb = skb };
+
+	if (c)
+		tell_parts(&source, c, at, from, length);
+	return 0;
+}
+
+SEPARATE int tell_parts_of_early(const struct early_head *early, struct connection *c, __u32 at,
+				 __u32 from, __u32 length)
+{
+	struct source source = { .early = early };
+
+	if (c && early)
+		tell_parts(&source, c, at, from, length);
+	return 0;
+}
+
+/* Bytes behind the buffer's end: of the head, or already of a body. */
+static __always_inline void pass_buffer(const struct source *source, struct connection *c, __u32 at,
+					const struct segment *segment)
+{
+	__u32 skip = at < HTTP_HEAD_BYTES ? HTTP_HEAD_BYTES - at : 0;
+
+	if (!c->searched && c->request.have == HTTP_HEAD_BYTES) {
+		c->searched = 1;
+		c->head_done = has_empty_line((struct head_bytes *)c->event.head);
+	}
+	if (at >= 4 * HTTP_HEAD_BYTES_MAX)
+		c->head_done = 1;
+	if (c->head_done)
+		return;
+	at += skip;
+	if (source->skb)
+		tell_parts_of_packet(source->skb, c, at, segment->from + skip,
+				     segment->length - skip);
+	else
+		tell_parts_of_early(source->early, c, at, segment->from + skip,
+				    segment->length - skip);
+}
+
+/*
+ * The bytes at the place of a head are none. At the very beginning of a connection: it is not for
+ * us. Later: the end of a body that was answered early, to be skipped; but not so TLS or HTTP/2,
+ * after which nothing of HTTP/1 follows.
+ */
+static __always_inline void refuse_head(struct connection *c, struct bpf_sock *sk,
+					enum beginning beginning)
+{
+	if (c->event.exchange > (c->open ? 1 : 0) && beginning == BEGINNING_OTHER) {
+		count(HTTP_BYTES_NOT_HEAD);
+		if (compare_and_swap(&c->open, 1, 0) == 1)
+			uncount_open(c);
+		await_head(c);
+		return;
+	}
+	count(beginning == BEGINNING_TLS   ? HTTP_TLS :
+	      beginning == BEGINNING_HTTP2 ? HTTP_HTTP2 :
+					     HTTP_NOT_HTTP);
+	leave(c, sk);
+}
+
+static __always_inline void request_segment(const struct source *source, struct bpf_sock *sk,
+					    struct connection *c, struct segment *segment,
+					    __u64 time_ns)
+{
+	__u32 after = segment->seq + segment->length;
+	__s32 growth = after - c->request.next;
+	__s32 at = segment->seq - c->request.seq;
+	__u32 have;
+
+	if (growth > SEQUENCE_JUMP_MAX) {
+		count(HTTP_SEQUENCE_REFUSED);
+		return;
+	}
+	if (c->head_done) {
+		if (growth > 0)
+			c->request.next = after;
+		return;
+	}
+	if ((__s32)(after - c->request.seq) <= 0)
+		return; /* again what belonged to requests before */
+	if (at < 0) {
+		segment->from -= at;
+		segment->length += at;
+		at = 0;
+	}
+	if (c->request.next == c->request.seq)
+		c->event.head_ns = time_ns ?: bpf_ktime_get_ns();
+	if (growth > 0)
+		c->request.next = after;
+	if (at < HTTP_HEAD_BYTES)
+		place_request(source, c, at, segment);
+	have = c->request.have;
+	if (!c->method_known && have > 0) {
+		__u64 first = *(__u64 *)c->event.head;
+		__u32 line_end = line_end_before(first, have);
+		enum beginning beginning;
+
+		if (line_end > 0) {
+			if (line_end == have) {
+				/* A stray one, sent behind a body: no reason to start the clock. */
+				await_head(c);
+				return;
+			}
+			first = first >> (line_end * 8) |
+				*(__u64 *)(c->event.head + 8) << (64 - line_end * 8);
+		}
+		beginning = judge_request(first, have - line_end);
+		if (beginning > BEGINNING_METHOD) {
+			refuse_head(c, sk, beginning);
+			return;
+		}
+		c->method_known = beginning == BEGINNING_METHOD;
+		begin_exchange(c);
+	}
+	if (at + segment->length > HTTP_HEAD_BYTES)
+		pass_buffer(source, c, at, segment);
+}
+
+/* --- Responses ------------------------------------------------------------------------------ */
+
+enum verdict {
+	VERDICT_UNKNOWN,	/* what is there so far fits */
+	VERDICT_INTERIM,
+	VERDICT_FINAL,
+	VERDICT_UPGRADE,	/* 101: what follows is no HTTP */
+	VERDICT_OTHER,
+};
+
+static __always_inline enum verdict judge_response(const struct connection *c)
+{
+	const __u8 *response = c->event.response;
+	__u32 have = c->response.have;
+
+	if (c->interim)
+		return VERDICT_INTERIM;
+	if (have == 0)
+		return VERDICT_UNKNOWN;
+	if (!STARTS_WITH(*(const __u64 *)response, have, "HTTP/1."))
+		return VERDICT_OTHER;
+	if (have < STATUS_LINE_BYTES)
+		return VERDICT_UNKNOWN;
+	if (response[9] != '1')
+		return VERDICT_FINAL;
+	return response[10] == '0' && response[11] == '1' ? VERDICT_UPGRADE : VERDICT_INTERIM;
+}
+
+/* Where the first empty line in the response's buffer ends, or 0. */
+SEPARATE int find_interim_end(struct connection *c)
+{
+	__u32 last = 0;
+	__u32 have;
+
+	if (!c)
+		return 0;
+	have = c->response.have;
+	for (__u32 i = 0; i < HTTP_RESPONSE_BYTES && i < have; i++) {
+		last = last << 8 | c->event.response[i];
+		if ((last & 0xffff) == 0x0a0a || (last & 0xffffff) == 0x0a0d0a)
+			return i + 1;
+	}
+	return 0;
+}
+
+/* Drops the first bytes of the response's window; 0 < bytes <= have. */
+SEPARATE int drop_response(struct connection *c, __u32 bytes)
+{
+	__u8 copy[HTTP_RESPONSE_BYTES];
+	__u64 length = HTTP_RESPONSE_BYTES - bytes;
+
+	if (!c || bytes == 0 || bytes > HTTP_RESPONSE_BYTES)
+		return 0;
+	bpf_probe_read_kernel(copy, sizeof(copy), c->event.response);
+	if (bytes < HTTP_RESPONSE_BYTES) {
+		BOUND(length, HTTP_RESPONSE_BYTES);
+		bpf_probe_read_kernel(c->event.response, length,
+				      copy + (bytes & (HTTP_RESPONSE_BYTES - 1)));
+	}
+	for (__u32 i = 0; i < HTTP_RESPONSE_BYTES / 64; i++) {
+		__u32 from = i + bytes / 64;
+		__u32 shift = bytes % 64;
+		__u64 low = 0, high = 0;
+
+		if (from < HTTP_RESPONSE_BYTES / 64)
+			low = c->response_ahead[from];
+		if (from + 1 < HTTP_RESPONSE_BYTES / 64)
+			high = c->response_ahead[from + 1];
+		c->response_ahead[i] = shift ? low >> shift | high << (64 - shift) : low;
+	}
+	c->response.seq += bytes;
+	c->response.have -= bytes;
+	c->event.response_bytes -= bytes;
+	return 0;
+}
+
+/*
+ * Steps over interim responses, which begin the buffer. Rare, and the only place where the kernel
+ * searches a response.
+ *
+ * Returns what the buffer begins with afterwards.
+ */
+SEPARATE int skip_interim(struct __sk_buff *skb, struct connection *c, __u32 seq, __u32 length,
+			  __u32 from)
+{
+	struct segment segment = { .seq = seq, .length = length, .from = from };
+	enum verdict verdict = VERDICT_INTERIM;
+
+	if (!c)
+		return VERDICT_OTHER;
+	for (__u32 i = 0; i < INTERIM_STEPS && verdict == VERDICT_INTERIM; i++) {
+		__u32 end = find_interim_end(c);
+
+		if (end > 0) {
+			c->interim = 0;
+			drop_response(c, end);
+		} else if (c->response.have == HTTP_RESPONSE_BYTES) {
+			/* An empty line may have begun in the last three bytes. */
+			c->interim = 1;
+			drop_response(c, HTTP_RESPONSE_BYTES - 3);
+		} else {
+			return VERDICT_UNKNOWN;
+		}
+		place_response(skb, c, segment);
+		verdict = judge_response(c);
+	}
+	/* More of them than anybody sends: whatever it is, do not follow it. */
+	return verdict == VERDICT_INTERIM ? VERDICT_OTHER : verdict;
+}
+
+/* Remembers the last bytes of a response: an ending of chunks shows there. */
+static __always_inline void keep_last_bytes(const struct source *source, struct connection *c,
+					    const struct segment *segment, __u32 growth)
+{
+	__u64 fresh = growth < segment->length ? growth : segment->length;
+	__u64 bytes = 0;
+
+	if (fresh >= sizeof(bytes)) {
+		read_bytes(source, segment->from + segment->length - sizeof(bytes), &bytes,
+			   sizeof(bytes));
+		c->event.last_bytes = bytes;
+		return;
+	}
+	BOUND(fresh, sizeof(bytes));
+	read_bytes(source, segment->from + segment->length - fresh, &bytes, fresh);
+	c->event.last_bytes = c->event.last_bytes >> (fresh * 8) | bytes << (64 - fresh * 8);
+}
+
+static __always_inline void response_segment(struct __sk_buff *skb, struct bpf_sock *sk,
+					     struct connection *c, const struct segment *segment,
+					     __u64 time_ns, const bool outgoing)
+{
+	struct source source = { .skb = skb };
+	__u32 after = segment->seq + segment->length;
+	__s32 growth = after - c->response.next;
+	enum verdict verdict;
+
+	if (growth > SEQUENCE_JUMP_MAX) {
+		count(HTTP_SEQUENCE_REFUSED);
+		return;
+	}
+	if (growth > 0) {
+		c->response.next = after;
+		c->event.response_bytes += growth;
+	} else {
+		/* Again what passed before, or a gap is filled that the receiver still has. */
+		struct bpf_tcp_sock *tcp;
+
+		if (outgoing)
+			return;
+		tcp = bpf_tcp_sock(sk);
+		if (!tcp || (__s32)(after - tcp->rcv_nxt) <= 0)
+			return;
+	}
+	if (!time_ns)
+		time_ns = bpf_ktime_get_ns();
+	c->event.last_ns = time_ns;
+	if (growth > 0 && c->event.response_bytes > HTTP_RESPONSE_BYTES)
+		keep_last_bytes(&source, c, segment, growth);
+	if (!c->open && c->response.have == HTTP_RESPONSE_BYTES)
+		return;
+	if (c->event.exchange == 0) {
+		count(HTTP_SERVER_FIRST);
+		leave(c, sk);
+		return;
+	}
+	/* Far behind the buffer, sequence numbers say nothing about places in it. */
+	if (c->event.response_bytes < SEQUENCE_JUMP_MAX)
+		place_response(skb, c, *segment);
+	if (!c->open)
+		return;
+	if (!c->event.response_ns)
+		c->event.response_ns = time_ns;
+	verdict = judge_response(c);
+	if (verdict == VERDICT_INTERIM) {
+		verdict = skip_interim(skb, c, segment->seq, segment->length, segment->from);
+		c->event.response_ns = c->response.have > 0 ? time_ns : 0;
+	}
+	if (verdict == VERDICT_UNKNOWN)
+		return;
+	if (verdict == VERDICT_OTHER) {
+		count(HTTP_NO_RESPONSE_HEAD);
+		leave(c, sk);
+		return;
+	}
+	if (compare_and_swap(&c->open, 1, 0) != 1)
+		return;
+	if (growth <= 0 && c->event.response_bytes > c->response.have)
+		c->event.flags |= HTTP_FLAG_RESPONSE_GAP;
+	tell_exchange(c, HTTP_END_NONE, 0);
+	c->event.flags &= ~HTTP_FLAG_RESPONSE_GAP;
+	if (verdict == VERDICT_UPGRADE) {
+		count(HTTP_UPGRADED);
+		leave(c, sk);
+	}
+}
+
+/* --- Connections ---------------------------------------------------------------------------- */
+
+static __always_inline __u64 cgroup_of(const struct tcp_sock *tcp)
+{
+	return tcp->inet_conn.icsk_inet.sk.sk_cgrp_data.cgroup->kn->id;
+}
+
+static __always_inline void map_ipv4(__u8 *to, __u32 address)
+{
+	__u32 *words = (__u32 *)to;
+
+	words[0] = 0;
+	words[1] = 0;
+	words[2] = bpf_htonl(0xffff);
+	words[3] = address;
+}
+
+/* Fills the state of a connection before any byte has passed; only the first call does. */
+static __always_inline void initialise(struct connection *c, const struct tcp_sock *tcp,
+				       __u64 cookie, __u64 cgroup_id, const enum http_role role)
+{
+	const struct sock_common *common = &tcp->inet_conn.icsk_inet.sk.__sk_common;
+
+	if (compare_and_swap(&c->ready, 0, INITIALISING) != 0)
+		return;
+	c->event.kind = EVENT_HTTP_EXCHANGE;
+	c->event.cookie = cookie;
+	c->event.cgroup_id = cgroup_id;
+	c->event.role = role;
+	c->event.open_at_head = HTTP_OPEN_UNKNOWN;
+	c->event.local_port = common->skc_num;
+	c->event.remote_port = bpf_ntohs(common->skc_dport);
+	if (common->skc_family == AF_INET6) {
+		BPF_CORE_READ_INTO(&c->event.local_address, common, skc_v6_rcv_saddr);
+		BPF_CORE_READ_INTO(&c->event.remote_address, common, skc_v6_daddr);
+	} else {
+		map_ipv4(c->event.local_address, common->skc_rcv_saddr);
+		map_ipv4(c->event.remote_address, common->skc_daddr);
+	}
+	c->request.seq = role == HTTP_ROLE_SERVER ? tcp->rcv_nxt : tcp->snd_nxt;
+	c->request.next = c->request.seq;
+	c->response.seq = role == HTTP_ROLE_SERVER ? tcp->snd_nxt : tcp->rcv_nxt;
+	c->response.next = c->response.seq;
+	c->first_seq = c->request.seq;
+	c->parts_next = HTTP_HEAD_BYTES;
+	if (role == HTTP_ROLE_SERVER) {
+		struct connection_key key;
+		__u64 none = 0;
+
+		__builtin_memcpy(key.client, c->event.remote_address, sizeof(key.client));
+		__builtin_memcpy(key.server, c->event.local_address, sizeof(key.server));
+		key.client_port = c->event.remote_port;
+		key.server_port = c->event.local_port;
+		key.seq = c->first_seq;
+		if (bpf_map_lookup_elem(&local_clients, &key))
+			c->event.flags = HTTP_FLAG_PEER_LOCAL;
+		if (!bpf_map_lookup_elem(&open_exchanges, &cgroup_id)) {
+			bpf_map_update_elem(&open_exchanges, &cgroup_id, &none, BPF_NOEXIST);
+			if (!bpf_map_lookup_elem(&open_exchanges, &cgroup_id))
+				count(HTTP_CGROUP_NOT_COUNTED);
+		}
+	}
+	*(volatile __u32 *)&c->ready = READY;
+}
+
+/* Whether the connection's state holds; waits if another CPU is just initialising it. */
+static __always_inline bool is_ready(const struct connection *c)
+{
+	for (int i = 0; i < 256; i++)
+		if (*(const volatile __u32 *)&c->ready == READY)
+			return true;
+	return false;
+}
+
+static __always_inline bool is_same(const struct connection *c, const struct early_head *early)
+{
+	const __u64 *client = (const __u64 *)c->event.remote_address;
+	const __u64 *server = (const __u64 *)c->event.local_address;
+	const __u64 *early_client = (const __u64 *)early->key.client;
+	const __u64 *early_server = (const __u64 *)early->key.server;
+
+	return early->key.client_port == c->event.remote_port &&
+	       early->key.server_port == c->event.local_port && client[0] == early_client[0] &&
+	       client[1] == early_client[1] && server[0] == early_server[0] &&
+	       server[1] == early_server[1] &&
+	       early->key.seq - c->first_seq < SEQUENCE_JUMP_MAX;
+}
+
+/* Takes the payload that the listening socket's filter saw. */
+static __always_inline void take_early_head(struct connection *c, struct bpf_sock *sk)
+{
+	struct segment segment = {};
+	struct source source = {};
+	__u32 zero = 0;
+	__u32 after;
+
+	source.early = bpf_map_lookup_elem(&early_heads, &zero);
+	if (!source.early || source.early->length == 0 || !is_same(c, source.early))
+		return;
+	count(HTTP_EARLY_HEADS);
+	segment.seq = source.early->key.seq;
+	segment.length = source.early->length;
+	if (segment.length > sizeof(source.early->bytes))
+		segment.length = sizeof(source.early->bytes);
+	after = source.early->key.seq + source.early->length;
+	request_segment(&source, sk, c, &segment, source.early->time_ns);
+	if ((__s32)(after - c->request.next) > 0)
+		c->request.next = after;
+	((struct early_head *)source.early)->length = 0;
+}
+
+static __always_inline void follow(struct bpf_sock_ops *ops, const enum http_role role)
+{
+	struct bpf_sock *sk = ops->sk;
+	struct connection *c;
+	struct tcp_sock *tcp;
+	__u64 cgroup_id;
+
+	if (!sk)
+		return;
+	tcp = bpf_skc_to_tcp_sock(sk);
+	if (!tcp)
+		return;
+	cgroup_id = cgroup_of(tcp);
+	if (role == HTTP_ROLE_CLIENT && !bpf_map_lookup_elem(&watched_cgroups, &cgroup_id))
+		return;
+	c = bpf_sk_storage_get(&connections, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	if (!c) {
+		count(HTTP_STORAGE_FAILED);
+		return;
+	}
+	/* A packet that another CPU handles may have been quicker: see adopt. */
+	initialise(c, tcp, bpf_get_socket_cookie(ops), cgroup_id, role);
+	if (!is_ready(c))
+		return;
+	bpf_sock_ops_cb_flags_set(ops, ops->bpf_sock_ops_cb_flags | BPF_SOCK_OPS_STATE_CB_FLAG);
+	if (role == HTTP_ROLE_CLIENT) {
+		struct connection_key key = client_key(c);
+		__u32 one = 1;
+
+		count(HTTP_CLIENT_CONNECTIONS);
+		if (bpf_map_update_elem(&local_clients, &key, &one, BPF_ANY) < 0)
+			count(HTTP_CLIENT_NOT_MARKED);
+	} else {
+		count(HTTP_SERVER_CONNECTIONS);
+		take_early_head(c, sk);
+	}
+}
+
+/* Whether nothing more of a response can follow. */
+static __always_inline bool is_over(const struct connection *c, __u32 state)
+{
+	if (state == TCP_CLOSE)
+		return true;
+	/* The client has the server's whole response; the server closed behind it. */
+	return state == (c->event.role == HTTP_ROLE_SERVER ? TCP_FIN_WAIT2 : TCP_CLOSE_WAIT);
+}
+
+static __always_inline void state_changed(struct bpf_sock_ops *ops)
+{
+	struct bpf_sock *sk = ops->sk;
+	__u32 before = ops->args[0];
+	__u32 state = ops->args[1];
+	__u32 end = HTTP_END_CLOSED;
+	struct connection *c;
+	__u64 now;
+
+	if (!sk)
+		return;
+	c = bpf_sk_storage_get(&connections, sk, NULL, 0);
+	if (!c || !is_over(c, state))
+		return;
+	/* Without the farewell of both sides: a reset, a timeout, or closed on unread data. */
+	if (state == TCP_CLOSE && (before == TCP_ESTABLISHED || before == TCP_SYN_RECV ||
+				   before == TCP_FIN_WAIT1 || before == TCP_CLOSE_WAIT))
+		end = HTTP_END_RESET;
+	now = bpf_ktime_get_ns();
+	if (compare_and_swap(&c->open, 1, 0) == 1)
+		tell_exchange(c, end, now);
+	else if (c->event.exchange > 0)
+		tell_tail(c, end, now);
+	leave(c, sk);
+}
+
+SEC("sockops")
+int on_connection(struct bpf_sock_ops *ops)
+{
+	switch (ops->op) {
+	case BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB:
+		follow(ops, HTTP_ROLE_SERVER);
+		break;
+	case BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB:
+		follow(ops, HTTP_ROLE_CLIENT);
+		break;
+	case BPF_SOCK_OPS_STATE_CB:
+		state_changed(ops);
+		break;
+	}
+	return 1;
+}
+
+/* --- Packets -------------------------------------------------------------------------------- */
+
+/* Finds the TCP header by the IP header. Returns false if there is none or extensions precede it. */
+static __always_inline bool find_tcp(struct __sk_buff *skb, __u32 *at)
+{
+	void *data = (void *)(long)skb->data;
+	void *end = (void *)(long)skb->data_end;
+	struct iphdr *ip = data;
+	struct ipv6hdr *ipv6 = data;
+
+	if ((void *)(ip + 1) > end)
+		return false;
+	if (ip->version == 4) {
+		*at = ip->ihl * 4;
+		return ip->protocol == IPPROTO_TCP;
+	}
+	*at = sizeof(*ipv6);
+	return (void *)(ipv6 + 1) <= end && ipv6->nexthdr == IPPROTO_TCP;
+}
+
+/* Finds the payload behind the TCP header at `at`. Returns false if there is none. */
+static __always_inline bool find_payload(struct __sk_buff *skb, __u32 at, struct segment *segment)
+{
+	struct tcphdr *tcp = (void *)(long)skb->data + (at & 0x3ff);
+
+	if ((void *)(tcp + 1) > (void *)(long)skb->data_end || tcp->rst)
+		return false;
+	segment->from = at + tcp->doff * 4;
+	if (skb->len <= segment->from)
+		return false;
+	segment->length = skb->len - segment->from;
+	segment->seq = bpf_ntohl(tcp->seq) + tcp->syn;
+	return true;
+}
+
+/* See struct early_head. */
+static __noinline int keep_early_head(struct __sk_buff *skb)
+{
+	struct early_head *early;
+	struct segment segment;
+	__u32 zero = 0;
+	__u64 length;
+	__u8 version;
+	__u32 at;
+	__u16 ports[2];
+
+	early = bpf_map_lookup_elem(&early_heads, &zero);
+	if (!early || !find_tcp(skb, &at) || !find_payload(skb, at, &segment))
+		return 0;
+	early->length = 0;
+	if (bpf_skb_load_bytes(skb, 0, &version, 1) < 0 ||
+	    bpf_skb_load_bytes(skb, at, ports, sizeof(ports)) < 0)
+		return 0;
+	if (version >> 4 == 4) {
+		__u32 addresses[2];
+
+		if (bpf_skb_load_bytes(skb, offsetof(struct iphdr, saddr), addresses,
+				       sizeof(addresses)) < 0)
+			return 0;
+		map_ipv4(early->key.client, addresses[0]);
+		map_ipv4(early->key.server, addresses[1]);
+	} else if (bpf_skb_load_bytes(skb, offsetof(struct ipv6hdr, saddr), early->key.client, 16) <
+			   0 ||
+		   bpf_skb_load_bytes(skb, offsetof(struct ipv6hdr, daddr), early->key.server, 16) <
+			   0) {
+		return 0;
+	}
+	early->key.client_port = bpf_ntohs(ports[0]);
+	early->key.server_port = bpf_ntohs(ports[1]);
+	early->key.seq = segment.seq;
+	early->time_ns = bpf_ktime_get_ns();
+	length = segment.length < sizeof(early->bytes) ? segment.length : sizeof(early->bytes);
+	BOUND(length, sizeof(early->bytes));
+	if (bpf_skb_load_bytes(skb, segment.from, early->bytes, length) < 0)
+		return 0;
+	early->length = segment.length;
+	return 0;
+}
+
+/*
+ * A packet for a connection that another CPU is just making: its socket is there, but the call to
+ * on_connection has not come yet.
+ */
+static __noinline struct connection *adopt(struct __sk_buff *skb, struct bpf_sock *sk)
+{
+	struct tcp_sock *tcp = bpf_skc_to_tcp_sock(sk);
+	struct connection *c;
+
+	if (!tcp)
+		return NULL;
+	c = bpf_sk_storage_get(&connections, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	if (c)
+		initialise(c, tcp, bpf_get_socket_cookie(skb), cgroup_of(tcp), HTTP_ROLE_SERVER);
+	return c;
+}
+
+static __always_inline void pass(struct __sk_buff *skb, const bool outgoing)
+{
+	struct source source = { .skb = skb };
+	struct connection *c = NULL;
+	struct segment segment;
+	bool may_be_followed;
+	struct bpf_sock *sk;
+	__u64 time_ns;
+	__u32 state;
+	__u32 at;
+
+#ifdef HEADSPAN_PLAIN
+	sk = skb->sk;
+	if (!sk)
+		return;
+	state = sk->state;
+	may_be_followed = true;
+	if (!find_tcp(skb, &at))
+		return;
+#else
+	struct sk_buff *packet = bpf_cast_to_kern_ctx(skb);
+	struct sock *owner = packet->sk;
+
+	if (!owner)
+		return;
+	/* Nearly all sockets are told apart by this alone, without a call. */
+	may_be_followed = owner->sk_bpf_storage;
+	if (!may_be_followed && outgoing)
+		return;
+	state = owner->__sk_common.skc_state;
+	if (!may_be_followed && state != TCP_LISTEN && state != TCP_SYN_RECV)
+		return;
+	at = (__u16)(packet->transport_header - packet->network_header);
+	sk = skb->sk;
+	if (!sk)
+		return;
+#endif
+	if (state == TCP_LISTEN) {
+		if (!outgoing)
+			keep_early_head(skb);
+		return;
+	}
+	if (!find_payload(skb, at, &segment))
+		return;
+	if (may_be_followed)
+		c = bpf_sk_storage_get(&connections, sk, NULL, 0);
+	if (!c && state == TCP_SYN_RECV && !outgoing)
+		c = adopt(skb, sk);
+	if (!c || !is_ready(c))
+		return;
+	/* On the way out, TCP has written the time of sending into the packet. */
+	time_ns = outgoing ? skb->tstamp : 0;
+	if ((c->event.role == HTTP_ROLE_SERVER) != outgoing)
+		request_segment(&source, sk, c, &segment, time_ns);
+	else
+		response_segment(skb, sk, c, &segment, time_ns, outgoing);
+}
+
+SEC("cgroup_skb/ingress")
+int on_ingress(struct __sk_buff *skb)
+{
+	pass(skb, false);
+	return 1;
+}
+
+SEC("cgroup_skb/egress")
+int on_egress(struct __sk_buff *skb)
+{
+	pass(skb, true);
+	return 1;
+}
+
+/* --- Cgroups -------------------------------------------------------------------------------- */
+
+SEC("tp_btf/cgroup_mkdir")
+int BPF_PROG(on_cgroup_created, struct cgroup *cgroup, const char *path)
+{
+	__u64 id = cgroup->kn->id;
+	__u32 one = 1;
+
+	if (cgroup->root->hierarchy_id == 0)
+		bpf_map_update_elem(&watched_cgroups, &id, &one, BPF_ANY);
+	return 0;
+}
+
+SEC("tp_btf/cgroup_rmdir")
+int BPF_PROG(on_cgroup_removed, struct cgroup *cgroup, const char *path)
+{
+	__u64 id = cgroup->kn->id;
+
+	if (cgroup->root->hierarchy_id == 0) {
+		bpf_map_delete_elem(&watched_cgroups, &id);
+		bpf_map_delete_elem(&open_exchanges, &id);
+	}
+	return 0;
+}
+
+/* --- Sweeps --------------------------------------------------------------------------------- */
+
+/*
+ * Writes a tail for each response that grew since user space was last told: for connections on
+ * which nothing happens after a response that came in several packets.
+ */
+SEC("iter/bpf_sk_storage_map")
+int tell_grown(struct bpf_iter__bpf_sk_storage_map *context)
+{
+	struct connection *c = context->value;
+	struct http_tail_event tail;
+	struct tcp_sock *tcp;
+	struct sock *sk = context->sk;
+
+	if (!sk || !c || c->ready != READY || c->open || c->event.exchange == 0 || !is_grown(c))
+		return 0;
+	tail.kind = EVENT_HTTP_TAIL;
+	tail.exchange = c->event.exchange;
+	tail.cookie = c->event.cookie;
+	tail.last_ns = c->event.last_ns;
+	tail.end_ns = 0;
+	tail.response_bytes = c->event.response_bytes;
+	tail.last_bytes = c->event.last_bytes;
+	tail.response_length = c->response.have;
+	tail.end = HTTP_END_NONE;
+	tail.flags = 0;
+	tail._pad = 0;
+	__builtin_memcpy(tail.response, c->event.response, sizeof(tail.response));
+	tcp = bpf_skc_to_tcp_sock(sk);
+	if (tcp && c->event.role == HTTP_ROLE_CLIENT &&
+	    (__s32)(c->response.next - tcp->rcv_nxt) > 0)
+		tail.flags = HTTP_FLAG_RESPONSE_GAP;
+	if (bpf_seq_write(context->meta->seq, &tail, sizeof(tail)) == 0 && !tail.flags) {
+		c->told_bytes = tail.response_bytes;
+		c->told_length = tail.response_length;
+	}
+	return 0;
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

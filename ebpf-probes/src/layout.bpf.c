@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+/*
+ * Not a program: one global for each struct and enum of events.h, so that clang describes all of
+ * them in this object's BTF, from which LayoutsMatchBtfTest learns sizes, offsets and values.
+ */
+#include "events.h"
+
+struct http_exchange_event layout_http_exchange_event;
+struct http_tail_event layout_http_tail_event;
+struct http_head_part_event layout_http_head_part_event;
+struct exec_event layout_exec_event;
+struct exit_event layout_exit_event;
+struct cgroup_event layout_cgroup_event;
+
+enum event_kind layout_event_kind;
+enum http_role layout_http_role;
+enum http_end layout_http_end;
+enum http_flag layout_http_flag;
+enum http_counter layout_http_counter;
+enum lifecycle_counter layout_lifecycle_counter;
