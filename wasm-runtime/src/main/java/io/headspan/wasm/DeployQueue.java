@@ -1,0 +1,64 @@
+package io.headspan.wasm;
+
+import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
+
+/// Changes of the deployed functions, one after another. Compiling takes a processor for a while;
+/// two at once would only take it from the guests.
+final class DeployQueue implements AutoCloseable {
+  private static final int WAITING_MAX = 16;
+
+  private final Functions functions;
+  private final ThreadPoolExecutor thread =
+      new ThreadPoolExecutor(
+          1,
+          1,
+          0,
+          TimeUnit.SECONDS,
+          new ArrayBlockingQueue<>(WAITING_MAX),
+          Thread.ofPlatform().name("wasm-deployments").daemon(true).factory());
+  private volatile Runnable onChange = () -> {};
+
+  DeployQueue(Functions functions) {
+    this.functions = functions;
+  }
+
+  /// What to run after each change, on the queue's thread.
+  void onChange(Runnable action) {
+    onChange = action;
+  }
+
+  CompletableFuture<FunctionInfo> deploy(Deployment deployment) {
+    return submit(() -> functions.deploy(deployment));
+  }
+
+  CompletableFuture<Boolean> undeploy(FunctionName function) {
+    return submit(() -> functions.undeploy(function));
+  }
+
+  @Override
+  public void close() {
+    thread.shutdownNow();
+  }
+
+  private <T> CompletableFuture<T> submit(Supplier<T> change) {
+    try {
+      return CompletableFuture.supplyAsync(
+          () -> {
+            T result = change.get();
+            onChange.run();
+            return result;
+          },
+          thread);
+    } catch (RejectedExecutionException e) {
+      return CompletableFuture.failedFuture(
+          new DeployException(
+              DeployException.Kind.BUSY,
+              "too many deployments are waiting: limit=" + WAITING_MAX + "; try again"));
+    }
+  }
+}
