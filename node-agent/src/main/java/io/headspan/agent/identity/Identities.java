@@ -1,0 +1,555 @@
+package io.headspan.agent.identity;
+
+import io.headspan.agent.identity.Executors.Executor;
+import io.headspan.agent.identity.Processes.AmbiguousListenerException;
+import io.headspan.agent.identity.Processes.Listener;
+import io.headspan.agent.ledger.Tally;
+import io.headspan.agent.probe.lifecycle.LifecycleEvent;
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.ScheduledThreadPoolExecutor;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/// Who is behind an exchange. Every cgroup is looked up once, as soon as it appears, because the
+/// container's state may be gone when its last records come; a removed one is remembered for a
+/// while. In a cgroup that is no container, the process that listens at the exchange's port is
+/// looked up when the first exchange asks for it; if it is a registered Wasm executor, the path
+/// tells the function.
+///
+/// All methods are for one thread, that of the caller, and none of them blocks: files are read by a
+/// thread of this object, and its results come in with [#poll]. While a lookup is under way, the
+/// answer is [NoIdentity#PENDING] and [#await] tells when to ask again.
+public final class Identities implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(Identities.class);
+
+  /// A container's state is written some milliseconds after its cgroup is made. After the last of
+  /// these, a cgroup counts as that of no container.
+  private static final int[] RETRY_MILLIS = {5, 10, 20, 40, 80, 160, 320, 640, 1280};
+
+  /// How many of these are for a cgroup that is met when it may have been there for long.
+  private static final int RETRIES_WHEN_MET = 5;
+
+  /// How soon a port that nothing seemed to listen at is looked up again.
+  private static final long RETRY_LISTENER_NS = TimeUnit.SECONDS.toNanos(5);
+
+  private static final long READ_EXECUTORS_MILLIS = 100;
+  private static final int ADDRESSES_MAX = 1024;
+
+  private final CgroupTree tree;
+  private final RuncContainers containers;
+  private final Processes processes;
+  private final Executors executorFiles;
+  private final long patienceNs;
+  private final long graceNs;
+  private final int waitingMax;
+  private final ScheduledThreadPoolExecutor worker;
+
+  /// What the worker found, to be taken by the owner thread.
+  private final Queue<Runnable> results = new ConcurrentLinkedQueue<>();
+
+  private final Map<Long, Cgroup> cgroups = new HashMap<>();
+  private final ArrayDeque<Cgroup> removed = new ArrayDeque<>();
+  private final Map<Integer, List<Port>> portsByPid = new HashMap<>();
+  private final ArrayDeque<Wait> waits = new ArrayDeque<>();
+  private final Pending executorsRead = new Pending();
+  private Map<Integer, Executor> executors = Map.of();
+  private long executorsReadNs = Long.MIN_VALUE;
+  private boolean readingExecutors;
+
+  /// Cgroups that exchanges name and no event did.
+  private final List<Cgroup> toFind = new ArrayList<>();
+
+  private boolean walking;
+  private int waiting;
+  private long nowNs;
+
+  private final Tally<IdentityOutcome> outcomes = new Tally<>(IdentityOutcome.class);
+
+  /// Something that is being looked up, and who waits for it.
+  private static class Pending {
+    private List<Wait> waits = new ArrayList<>();
+
+    List<Wait> takeWaits() {
+      List<Wait> taken = waits;
+      waits = new ArrayList<>();
+      return taken;
+    }
+  }
+
+  private static final class Cgroup extends Pending {
+    final long id;
+    boolean settled;
+    @Nullable String path;
+    @Nullable Identity container;
+    long removedNs;
+
+    /// By port where only one process listens at it, by address and port where several do.
+    final Map<Object, Port> ports = new HashMap<>();
+
+    Cgroup(long id) {
+      this.id = id;
+    }
+  }
+
+  /// A port that something in a cgroup listens at.
+  private static final class Port extends Pending {
+    boolean settled;
+    Identity identity = Identity.UNKNOWN;
+    @Nullable ProcessId process;
+
+    /// What is asked about later times has to be looked up anew.
+    long validUntilNs = Long.MAX_VALUE;
+  }
+
+  /// Asks again for an identity that was pending.
+  public interface Waiter {
+    /// Asks again.
+    ///
+    /// @param late it has taken too long: whatever is not known now is not waited for
+    void askAgain(boolean late);
+  }
+
+  private static final class Wait {
+    final Waiter waiter;
+    final long deadlineNs;
+    boolean over;
+
+    Wait(Waiter waiter, long deadlineNs) {
+      this.waiter = waiter;
+      this.deadlineNs = deadlineNs;
+    }
+  }
+
+  /// Starts looking up all cgroups that are there.
+  ///
+  /// @param nowNs CLOCK_MONOTONIC, as in all methods
+  public static Identities start(IdentitySettings settings, long nowNs) {
+    Identities identities = new Identities(settings);
+    identities.nowNs = nowNs;
+    identities.walk();
+    identities.readExecutors(0);
+    return identities;
+  }
+
+  private Identities(IdentitySettings settings) {
+    tree = new CgroupTree(settings.cgroupMount());
+    containers = new RuncContainers(settings.containerStateRoots(), tree);
+    processes = new Processes(settings.proc(), tree);
+    executorFiles = new Executors(settings.runDirectory(), processes);
+    patienceNs = settings.patience().toNanos();
+    graceNs = settings.grace().toNanos();
+    waitingMax = settings.waitingMax();
+    worker =
+        new ScheduledThreadPoolExecutor(
+            1, task -> Thread.ofPlatform().daemon().name("headspan-identity").unstarted(task));
+    worker.setExecuteExistingDelayedTasksAfterShutdownPolicy(false);
+    worker.setRejectedExecutionHandler(new ThreadPoolExecutor.DiscardPolicy());
+  }
+
+  /// Takes note of what happened to a process or cgroup.
+  public void onEvent(LifecycleEvent event) {
+    switch (event) {
+      case LifecycleEvent.CgroupCreated created -> {
+        Cgroup cgroup = cgroup(created.cgroupId());
+        if (cgroup.path == null) {
+          cgroup.path = created.path();
+          findContainer(cgroup, created.path(), RETRY_MILLIS.length);
+        }
+      }
+      case LifecycleEvent.CgroupRemoved gone -> {
+        Cgroup cgroup = cgroups.get(gone.cgroupId());
+        if (cgroup != null && cgroup.removedNs == 0) {
+          cgroup.removedNs = nowNs;
+          removed.add(cgroup);
+        }
+      }
+      case LifecycleEvent.Exec exec -> endOf(exec.pid(), exec.timeNs());
+      case LifecycleEvent.Exit exit -> endOf(exit.pid(), exit.timeNs());
+    }
+  }
+
+  /// Takes in what has been found since, and runs what waited for it. To be called often.
+  ///
+  /// @param nowNs not before that of the call before
+  public void poll(long nowNs) {
+    this.nowNs = nowNs;
+    for (Runnable result = results.poll(); result != null; result = results.poll()) {
+      result.run();
+    }
+    while (!waits.isEmpty() && (waits.element().over || waits.element().deadlineNs - nowNs <= 0)) {
+      Wait late = waits.remove();
+      if (!late.over) {
+        outcomes.add(IdentityOutcome.LATE);
+        finish(late, true);
+      }
+    }
+    while (!removed.isEmpty() && removed.element().removedNs + graceNs - nowNs <= 0) {
+      Cgroup gone = removed.remove();
+      cgroups.remove(gone.id);
+      gone.ports.values().forEach(this::forget);
+      finishAll(gone);
+    }
+  }
+
+  /// Who served an exchange: an [Identity], if need be [Identity#UNKNOWN], or [NoIdentity#PENDING].
+  ///
+  /// @param local address and port of the serving socket
+  /// @param path of the request
+  /// @param headNs when it came
+  public Lookup ofServer(long cgroupId, InetSocketAddress local, String path, long headNs) {
+    Cgroup cgroup = lookUp(cgroupId);
+    if (!cgroup.settled) {
+      return NoIdentity.PENDING;
+    }
+    if (cgroup.container != null) {
+      return cgroup.container;
+    }
+    if (cgroup.path == null) {
+      return Identity.UNKNOWN;
+    }
+    Port port = port(cgroup, cgroup.path, local, headNs);
+    if (port == null) {
+      return Identity.UNKNOWN;
+    }
+    if (!port.settled) {
+      return NoIdentity.PENDING;
+    }
+    if (port.process != null) {
+      Executor executor = executors.get(port.process.pid());
+      if (executor != null
+          && executor.process().equals(port.process)
+          && executor.port() == local.getPort()) {
+        return ofFunction(executor, port.identity, path, headNs);
+      }
+    }
+    return port.identity;
+  }
+
+  /// Who made a call: an [Identity] if the cgroup is that of a container, else [NoIdentity].
+  public Lookup ofCaller(long cgroupId) {
+    Cgroup cgroup = lookUp(cgroupId);
+    if (!cgroup.settled) {
+      return NoIdentity.PENDING;
+    }
+    return cgroup.container == null ? NoIdentity.NO_CONTAINER : cgroup.container;
+  }
+
+  /// Calls `waiter` once, within a later [#poll], when the lookup that [#ofServer] or [#ofCaller]
+  /// just called pending is done or has taken too long. False if too many wait already: then it is
+  /// not called.
+  ///
+  /// @param local as for [#ofServer]; null after [#ofCaller]
+  public boolean await(long cgroupId, @Nullable InetSocketAddress local, Waiter waiter) {
+    if (waiting >= waitingMax) {
+      outcomes.add(IdentityOutcome.OVERFLOW);
+      return false;
+    }
+    Cgroup cgroup = cgroups.get(cgroupId);
+    if (cgroup == null) {
+      return false;
+    }
+    Pending pending = executorsRead;
+    if (!cgroup.settled) {
+      pending = cgroup;
+    } else if (local != null) {
+      Port port = knownPort(cgroup, local);
+      if (port != null && !port.settled) {
+        pending = port;
+      }
+    }
+    Wait wait = new Wait(waiter, nowNs + patienceNs);
+    pending.waits.add(wait);
+    waits.add(wait);
+    waiting++;
+    return true;
+  }
+
+  /// How many wait for an identity.
+  public int waiting() {
+    return waiting;
+  }
+
+  /// How lookups ended.
+  public Tally<IdentityOutcome> outcomes() {
+    return outcomes;
+  }
+
+  /// Stops looking up. What waits is not run any more.
+  @Override
+  public void close() {
+    worker.shutdownNow();
+  }
+
+  private Cgroup cgroup(long id) {
+    return cgroups.computeIfAbsent(id, Cgroup::new);
+  }
+
+  /// The cgroup, looked for in the file system if it is new.
+  private Cgroup lookUp(long cgroupId) {
+    Cgroup cgroup = cgroups.get(cgroupId);
+    if (cgroup == null) {
+      // Its event was lost, or the agent started between its making and the first walk.
+      cgroup = cgroup(cgroupId);
+      walkFor(cgroup);
+    }
+    return cgroup;
+  }
+
+  private void walk() {
+    worker.execute(() -> {
+      Map<Long, String> paths = walkTree();
+      results.add(() -> paths.forEach(this::found));
+    });
+  }
+
+  /// A walk that began before may miss the cgroup, so it is for the next one.
+  private void walkFor(Cgroup cgroup) {
+    toFind.add(cgroup);
+    if (!walking) {
+      walkForAll();
+    }
+  }
+
+  private void walkForAll() {
+    walking = true;
+    List<Cgroup> wanted = List.copyOf(toFind);
+    toFind.clear();
+    worker.execute(() -> {
+      Map<Long, String> paths = walkTree();
+      results.add(() -> {
+        paths.forEach(this::found);
+        wanted.forEach(this::giveUpUnlessFound);
+        walking = false;
+        if (!toFind.isEmpty()) {
+          walkForAll();
+        }
+      });
+    });
+  }
+
+  private void giveUpUnlessFound(Cgroup cgroup) {
+    if (cgroup.path == null) {
+      outcomes.add(IdentityOutcome.NO_CGROUP);
+      cgroup.removedNs = nowNs;
+      removed.add(cgroup);
+      settle(cgroup, null);
+    }
+  }
+
+  /// On the worker.
+  private Map<Long, String> walkTree() {
+    try {
+      return tree.walk();
+    } catch (IOException | RuntimeException e) {
+      failed("Cgroups cannot be listed: mount=" + tree.mount(), e);
+      return Map.of();
+    }
+  }
+
+  private void found(long cgroupId, String path) {
+    Cgroup cgroup = cgroup(cgroupId);
+    if (cgroup.path == null && !cgroup.settled) {
+      cgroup.path = path;
+      findContainer(cgroup, path, RETRIES_WHEN_MET);
+    }
+  }
+
+  private void findContainer(Cgroup cgroup, String path, int retries) {
+    submit(() -> tryContainer(cgroup, path, 0, retries), 0);
+  }
+
+  /// On the worker.
+  private void tryContainer(Cgroup cgroup, String path, int attempt, int retries) {
+    Optional<Identity> container = Optional.empty();
+    try {
+      container = containers.find(path);
+    } catch (IOException | RuntimeException e) {
+      if (attempt == retries) {
+        failed("State of a container cannot be read: cgroup=" + path, e);
+      }
+    }
+    if (container.isEmpty() && !path.equals("/") && attempt < retries) {
+      submit(() -> tryContainer(cgroup, path, attempt + 1, retries), RETRY_MILLIS[attempt]);
+      return;
+    }
+    Identity identity = container.orElse(null);
+    results.add(() -> {
+      outcomes.add(identity == null ? IdentityOutcome.NO_CONTAINER : IdentityOutcome.CONTAINER);
+      settle(cgroup, identity);
+    });
+  }
+
+  private void settle(Cgroup cgroup, @Nullable Identity container) {
+    cgroup.settled = true;
+    cgroup.container = container;
+    finishAll(cgroup);
+  }
+
+  private static @Nullable Port knownPort(Cgroup cgroup, InetSocketAddress local) {
+    Port port = cgroup.ports.get(local.getPort());
+    return port == null ? cgroup.ports.get(local) : port;
+  }
+
+  /// The port `local`, looked up if it is new or what is known is of an earlier time; null if there
+  /// are too many.
+  private @Nullable Port port(
+      Cgroup cgroup, String cgroupPath, InetSocketAddress local, long headNs) {
+    Port known = knownPort(cgroup, local);
+    if (known != null && headNs <= known.validUntilNs) {
+      return known;
+    }
+    if (known != null) {
+      forget(known);
+      cgroup.ports.values().remove(known);
+    } else if (cgroup.ports.size() >= ADDRESSES_MAX) {
+      outcomes.add(IdentityOutcome.OVERFLOW);
+      return null;
+    }
+    Port port = new Port();
+    cgroup.ports.put(local, port);
+    submit(() -> findListener(cgroup, cgroupPath, local, port), 0);
+    return port;
+  }
+
+  /// On the worker.
+  private void findListener(Cgroup cgroup, String cgroupPath, InetSocketAddress local, Port port) {
+    IdentityOutcome outcome;
+    Listener listener = null;
+    try {
+      listener = processes.findListener(cgroupPath, local).orElse(null);
+      outcome = listener == null ? IdentityOutcome.NO_LISTENER : IdentityOutcome.PROCESS;
+    } catch (AmbiguousListenerException e) {
+      LOG.debug("A port cannot be attributed to a process", e);
+      outcome = IdentityOutcome.AMBIGUOUS_LISTENER;
+    } catch (IOException | RuntimeException e) {
+      failed("Listener cannot be looked up: cgroup=" + cgroupPath + ", local=" + local, e);
+      outcome = IdentityOutcome.FAILED;
+    }
+    IdentityOutcome ended = outcome;
+    Listener found = listener;
+    results.add(() -> {
+      if (ended != IdentityOutcome.FAILED) {
+        outcomes.add(ended);
+      }
+      settle(cgroup, local, port, found);
+    });
+  }
+
+  private void settle(
+      Cgroup cgroup, InetSocketAddress local, Port port, @Nullable Listener listener) {
+    port.settled = true;
+    if (listener == null) {
+      port.validUntilNs = nowNs + RETRY_LISTENER_NS;
+    } else {
+      port.identity = listener.identity();
+      port.process = listener.process();
+      portsByPid.computeIfAbsent(port.process.pid(), _ -> new ArrayList<>(1)).add(port);
+      if (listener.anyAddress() && cgroup.ports.remove(local, port)) {
+        cgroup.ports.put(local.getPort(), port);
+      }
+    }
+    finishAll(port);
+  }
+
+  /// A process ended, or became another program.
+  private void endOf(int pid, long timeNs) {
+    List<Port> ports = portsByPid.remove(pid);
+    if (ports != null) {
+      for (Port port : ports) {
+        port.validUntilNs = Math.min(port.validUntilNs, timeNs);
+      }
+    }
+  }
+
+  private void forget(Port port) {
+    finishAll(port);
+    if (port.process != null) {
+      List<Port> ports = portsByPid.get(port.process.pid());
+      if (ports != null && ports.remove(port) && ports.isEmpty()) {
+        portsByPid.remove(port.process.pid());
+      }
+    }
+  }
+
+  /// The function of `executor` that `path` invokes. A function is registered before it can be
+  /// invoked, so one that is missing in what was read after the request came does not exist.
+  private Lookup ofFunction(Executor executor, Identity process, String path, long headNs) {
+    Identity function = executor.function(path);
+    if (function != null) {
+      return function;
+    }
+    if (executorsReadNs >= headNs) {
+      return process;
+    }
+    if (!readingExecutors) {
+      readingExecutors = true;
+      submit(this::readExecutorsOnce, 0);
+    }
+    return NoIdentity.PENDING;
+  }
+
+  private void readExecutors(long delayMillis) {
+    submit(
+        () -> {
+          readExecutorsOnce();
+          readExecutors(READ_EXECUTORS_MILLIS);
+        },
+        delayMillis);
+  }
+
+  /// On the worker.
+  private void readExecutorsOnce() {
+    long startedNs = System.nanoTime();
+    Map<Integer, Executor> read;
+    try {
+      read = executorFiles.current();
+    } catch (IOException | RuntimeException e) {
+      failed("Wasm executors cannot be read", e);
+      read = Map.of();
+    }
+    Map<Integer, Executor> current = read;
+    results.add(() -> {
+      readingExecutors = false;
+      executorsReadNs = startedNs;
+      executors = current;
+      finishAll(executorsRead);
+    });
+  }
+
+  /// Has the worker do something, unless this object is closed.
+  private void submit(Runnable task, long delayMillis) {
+    var _ = worker.schedule(task, delayMillis, TimeUnit.MILLISECONDS);
+  }
+
+  private void finishAll(Pending pending) {
+    for (Wait wait : pending.takeWaits()) {
+      if (!wait.over) {
+        finish(wait, false);
+      }
+    }
+  }
+
+  private void finish(Wait wait, boolean late) {
+    wait.over = true;
+    waiting--;
+    wait.waiter.askAgain(late);
+  }
+
+  /// On the worker.
+  private void failed(String what, Exception e) {
+    outcomes.add(IdentityOutcome.FAILED);
+    LOG.warn("{}", what, e);
+  }
+}

@@ -1,0 +1,269 @@
+package io.headspan.agent.identity;
+
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.DirectoryIteratorException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.FileSystemException;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/// Processes by `/proc`. Any of them may end at any moment, so what is not there is empty, not an
+/// error.
+final class Processes {
+  private static final int LISTEN = 0x0a;
+  private static final int START_TICKS_FIELD = 22;
+
+  private final Path proc;
+  private final CgroupTree cgroups;
+
+  Processes(Path proc, CgroupTree cgroups) {
+    this.proc = proc;
+    this.cgroups = cgroups;
+  }
+
+  /// What listens at a port in a cgroup.
+  ///
+  /// @param identity of the process; if several share the socket, of the one that started first
+  /// @param anyAddress nothing else in the cgroup listens at this port, at whatever address
+  record Listener(ProcessId process, Identity identity, boolean anyAddress) {}
+
+  /// Several processes listen at a port and nothing tells which one is meant.
+  static final class AmbiguousListenerException extends Exception {
+    private static final long serialVersionUID = 1;
+
+    AmbiguousListenerException(String message) {
+      super(message);
+    }
+  }
+
+  /// A listening socket.
+  ///
+  /// @param exact bound to just the address asked for
+  private record Socket(String namespace, String inode, boolean matches, boolean exact) {}
+
+  /// The process that listens at `local` in the cgroup `cgroupPath`, in whatever network namespace
+  /// its processes are.
+  ///
+  /// @throws AmbiguousListenerException if several unrelated processes do
+  Optional<Listener> findListener(String cgroupPath, InetSocketAddress local)
+      throws IOException, AmbiguousListenerException {
+    Map<String, List<Integer>> byNamespace = new HashMap<>();
+    for (int pid : pids(cgroupPath)) {
+      String namespace = link(pid, "ns/net");
+      if (namespace != null) {
+        byNamespace.computeIfAbsent(namespace, _ -> new ArrayList<>()).add(pid);
+      }
+    }
+    List<Socket> sockets = new ArrayList<>();
+    for (Map.Entry<String, List<Integer>> namespace : byNamespace.entrySet()) {
+      addSockets(namespace.getKey(), namespace.getValue(), local, sockets);
+    }
+    boolean exact = sockets.stream().anyMatch(Socket::exact);
+    Set<String> wanted = new HashSet<>();
+    Set<String> namespaces = new HashSet<>();
+    for (Socket socket : sockets) {
+      if (socket.matches() && socket.exact() == exact) {
+        wanted.add(socket.inode());
+        namespaces.add(socket.namespace());
+      }
+    }
+    if (wanted.isEmpty()) {
+      return Optional.empty();
+    }
+    if (namespaces.size() > 1) {
+      throw new AmbiguousListenerException(
+          "several network namespaces have a listener: cgroup=" + cgroupPath + ", local=" + local);
+    }
+    boolean anyAddress = wanted.size() == sockets.size();
+    List<Listener> owners = new ArrayList<>();
+    String namespace = namespaces.iterator().next();
+    for (int pid : byNamespace.getOrDefault(namespace, List.of())) {
+      if (holdsSocket(pid, wanted)) {
+        Optional<ProcessId> process = process(pid);
+        String executable = executable(pid);
+        if (process.isPresent() && executable != null) {
+          owners.add(
+              new Listener(
+                  process.get(), Identity.ofProcess(process.get(), executable), anyAddress));
+        }
+      }
+    }
+    if (owners.stream().map(owner -> owner.identity().executable()).distinct().count() > 1) {
+      throw new AmbiguousListenerException(
+          "several programs listen: cgroup=" + cgroupPath + ", local=" + local);
+    }
+    // A server and its workers share the socket; the server was there first.
+    return owners.stream()
+        .min(
+            Comparator.<Listener>comparingLong(owner -> owner.process().startTicks())
+                .thenComparingInt(owner -> owner.process().pid()));
+  }
+
+  /// The process `pid` as it is now; empty if there is none.
+  Optional<ProcessId> process(int pid) throws IOException {
+    String stat = read(pid, "stat");
+    if (stat == null) {
+      return Optional.empty();
+    }
+    // The second field is the command in parentheses, which may hold blanks and parentheses.
+    String[] fields = stat.substring(stat.lastIndexOf(')') + 1).trim().split(" ", -1);
+    return Optional.of(new ProcessId(pid, Long.parseLong(fields[START_TICKS_FIELD - 3])));
+  }
+
+  /// File name of the executable; null if the process has ended or is the kernel's.
+  private @Nullable String executable(int pid) throws IOException {
+    String target = link(pid, "exe");
+    if (target == null) {
+      return null;
+    }
+    String deleted = " (deleted)";
+    String path =
+        target.endsWith(deleted) ? target.substring(0, target.length() - deleted.length()) : target;
+    return path.substring(path.lastIndexOf('/') + 1);
+  }
+
+  private List<Integer> pids(String cgroupPath) throws IOException {
+    Path file = cgroups.directory(cgroupPath).resolve("cgroup.procs");
+    List<Integer> pids = new ArrayList<>();
+    if (Files.exists(file)) {
+      for (String line : Files.readAllLines(file, StandardCharsets.US_ASCII)) {
+        int pid = Integer.parseInt(line.trim());
+        if (pid > 0) { // 0: in another pid namespace
+          pids.add(pid);
+        }
+      }
+    }
+    return pids;
+  }
+
+  private boolean holdsSocket(int pid, Set<String> inodes) throws IOException {
+    Path directory = proc.resolve(Integer.toString(pid)).resolve("fd");
+    if (!Files.isDirectory(directory)) {
+      return false;
+    }
+    try (DirectoryStream<Path> descriptors = Files.newDirectoryStream(directory)) {
+      for (Path descriptor : descriptors) {
+        String target = readLink(descriptor);
+        if (target != null
+            && target.startsWith("socket:[")
+            && inodes.contains(target.substring("socket:[".length(), target.length() - 1))) {
+          return true;
+        }
+      }
+    } catch (IOException | DirectoryIteratorException e) {
+      if (Files.isDirectory(directory)) {
+        throw e;
+      }
+    }
+    return false;
+  }
+
+  /// Adds the sockets of a namespace that listen at the port of `local`. IPv4 connections go to an
+  /// IPv4 socket if there is one, else to an IPv6 socket that takes both.
+  private void addSockets(
+      String namespace, List<Integer> pids, InetSocketAddress local, List<Socket> into)
+      throws IOException {
+    for (int pid : pids) {
+      boolean ipv4 = local.getAddress().getAddress().length == 4;
+      int before = into.size();
+      boolean read = true;
+      if (ipv4) {
+        read = addSockets(namespace, pid, "net/tcp", local, into);
+      }
+      if (!ipv4 || into.size() == before) {
+        read &= addSockets(namespace, pid, "net/tcp6", local, into);
+      }
+      if (read) {
+        return;
+      }
+      // That process has ended; another one of the namespace may do.
+      into.subList(before, into.size()).clear();
+    }
+  }
+
+  private boolean addSockets(
+      String namespace, int pid, String table, InetSocketAddress local, List<Socket> into)
+      throws IOException {
+    Path file = proc.resolve(Integer.toString(pid)).resolve(table);
+    try (BufferedReader lines = Files.newBufferedReader(file, StandardCharsets.US_ASCII)) {
+      lines.readLine(); // headings
+      for (String line = lines.readLine(); line != null; line = lines.readLine()) {
+        // proc(5), net/tcp: slot, local, remote, state, queues, timer, retransmits, uid, timeout,
+        // inode, …; listening sockets come first (net/ipv4/tcp_ipv4.c, tcp_seq_start).
+        String[] fields = line.trim().split(" +", -1);
+        if (fields.length < 10 || Integer.parseInt(fields[3], 16) != LISTEN) {
+          break;
+        }
+        int colon = fields[1].indexOf(':');
+        if (Integer.parseInt(fields[1], colon + 1, fields[1].length(), 16) == local.getPort()) {
+          InetAddress bound = address(fields[1].substring(0, colon));
+          boolean exact = bound.equals(local.getAddress());
+          into.add(new Socket(namespace, fields[9], exact || bound.isAnyLocalAddress(), exact));
+        }
+      }
+      return true;
+    } catch (IOException e) {
+      if (Files.exists(file)) {
+        throw e;
+      }
+      return false; // the process has ended, or there is no IPv6
+    }
+  }
+
+  /// An address as the kernel prints it: 32-bit words in hex, each in the machine's byte order.
+  static InetAddress address(String hex) throws IOException {
+    byte[] bytes = new byte[hex.length() / 2];
+    boolean littleEndian = ByteOrder.nativeOrder() == ByteOrder.LITTLE_ENDIAN;
+    for (int i = 0; i < bytes.length; i++) {
+      int at = littleEndian ? (i & ~3) + 3 - (i & 3) : i;
+      bytes[at] = (byte) Integer.parseInt(hex, 2 * i, 2 * i + 2, 16);
+    }
+    return InetAddress.getByAddress(bytes);
+  }
+
+  private @Nullable String read(int pid, String file) throws IOException {
+    Path path = proc.resolve(Integer.toString(pid)).resolve(file);
+    try {
+      return Files.readString(path, StandardCharsets.ISO_8859_1);
+    } catch (IOException e) {
+      if (Files.exists(path.getParent())) {
+        throw e;
+      }
+      return null;
+    }
+  }
+
+  private @Nullable String link(int pid, String file) throws IOException {
+    return readLink(proc.resolve(Integer.toString(pid)).resolve(file));
+  }
+
+  /// Null if the link is not there any more, or leads nowhere as for threads of the kernel.
+  private static @Nullable String readLink(Path link) throws IOException {
+    try {
+      return Files.readSymbolicLink(link).toString();
+    } catch (NoSuchFileException e) {
+      return null;
+    } catch (FileSystemException e) {
+      if (Files.exists(link, LinkOption.NOFOLLOW_LINKS)) {
+        throw e;
+      }
+      return null; // ended while it was read: ESRCH
+    }
+  }
+}

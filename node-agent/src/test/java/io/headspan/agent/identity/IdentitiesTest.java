@@ -1,0 +1,281 @@
+package io.headspan.agent.identity;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.headspan.agent.probe.lifecycle.LifecycleEvent;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.ServerSocket;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/// With a made-up cgroup hierarchy, states as runc writes them, and the real `/proc`.
+class IdentitiesTest {
+  private static final int OWN_PID = (int) ProcessHandle.current().pid();
+
+  @TempDir Path directory;
+  private Path mount;
+  private Path states;
+  private Path executors;
+  private @Nullable Identities opened;
+  private long skippedNs;
+
+  @BeforeEach
+  void makeTrees() throws IOException {
+    mount = Files.createDirectories(directory.resolve("cgroup"));
+    states = Files.createDirectories(directory.resolve("runc"));
+    executors = Files.createDirectories(directory.resolve("run/executors"));
+  }
+
+  @AfterEach
+  void close() {
+    if (opened != null) {
+      opened.close();
+    }
+  }
+
+  @Test
+  void knowsContainersThatWereThereBefore() throws IOException {
+    long id = cgroup("/a", "");
+    StateFiles.write(states, "a", mount + "/a", "io.headspan.function=checkout");
+    Identities identities = start();
+    Identity identity = await(identities, id, local(80), "/");
+    assertThat(identity.serviceName()).isEqualTo("checkout");
+    assertThat(identities.ofCaller(id)).isSameAs(identity);
+  }
+
+  @Test
+  void waitsForAStateThatIsNotWrittenYet() throws IOException {
+    Identities identities = start();
+    long id = cgroup("/a", "");
+    identities.onEvent(new LifecycleEvent.CgroupCreated(1, id, "/a"));
+    assertThat(identities.ofServer(id, local(80), "/", now())).isEqualTo(NoIdentity.PENDING);
+    List<Boolean> asked = new ArrayList<>();
+    assertThat(identities.await(id, local(80), asked::add)).isTrue();
+    StateFiles.write(states, "a", mount + "/a", "io.headspan.tenant=acme");
+    until(identities, () -> !asked.isEmpty());
+    assertThat(asked).containsExactly(false);
+    assertThat(((Identity) identities.ofServer(id, local(80), "/", now())).tenant())
+        .isEqualTo("acme");
+    assertThat(identities.waiting()).isZero();
+  }
+
+  @Test
+  void remembersARemovedContainerForAWhile() throws IOException {
+    long id = cgroup("/a", "");
+    StateFiles.write(states, "a", mount + "/a");
+    Identities identities = start();
+    Identity identity = await(identities, id, local(80), "/");
+    Files.delete(states.resolve("a/state.json"));
+    Files.delete(mount.resolve("a"));
+    identities.onEvent(new LifecycleEvent.CgroupRemoved(2, id, "/a"));
+    pass(identities, Duration.ofSeconds(29));
+    assertThat(identities.ofServer(id, local(80), "/", now())).isSameAs(identity);
+    pass(identities, Duration.ofSeconds(2));
+    assertThat(identities.ofServer(id, local(80), "/", now())).isEqualTo(NoIdentity.PENDING);
+    until(identities, () -> identities.ofCaller(id) == NoIdentity.NO_CONTAINER);
+    assertThat(identities.ofServer(id, local(80), "/", now())).isSameAs(Identity.UNKNOWN);
+    assertThat(identities.outcomes().count(IdentityOutcome.NO_CGROUP)).isEqualTo(1);
+  }
+
+  /// The event of a cgroup can be lost: it is looked for when an exchange names it.
+  @Test
+  void looksForACgroupWhoseEventWasLost() throws IOException {
+    Identities identities = start();
+    until(identities, () -> identities.outcomes().count(IdentityOutcome.NO_CONTAINER) == 1);
+    long id = cgroup("/a", "");
+    StateFiles.write(states, "a", mount + "/a");
+    assertThat(await(identities, id, local(80), "/").containerId()).isEqualTo("a");
+  }
+
+  @Test
+  void namesAPlainProcessAndKnowsNoCallerByIt() throws IOException {
+    long id = cgroup("/own", OWN_PID + "\n");
+    Identities identities = start();
+    try (ServerSocket socket = listen()) {
+      Identity identity = await(identities, id, local(socket.getLocalPort()), "/");
+      assertThat(identity.runtime()).isEqualTo(InstanceRuntime.PROCESS);
+      assertThat(identity.serviceName()).isEqualTo("java");
+      assertThat(identities.ofCaller(id)).isEqualTo(NoIdentity.NO_CONTAINER);
+      InetSocketAddress otherAddress = new InetSocketAddress("127.0.0.3", socket.getLocalPort());
+      assertThat(identities.ofServer(id, otherAddress, "/", now()))
+          .as("one process has the port, whatever the address")
+          .isSameAs(identity);
+    }
+  }
+
+  @Test
+  void looksAgainWhenTheProcessOfAPortEnded() throws IOException {
+    long id = cgroup("/own", OWN_PID + "\n");
+    Identities identities = start();
+    InetSocketAddress local;
+    try (ServerSocket socket = listen()) {
+      local = local(socket.getLocalPort());
+      await(identities, id, local, "/");
+    }
+    long endNs = now();
+    identities.onEvent(new LifecycleEvent.Exit(endNs, OWN_PID, id, 0));
+    assertThat(identities.ofServer(id, local, "/", endNs - 1)).isInstanceOf(Identity.class);
+    assertThat(await(identities, id, local, "/")).isSameAs(Identity.UNKNOWN);
+    assertThat(identities.outcomes().count(IdentityOutcome.NO_LISTENER)).isEqualTo(1);
+  }
+
+  @Test
+  void namesTheFunctionOfARegisteredExecutor() throws IOException {
+    long id = cgroup("/own", OWN_PID + "\n");
+    Identities identities = start();
+    try (ServerSocket socket = listen()) {
+      int port = socket.getLocalPort();
+      register(OWN_PID, ownStart(), port, "acme", "resize", "3");
+      Identity identity = await(identities, id, local(port), "/functions/acme/resize");
+      assertThat(identity)
+          .isEqualTo(
+              new Identity(
+                  InstanceRuntime.WASM,
+                  "resize",
+                  "acme",
+                  null,
+                  "resize",
+                  "3",
+                  OWN_PID + "@" + ownStart(),
+                  null,
+                  null,
+                  null,
+                  OWN_PID));
+      register(OWN_PID, ownStart(), port, "acme", "encode", "1");
+      assertThat(await(identities, id, local(port), "/functions/acme/encode").function())
+          .as("deployed a moment ago")
+          .isEqualTo("encode");
+      Identity other = await(identities, id, local(port), "/functions/rival/encode");
+      assertThat(other.runtime()).isEqualTo(InstanceRuntime.PROCESS);
+      assertThat(other.tenant()).as("a path names no tenant").isNull();
+    }
+  }
+
+  @Test
+  void refusesRegistrationsThatAreNotThoseOfARunningProcess() throws IOException {
+    long id = cgroup("/own", OWN_PID + "\n");
+    Identities identities = start();
+    try (ServerSocket socket = listen()) {
+      int port = socket.getLocalPort();
+      register(OWN_PID, ownStart() + 1, port, "acme", "resize", "3");
+      assertThat(await(identities, id, local(port), "/functions/acme/resize").runtime())
+          .isEqualTo(InstanceRuntime.PROCESS);
+    }
+  }
+
+  @Test
+  void doesNotWaitForEver() throws IOException {
+    Identities identities = start();
+    long id = cgroup("/a", "");
+    identities.onEvent(new LifecycleEvent.CgroupCreated(1, id, "/a"));
+    List<Boolean> asked = new ArrayList<>();
+    assertThat(identities.await(id, null, asked::add)).isTrue();
+    pass(identities, Duration.ofSeconds(10));
+    assertThat(asked).containsExactly(true);
+    assertThat(identities.outcomes().count(IdentityOutcome.LATE)).isEqualTo(1);
+  }
+
+  @Test
+  void letsABoundedNumberWait() throws IOException {
+    Identities identities = start();
+    long id = cgroup("/a", "");
+    identities.onEvent(new LifecycleEvent.CgroupCreated(1, id, "/a"));
+    int accepted = 0;
+    for (int i = 0; i < 200; i++) {
+      accepted += identities.await(id, null, _ -> {}) ? 1 : 0;
+    }
+    assertThat(accepted).isEqualTo(100);
+    assertThat(identities.outcomes().count(IdentityOutcome.OVERFLOW)).isEqualTo(100);
+  }
+
+  private Identities start() {
+    Identities identities =
+        Identities.start(
+            new IdentitySettings(
+                mount,
+                Path.of("/proc"),
+                List.of(states.toString()),
+                directory.resolve("run"),
+                Duration.ofSeconds(10),
+                100,
+                Duration.ofSeconds(30)),
+            now());
+    opened = identities;
+    return identities;
+  }
+
+  private long now() {
+    return System.nanoTime() + skippedNs;
+  }
+
+  private void pass(Identities identities, Duration duration) {
+    skippedNs += duration.toNanos();
+    identities.poll(now());
+  }
+
+  private Identity await(Identities identities, long id, InetSocketAddress local, String path) {
+    long headNs = now();
+    until(identities, () -> identities.ofServer(id, local, path, headNs) instanceof Identity);
+    return (Identity) identities.ofServer(id, local, path, headNs);
+  }
+
+  private void until(Identities identities, BooleanSupplier condition) {
+    long deadlineNs = System.nanoTime() + TimeUnit.SECONDS.toNanos(30);
+    while (!condition.getAsBoolean()) {
+      assertThat(System.nanoTime() - deadlineNs).as("30 s have passed").isNegative();
+      LockSupport.parkNanos(1_000_000);
+      identities.poll(now());
+    }
+  }
+
+  private long cgroup(String path, String pids) throws IOException {
+    Path cgroup = Files.createDirectories(mount.resolve(path.substring(1)));
+    if (!pids.isEmpty()) {
+      Files.writeString(cgroup.resolve("cgroup.procs"), pids);
+    }
+    return new CgroupTree(mount).id(path);
+  }
+
+  private void register(
+      int pid, long startTicks, int port, String tenant, String name, String version)
+      throws IOException {
+    String registration =
+        """
+        {"pid": %d, "startTicks": %d, "port": %d,
+         "functions": [{"tenant": "%s", "name": "%s", "version": "%s"}]}
+        """
+            .formatted(pid, startTicks, port, tenant, name, version);
+    Path written = executors.resolve("new");
+    Files.writeString(written, registration);
+    Files.move(written, executors.resolve(pid + ".json"), StandardCopyOption.ATOMIC_MOVE);
+  }
+
+  private long ownStart() throws IOException {
+    return new Processes(Path.of("/proc"), new CgroupTree(mount))
+        .process(OWN_PID)
+        .orElseThrow()
+        .startTicks();
+  }
+
+  private static ServerSocket listen() throws IOException {
+    return new ServerSocket(0, 1, InetAddress.getByName("0.0.0.0"));
+  }
+
+  private static InetSocketAddress local(int port) {
+    return new InetSocketAddress("127.0.0.1", port);
+  }
+}
