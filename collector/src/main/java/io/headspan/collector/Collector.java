@@ -1,0 +1,173 @@
+package io.headspan.collector;
+
+import com.linecorp.armeria.common.util.Exceptions;
+import com.linecorp.armeria.server.Server;
+import com.linecorp.armeria.server.ServerBuilder;
+import io.headspan.collector.ingest.InFlight;
+import io.headspan.collector.ingest.Ingest;
+import io.headspan.collector.ingest.IngestMetrics;
+import io.headspan.collector.ingest.Store;
+import io.headspan.collector.ingest.StoreMonitor;
+import io.headspan.collector.receive.ReceiveLimits;
+import io.headspan.collector.receive.Receivers;
+import io.headspan.collector.receive.Reception;
+import io.headspan.storage.SpanStore;
+import io.headspan.wire.SpanBatch;
+import io.micrometer.core.instrument.binder.jvm.JvmMemoryMetrics;
+import io.micrometer.core.instrument.binder.jvm.JvmThreadMetrics;
+import io.micrometer.core.instrument.binder.system.ProcessorMetrics;
+import io.micrometer.prometheusmetrics.PrometheusConfig;
+import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
+import java.net.InetSocketAddress;
+import java.time.Duration;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/// A running collector: OTel-Arrow, OTLP/gRPC, OTLP/HTTP, `/ready`, `/live` and `/metrics` on one
+/// port.
+///
+/// It runs whether or not the store does. Until the store answers and has the schema, and whenever
+/// it is away, `/ready` says 503 and why, and batches are answered UNAVAILABLE, which tells senders
+/// to keep them.
+public final class Collector implements AutoCloseable {
+  private static final Logger logger = LoggerFactory.getLogger(Collector.class);
+
+  /// Room for the messages of several streams of one connection, so that one that has to wait does
+  /// not stop the others.
+  private static final int CONNECTION_WINDOW_BYTES = 16 * 1024 * 1024;
+
+  private static final int STREAM_WINDOW_BYTES = 1024 * 1024;
+  private static final int STREAMS_PER_CONNECTION = 1000;
+  private static final int BATCHES_PER_STREAM = 16;
+  private static final Duration ADMISSION_TIMEOUT = Duration.ofSeconds(5);
+  private static final Duration PING_INTERVAL = Duration.ofSeconds(30);
+  private static final Duration REQUEST_TIMEOUT = Duration.ofSeconds(10);
+  private static final long REQUEST_BYTES = 64 * 1024;
+
+  private final CollectorConfig config;
+  private final PrometheusMeterRegistry registry;
+  private final SpanStore store;
+  private final StoreMonitor monitor;
+  private final Ingest ingest;
+  private final ExecutorService decoders;
+  private final Receivers receivers;
+  private final StatusEndpoints status;
+  private final Server server;
+
+  /// Starts a collector. It accepts connections when this returns; the store may come later.
+  ///
+  /// @throws CollectorException of kind LISTEN if the port cannot be had
+  public static Collector start(CollectorConfig config) {
+    Collector collector = new Collector(config);
+    try {
+      collector.server.start().join();
+    } catch (CompletionException e) {
+      collector.close();
+      Throwable reason = Exceptions.peel(e);
+      throw new CollectorException(
+          CollectorException.Kind.LISTEN,
+          "the collector cannot listen: address="
+              + config.host()
+              + ":"
+              + config.port()
+              + ", reason="
+              + reason.getMessage()
+              + "; stop what uses the port, or set another address with --listen or "
+              + CollectorConfig.LISTEN,
+          reason);
+    }
+    logger.info(
+        "collector listens: address={}:{}, store={}",
+        config.host(),
+        collector.port(),
+        config.store());
+    return collector;
+  }
+
+  private Collector(CollectorConfig config) {
+    this.config = config;
+    registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
+    store = SpanStore.connect(config.store());
+    Store ingestStore = new IngestStore(store);
+    monitor = StoreMonitor.start(ingestStore);
+    InFlight inFlight = new InFlight(config.inFlightBytes());
+    IngestMetrics metrics = new IngestMetrics(registry, inFlight, monitor);
+    ingest = new Ingest(ingestStore, monitor, metrics, config.inserters());
+    decoders =
+        Executors.newFixedThreadPool(
+            Runtime.getRuntime().availableProcessors(),
+            Thread.ofPlatform().name("collector-decode-", 0).daemon().factory());
+    ReceiveLimits limits =
+        new ReceiveLimits(
+            config.messageBytes(), config.streamBytes(), BATCHES_PER_STREAM, ADMISSION_TIMEOUT);
+    receivers = new Receivers(new Reception(limits, inFlight, ingest, metrics, decoders));
+    status = new StatusEndpoints(monitor, registry);
+    new JvmMemoryMetrics().bindTo(registry);
+    new JvmThreadMetrics().bindTo(registry);
+    new ProcessorMetrics().bindTo(registry);
+    server = server();
+  }
+
+  /// The port it listens on.
+  public int port() {
+    return server.activeLocalPort();
+  }
+
+  /// Takes no more batches, answers those under way, for at most the configured time, and stops.
+  @Override
+  public void close() {
+    long deadline = System.nanoTime() + config.closeTimeout().toNanos();
+    status.close();
+    try {
+      if (!receivers.close(config.closeTimeout())) {
+        logger.warn("streams did not end in time: timeout={}", config.closeTimeout());
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+    server.close();
+    decoders.shutdown();
+    ingest.close(Duration.ofNanos(Math.max(0, deadline - System.nanoTime())));
+    monitor.close();
+    store.close();
+    registry.close();
+  }
+
+  private Server server() {
+    ServerBuilder builder =
+        Server.builder()
+            .http(new InetSocketAddress(config.host(), config.port()))
+            .meterRegistry(registry)
+            .requestTimeout(REQUEST_TIMEOUT)
+            .maxRequestLength(REQUEST_BYTES)
+            .pingInterval(PING_INTERVAL)
+            .http2InitialConnectionWindowSize(CONNECTION_WINDOW_BYTES)
+            .http2InitialStreamWindowSize(STREAM_WINDOW_BYTES)
+            .http2MaxStreamsPerConnection(STREAMS_PER_CONNECTION)
+            .gracefulShutdownTimeout(Duration.ZERO, config.closeTimeout());
+    receivers.addTo(builder);
+    status.addTo(builder);
+    return builder.build();
+  }
+
+  /// The store as ingest sees it.
+  private record IngestStore(SpanStore store) implements Store {
+    @Override
+    public void migrate() {
+      store.migrate();
+    }
+
+    @Override
+    public void insert(SpanBatch batch, String deduplicationToken) {
+      store.insert(batch, deduplicationToken);
+    }
+
+    @Override
+    public boolean isReady() {
+      return store.isReady();
+    }
+  }
+}

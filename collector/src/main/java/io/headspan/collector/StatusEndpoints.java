@@ -1,0 +1,66 @@
+package io.headspan.collector;
+
+import com.linecorp.armeria.common.HttpData;
+import com.linecorp.armeria.common.HttpHeaderNames;
+import com.linecorp.armeria.common.HttpResponse;
+import com.linecorp.armeria.common.HttpStatus;
+import com.linecorp.armeria.common.MediaType;
+import com.linecorp.armeria.common.RequestHeaders;
+import com.linecorp.armeria.server.ServerBuilder;
+import io.headspan.collector.ingest.StoreMonitor;
+import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
+import java.util.concurrent.atomic.AtomicBoolean;
+
+/// `/live`, `/ready` and `/metrics`. Ready means that a batch sent now would be stored: the store
+/// answers and has the schema, and the collector is not closing.
+final class StatusEndpoints {
+  private static final String TEXT_FORMAT = "text/plain; version=0.0.4; charset=utf-8";
+
+  private final StoreMonitor monitor;
+  private final PrometheusMeterRegistry registry;
+  private final AtomicBoolean closing = new AtomicBoolean();
+
+  StatusEndpoints(StoreMonitor monitor, PrometheusMeterRegistry registry) {
+    this.monitor = monitor;
+    this.registry = registry;
+  }
+
+  void addTo(ServerBuilder server) {
+    server.service("/live", (context, request) -> text(HttpStatus.OK, "live"));
+    server.service("/ready", (context, request) -> ready());
+    server
+        .route()
+        .get("/metrics")
+        .build(
+            (context, request) ->
+                HttpResponse.of(() -> metrics(request.headers()), context.blockingTaskExecutor()));
+  }
+
+  /// Not ready from now on.
+  void close() {
+    closing.set(true);
+  }
+
+  private HttpResponse ready() {
+    if (closing.get()) {
+      return text(HttpStatus.SERVICE_UNAVAILABLE, "the collector is closing");
+    }
+    return monitor
+        .notReadyReason()
+        .map(reason -> text(HttpStatus.SERVICE_UNAVAILABLE, reason))
+        .orElseGet(() -> text(HttpStatus.OK, "ready"));
+  }
+
+  private HttpResponse metrics(RequestHeaders headers) {
+    String accepted = headers.get(HttpHeaderNames.ACCEPT, "");
+    boolean openMetrics = accepted.contains("application/openmetrics-text");
+    String format =
+        openMetrics ? "application/openmetrics-text; version=1.0.0; charset=utf-8" : TEXT_FORMAT;
+    return HttpResponse.of(
+        HttpStatus.OK, MediaType.parse(format), HttpData.ofUtf8(registry.scrape(format)));
+  }
+
+  private static HttpResponse text(HttpStatus status, String text) {
+    return HttpResponse.of(status, MediaType.PLAIN_TEXT_UTF_8, text + "\n");
+  }
+}

@@ -1,0 +1,138 @@
+package io.headspan.collector.ingest;
+
+import io.headspan.storage.StoreException;
+import io.headspan.wire.SpanBatch;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.TimeUnit;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/// Inserts batches into the store, a few at a time, each as one block under its own deduplication
+/// token. Batches of several senders are never put together: the store knows a block by one token,
+/// so a replay that meets other neighbours would be taken for new.
+///
+/// A batch that the store cannot take now is tried again while its sender waits, for about half a
+/// second; after that the sender is told to come again. Nothing is kept here for later.
+///
+/// Thread-safe.
+public final class Ingest implements AutoCloseable {
+  private static final Logger logger = LoggerFactory.getLogger(Ingest.class);
+
+  private static final long[] RETRY_AFTER_MILLIS = {100, 400};
+
+  private final Store store;
+  private final StoreMonitor monitor;
+  private final IngestMetrics metrics;
+  private final ExecutorService inserters;
+  private volatile boolean closing;
+
+  /// @param inserters how many inserts go on at the same time
+  public Ingest(Store store, StoreMonitor monitor, IngestMetrics metrics, int inserters) {
+    this.store = store;
+    this.monitor = monitor;
+    this.metrics = metrics;
+    this.inserters =
+        Executors.newFixedThreadPool(
+            inserters, Thread.ofPlatform().name("collector-insert-", 0).daemon().factory());
+  }
+
+  /// Stores a batch. The future is completed by an inserter thread, always with an outcome, never
+  /// with an exception.
+  ///
+  /// @param token see [DeduplicationToken]
+  public CompletableFuture<InsertOutcome> insert(Protocol protocol, SpanBatch batch, String token) {
+    if (batch.size() == 0) {
+      metrics.stored(protocol, 0);
+      return CompletableFuture.completedFuture(new InsertOutcome.Stored());
+    }
+    CompletableFuture<InsertOutcome> future = new CompletableFuture<>();
+    try {
+      inserters.execute(() -> future.complete(counted(protocol, batch, insert(batch, token))));
+    } catch (RejectedExecutionException e) {
+      future.complete(
+          counted(protocol, batch, new InsertOutcome.Unavailable("the collector is closing")));
+    }
+    return future;
+  }
+
+  /// Lets what is under way end, for at most `timeout`, then gives it up as unavailable.
+  public void close(Duration timeout) {
+    inserters.shutdown();
+    try {
+      if (!inserters.awaitTermination(timeout.toNanos(), TimeUnit.NANOSECONDS)) {
+        closing = true;
+        inserters.shutdownNow();
+        logger.warn("inserts did not end in time: timeout={}", timeout);
+      }
+    } catch (InterruptedException e) {
+      closing = true;
+      inserters.shutdownNow();
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  @Override
+  public void close() {
+    close(Duration.ZERO);
+  }
+
+  private InsertOutcome insert(SpanBatch batch, String token) {
+    long start = System.nanoTime();
+    for (int attempt = 0; ; attempt++) {
+      Optional<String> notReady = monitor.notReadyReason();
+      if (notReady.isPresent()) {
+        return new InsertOutcome.Unavailable("store not ready: " + notReady.get());
+      }
+      try {
+        store.insert(batch, token);
+        metrics.inserted(Duration.ofNanos(System.nanoTime() - start));
+        return new InsertOutcome.Stored();
+      } catch (StoreException e) {
+        String reason = String.valueOf(e.getMessage());
+        switch (e.kind()) {
+          case REJECTED -> {
+            logger.warn("the store rejected a batch: token={}, spans={}", token, batch.size(), e);
+            return new InsertOutcome.Rejected(reason);
+          }
+          case UNAVAILABLE, LIMIT_EXCEEDED, PROTOCOL -> {
+            monitor.suspect();
+            if (attempt == RETRY_AFTER_MILLIS.length || closing || !pause(attempt)) {
+              return new InsertOutcome.Unavailable(reason);
+            }
+            metrics.insertRetried();
+          }
+        }
+      } catch (RuntimeException e) {
+        // A fault of this program: the batch may be what provokes it, so it must not come again.
+        logger.error("cannot insert a batch: token={}, spans={}", token, batch.size(), e);
+        return new InsertOutcome.Rejected("internal error of the collector: " + e);
+      }
+    }
+  }
+
+  private InsertOutcome counted(Protocol protocol, SpanBatch batch, InsertOutcome outcome) {
+    switch (outcome) {
+      case InsertOutcome.Stored() -> metrics.stored(protocol, batch.size());
+      case InsertOutcome.Unavailable _ ->
+          metrics.batchRejected(protocol, Rejection.STORE_UNAVAILABLE, batch.size());
+      case InsertOutcome.Rejected _ ->
+          metrics.batchRejected(protocol, Rejection.STORE_REJECTED, batch.size());
+    }
+    return outcome;
+  }
+
+  private static boolean pause(int attempt) {
+    try {
+      Thread.sleep(RETRY_AFTER_MILLIS[attempt]);
+      return true;
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      return false;
+    }
+  }
+}

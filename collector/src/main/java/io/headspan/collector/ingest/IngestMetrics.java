@@ -1,0 +1,165 @@
+package io.headspan.collector.ingest;
+
+import io.micrometer.core.instrument.Counter;
+import io.micrometer.core.instrument.Gauge;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.Timer;
+import java.time.Duration;
+import java.util.EnumMap;
+import java.util.Map;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/// What the collector counts, by protocol and by reason. For every protocol, batches received =
+/// batches stored + batches rejected + batches under way, and the same for spans as soon as they
+/// are decoded. Thread-safe.
+public final class IngestMetrics {
+  private static final String PREFIX = "headspan.collector.";
+
+  private final Map<Protocol, OfProtocol> protocols = new EnumMap<>(Protocol.class);
+  private final AtomicInteger streams = new AtomicInteger();
+  private final Timer insert;
+  private final Counter insertRetries;
+
+  public IngestMetrics(MeterRegistry registry, InFlight inFlight, StoreMonitor monitor) {
+    for (Protocol protocol : Protocol.values()) {
+      protocols.put(protocol, new OfProtocol(registry, protocol));
+    }
+    insert =
+        Timer.builder(PREFIX + "insert")
+            .description("Time of one insert into the store that succeeded, with its retries")
+            .serviceLevelObjectives(
+                Duration.ofMillis(5),
+                Duration.ofMillis(10),
+                Duration.ofMillis(25),
+                Duration.ofMillis(50),
+                Duration.ofMillis(100),
+                Duration.ofMillis(250),
+                Duration.ofMillis(500),
+                Duration.ofSeconds(1),
+                Duration.ofMillis(2500),
+                Duration.ofSeconds(5),
+                Duration.ofSeconds(10))
+            .register(registry);
+    insertRetries =
+        Counter.builder(PREFIX + "insert.retries")
+            .description("Inserts tried again while the sender waited")
+            .register(registry);
+    Gauge.builder(PREFIX + "streams", streams, AtomicInteger::get)
+        .description("Open OTel-Arrow streams")
+        .register(registry);
+    Gauge.builder(PREFIX + "in.flight.bytes", inFlight, InFlight::bytes)
+        .description("Bytes of messages received and not answered yet")
+        .register(registry);
+    Gauge.builder(PREFIX + "in.flight.limit.bytes", inFlight, InFlight::limitBytes)
+        .description("In-flight bytes from which on senders are stopped")
+        .register(registry);
+    Gauge.builder(PREFIX + "store.ready", monitor, m -> m.notReadyReason().isPresent() ? 0 : 1)
+        .description("Whether the store answers and has the schema")
+        .register(registry);
+  }
+
+  /// A message arrived.
+  public void batchReceived(Protocol protocol) {
+    of(protocol).batchesReceived.increment();
+  }
+
+  /// A message was decoded and found to hold `spans`.
+  public void spansReceived(Protocol protocol, int spans, Duration decodeTime) {
+    of(protocol).spansReceived.increment(spans);
+    of(protocol).decode.record(decodeTime);
+  }
+
+  /// `spans` of a batch will not be stored; others of it may be.
+  public void spansRejected(Protocol protocol, Rejection reason, int spans) {
+    of(protocol).spansRejected.get(reason).increment(spans);
+  }
+
+  /// A whole batch is not stored.
+  ///
+  /// @param spans how many it held, 0 if that is not known
+  public void batchRejected(Protocol protocol, Rejection reason, int spans) {
+    of(protocol).batchesRejected.get(reason).increment();
+    of(protocol).spansRejected.get(reason).increment(spans);
+  }
+
+  /// A stream was opened.
+  public void streamOpened() {
+    streams.incrementAndGet();
+  }
+
+  /// A stream has ended.
+  public void streamClosed() {
+    streams.decrementAndGet();
+  }
+
+  void stored(Protocol protocol, int spans) {
+    of(protocol).batchesStored.increment();
+    of(protocol).spansStored.increment(spans);
+  }
+
+  void inserted(Duration time) {
+    insert.record(time);
+  }
+
+  void insertRetried() {
+    insertRetries.increment();
+  }
+
+  private OfProtocol of(Protocol protocol) {
+    OfProtocol counters = protocols.get(protocol);
+    if (counters == null) {
+      throw new IllegalArgumentException("no counters: protocol=" + protocol);
+    }
+    return counters;
+  }
+
+  private static final class OfProtocol {
+    private final Counter batchesReceived;
+    private final Counter spansReceived;
+    private final Counter batchesStored;
+    private final Counter spansStored;
+    private final Map<Rejection, Counter> batchesRejected = new EnumMap<>(Rejection.class);
+    private final Map<Rejection, Counter> spansRejected = new EnumMap<>(Rejection.class);
+    private final Timer decode;
+
+    private OfProtocol(MeterRegistry registry, Protocol protocol) {
+      batchesReceived = counter(registry, "batches.received", "Batches that arrived", protocol);
+      spansReceived = counter(registry, "spans.received", "Spans decoded", protocol);
+      batchesStored = counter(registry, "batches.stored", "Batches the store has", protocol);
+      spansStored = counter(registry, "spans.stored", "Spans the store has", protocol);
+      for (Rejection reason : Rejection.values()) {
+        batchesRejected.put(
+            reason,
+            rejected(registry, "batches.rejected", "Batches not stored", protocol, reason));
+        spansRejected.put(
+            reason, rejected(registry, "spans.rejected", "Spans not stored", protocol, reason));
+      }
+      decode =
+          Timer.builder(PREFIX + "decode")
+              .description("Time to expand and decode one batch")
+              .tag("protocol", protocol.label())
+              .register(registry);
+    }
+
+    private static Counter counter(
+        MeterRegistry registry, String name, String description, Protocol protocol) {
+      return Counter.builder(PREFIX + name)
+          .description(description)
+          .tag("protocol", protocol.label())
+          .register(registry);
+    }
+
+    private static Counter rejected(
+        MeterRegistry registry,
+        String name,
+        String description,
+        Protocol protocol,
+        Rejection reason) {
+      return Counter.builder(PREFIX + name)
+          .description(description)
+          .tag("protocol", protocol.label())
+          .tag("reason", reason.label())
+          .register(registry);
+    }
+  }
+}

@@ -1,0 +1,19 @@
+package io.headspan.collector.ingest;
+
+import io.headspan.wire.SpanBatch;
+
+/// What ingest needs of the store; [io.headspan.storage.SpanStore] has the promises.
+public interface Store {
+  /// Brings the schema up to date.
+  ///
+  /// @throws io.headspan.storage.StoreException if that fails
+  void migrate();
+
+  /// Stores a batch once; returns when the store has it.
+  ///
+  /// @throws io.headspan.storage.StoreException if it does not
+  void insert(SpanBatch batch, String deduplicationToken);
+
+  /// Whether the store answers and has the schema.
+  boolean isReady();
+}

@@ -1,0 +1,90 @@
+package io.headspan.collector.receive;
+
+import com.linecorp.armeria.server.ServiceRequestContext;
+import io.grpc.Metadata;
+import io.grpc.ServerCall;
+import io.grpc.Status;
+import io.headspan.collector.ingest.Protocol;
+import io.opentelemetry.proto.collector.trace.v1.ExportTraceServiceResponse;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.jspecify.annotations.Nullable;
+
+/// One call of OTLP/gRPC's `TraceService/Export`. The server treats it as a stream of one message,
+/// which is the same on the wire: so the message is read only when its turn has come, and until
+/// then HTTP/2 flow control holds it back at the sender.
+final class OtlpCall extends ServerCall.Listener<EncodedMessage> {
+  private final ServerCall<EncodedMessage, ExportTraceServiceResponse> call;
+  private final OtlpIntake intake;
+  private final Metadata headers;
+  private final AtomicBoolean closed = new AtomicBoolean();
+  private boolean received;
+
+  OtlpCall(
+      ServerCall<EncodedMessage, ExportTraceServiceResponse> call,
+      OtlpIntake intake,
+      Metadata headers) {
+    this.call = call;
+    this.intake = intake;
+    this.headers = headers;
+  }
+
+  /// Accepts the call and reads its message as soon as it may.
+  void start(ServiceRequestContext context) {
+    intake
+        .turn(Protocol.OTLP_GRPC, context.eventLoop())
+        .thenAccept(
+            admitted -> {
+              if (admitted) {
+                call.request(1);
+              } else {
+                answer(intake.overloaded());
+              }
+            });
+  }
+
+  @Override
+  public void onMessage(EncodedMessage message) {
+    received = true;
+    intake.accept(Protocol.OTLP_GRPC, message, this::header).thenAccept(this::answer);
+  }
+
+  @Override
+  public void onHalfClose() {
+    if (!received) {
+      close(Status.INVALID_ARGUMENT.withDescription("call without a request message"));
+    }
+  }
+
+  @Override
+  public void onCancel() {
+    closed.set(true);
+  }
+
+  private @Nullable String header(String name) {
+    return headers.get(Metadata.Key.of(name, Metadata.ASCII_STRING_MARSHALLER));
+  }
+
+  private void answer(OtlpAnswer answer) {
+    switch (answer) {
+      case OtlpAnswer.Accepted(ExportTraceServiceResponse response) -> {
+        if (closed.compareAndSet(false, true)) {
+          call.sendHeaders(new Metadata());
+          call.sendMessage(response);
+          call.close(Status.OK, new Metadata());
+        }
+      }
+      case OtlpAnswer.Unavailable(String reason) ->
+          close(Status.UNAVAILABLE.withDescription(reason));
+      case OtlpAnswer.Invalid(String reason) ->
+          close(Status.INVALID_ARGUMENT.withDescription(reason));
+      case OtlpAnswer.TooLarge(String reason) ->
+          close(Status.RESOURCE_EXHAUSTED.withDescription(reason));
+    }
+  }
+
+  private void close(Status status) {
+    if (closed.compareAndSet(false, true)) {
+      call.close(status, new Metadata());
+    }
+  }
+}

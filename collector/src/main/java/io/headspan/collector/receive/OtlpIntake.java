@@ -1,0 +1,156 @@
+package io.headspan.collector.receive;
+
+import com.google.protobuf.ByteString;
+import io.headspan.collector.ingest.DeduplicationToken;
+import io.headspan.collector.ingest.InFlight;
+import io.headspan.collector.ingest.InsertOutcome;
+import io.headspan.collector.ingest.Protocol;
+import io.headspan.collector.ingest.Rejection;
+import io.headspan.wire.SpanBatch;
+import io.headspan.wire.WireException;
+import io.headspan.wire.otlp.OtlpDecoder;
+import io.netty.channel.EventLoop;
+import io.opentelemetry.proto.collector.trace.v1.ExportTracePartialSuccess;
+import io.opentelemetry.proto.collector.trace.v1.ExportTraceServiceRequest;
+import io.opentelemetry.proto.collector.trace.v1.ExportTraceServiceResponse;
+import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/// OTLP trace requests on their way in, the same for gRPC and HTTP: first a turn, so that a request
+/// is not read while too much is in flight, then decoding, then the store. Thread-safe.
+final class OtlpIntake {
+  private static final Logger logger = LoggerFactory.getLogger(OtlpIntake.class);
+
+  private final Reception reception;
+
+  OtlpIntake(Reception reception) {
+    this.reception = reception;
+  }
+
+  /// Waits for the collector to be below its limit of bytes in flight.
+  ///
+  /// @param timer runs the timeout
+  /// @return true as soon as the request may be read, false if its turn did not come in time
+  CompletableFuture<Boolean> turn(Protocol protocol, EventLoop timer) {
+    CompletableFuture<Boolean> turn = new CompletableFuture<>();
+    InFlight.Waiter waiter = reception.inFlight().whenBelowLimit(() -> turn.complete(true));
+    if (waiter.isWaiting()) {
+      var timeout =
+          timer.schedule(
+              () -> {
+                if (waiter.withdraw()) {
+                  reception.metrics().batchReceived(protocol);
+                  reception.metrics().batchRejected(protocol, Rejection.OVERLOADED, 0);
+                  turn.complete(false);
+                }
+              },
+              reception.limits().admissionTimeout().toMillis(),
+              TimeUnit.MILLISECONDS);
+      turn.whenComplete((admitted, failure) -> timeout.cancel(false));
+    }
+    return turn;
+  }
+
+  /// What to say to a request whose turn did not come.
+  OtlpAnswer.Unavailable overloaded() {
+    return new OtlpAnswer.Unavailable(
+        "too much in flight: limitBytes="
+            + reception.inFlight().limitBytes()
+            + ", waited="
+            + reception.limits().admissionTimeout().toMillis()
+            + "ms; send again later");
+  }
+
+  /// Decodes and stores one request. The future always completes with an answer.
+  ///
+  /// @param headers of the request
+  CompletableFuture<OtlpAnswer> accept(
+      Protocol protocol, EncodedMessage message, DeduplicationToken.HeaderLookup headers) {
+    reception.metrics().batchReceived(protocol);
+    InFlight.Reservation reservation = reception.inFlight().reserve(message.wireBytes());
+    CompletableFuture<OtlpAnswer> answer = new CompletableFuture<>();
+    reception
+        .decoders()
+        .execute(
+            () -> {
+              try {
+                decode(protocol, message, headers, reservation)
+                    .thenAccept(
+                        outcome -> {
+                          reservation.close();
+                          answer.complete(outcome);
+                        });
+              } catch (RuntimeException e) {
+                reservation.close();
+                answer.complete(refuse(protocol, e));
+              }
+            });
+    return answer;
+  }
+
+  private CompletableFuture<OtlpAnswer> decode(
+      Protocol protocol,
+      EncodedMessage message,
+      DeduplicationToken.HeaderLookup headers,
+      InFlight.Reservation reservation) {
+    long start = System.nanoTime();
+    ByteString expanded = message.expand(reception.limits().messageBytes());
+    reservation.resize((long) message.wireBytes() + expanded.size());
+    ExportTraceServiceRequest request =
+        EncodedMessage.parse(ExportTraceServiceRequest.parser(), expanded);
+    SpanIds.Checked checked = SpanIds.check(request);
+    SpanBatch batch = OtlpDecoder.decode(checked.request());
+    reservation.resize(BatchSize.heapBytes(batch));
+    String token = DeduplicationToken.of(headers, batch);
+    reception
+        .metrics()
+        .spansReceived(
+            protocol,
+            batch.size() + checked.rejected(),
+            Duration.ofNanos(System.nanoTime() - start));
+    if (checked.rejected() > 0) {
+      reception.metrics().spansRejected(protocol, Rejection.BAD_ID, checked.rejected());
+    }
+    return reception
+        .ingest()
+        .insert(protocol, batch, token)
+        .thenApply(outcome -> answer(outcome, checked));
+  }
+
+  private static OtlpAnswer answer(InsertOutcome outcome, SpanIds.Checked checked) {
+    return switch (outcome) {
+      case InsertOutcome.Stored() -> {
+        ExportTraceServiceResponse.Builder response = ExportTraceServiceResponse.newBuilder();
+        if (checked.rejected() > 0) {
+          response.setPartialSuccess(
+              ExportTracePartialSuccess.newBuilder()
+                  .setRejectedSpans(checked.rejected())
+                  .setErrorMessage(ErrorText.shortened(checked.message())));
+        }
+        yield new OtlpAnswer.Accepted(response.build());
+      }
+      case InsertOutcome.Unavailable(String reason) ->
+          new OtlpAnswer.Unavailable(ErrorText.shortened(reason));
+      case InsertOutcome.Rejected(String reason) ->
+          new OtlpAnswer.Invalid(ErrorText.shortened(reason));
+    };
+  }
+
+  private OtlpAnswer refuse(Protocol protocol, RuntimeException e) {
+    Rejection reason = Rejection.MALFORMED;
+    OtlpAnswer answer = new OtlpAnswer.Invalid(ErrorText.of(e));
+    switch (e) {
+      case MessageException message when message.kind() == MessageException.Kind.TOO_LARGE -> {
+        reason = Rejection.TOO_LARGE;
+        answer = new OtlpAnswer.TooLarge(ErrorText.of(e));
+      }
+      case MessageException _, WireException _ -> {}
+      default -> logger.error("cannot decode an OTLP request", e);
+    }
+    reception.metrics().batchRejected(protocol, reason, 0);
+    return answer;
+  }
+}

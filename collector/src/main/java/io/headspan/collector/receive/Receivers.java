@@ -1,0 +1,188 @@
+package io.headspan.collector.receive;
+
+import com.linecorp.armeria.common.grpc.GrpcSerializationFormats;
+import com.linecorp.armeria.common.grpc.protocol.GrpcHeaderNames;
+import com.linecorp.armeria.server.Route;
+import com.linecorp.armeria.server.ServerBuilder;
+import com.linecorp.armeria.server.ServiceBindingBuilder;
+import com.linecorp.armeria.server.ServiceRequestContext;
+import com.linecorp.armeria.server.grpc.GrpcService;
+import io.grpc.Metadata;
+import io.grpc.MethodDescriptor;
+import io.grpc.ServerCall;
+import io.grpc.ServerServiceDefinition;
+import io.grpc.Status;
+import io.opentelemetry.proto.collector.trace.v1.ExportTraceServiceResponse;
+import io.opentelemetry.proto.collector.trace.v1.TraceServiceGrpc;
+import io.opentelemetry.proto.experimental.arrow.v1.ArrowTracesServiceGrpc;
+import io.opentelemetry.proto.experimental.arrow.v1.BatchStatus;
+import java.time.Duration;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
+
+/// The receivers of one collector: OTel-Arrow streams, OTLP/gRPC and OTLP/HTTP, all on one server.
+/// Thread-safe.
+public final class Receivers {
+  private static final Duration HTTP_TIMEOUT = Duration.ofSeconds(60);
+
+  private final Reception reception;
+  private final OtlpIntake otlp;
+  private final Object lock = new Object();
+  private final Set<ArrowStream> streams = new HashSet<>();
+  private boolean closing;
+
+  public Receivers(Reception reception) {
+    this.reception = reception;
+    otlp = new OtlpIntake(reception);
+  }
+
+  /// Adds the routes.
+  ///
+  /// A stream lives for hours and carries gigabytes, so its routes have neither of Armeria's
+  /// limits on the time and the length of a request. What bounds them is the length of one message
+  /// here, the memory of one stream in the decoder, and the bytes in flight.
+  public void addTo(ServerBuilder server) {
+    GrpcService grpc =
+        GrpcService.builder()
+            .addService(arrowTraces())
+            .addService(otlpTraces())
+            .supportedSerializationFormats(GrpcSerializationFormats.PROTO)
+            .decompressorRegistry(EncodedMessage.decompressors())
+            .maxRequestMessageLength(
+                reception.limits().messageBytes() + EncodedMessage.MARK_BYTES)
+            .useBlockingTaskExecutor(false)
+            .build();
+    ServiceBindingBuilder routes = server.route();
+    for (Route route : grpc.routes()) {
+      routes.addRoute(route);
+    }
+    routes.requestTimeoutMillis(0).maxRequestLength(0).build(grpc);
+    server
+        .route()
+        .post(OtlpHttpService.PATH)
+        .requestTimeoutMillis(HTTP_TIMEOUT.toMillis())
+        .maxRequestLength(reception.limits().messageBytes())
+        .build(new OtlpHttpService(otlp));
+  }
+
+  /// Refuses new calls, answers the batches of open streams that are under way, ends the streams.
+  ///
+  /// @return whether all have ended within `timeout`
+  public boolean close(Duration timeout) throws InterruptedException {
+    List<ArrowStream> open;
+    synchronized (lock) {
+      closing = true;
+      open = List.copyOf(streams);
+    }
+    for (ArrowStream stream : open) {
+      stream.end(closingStatus());
+    }
+    long deadline = System.nanoTime() + timeout.toNanos();
+    synchronized (lock) {
+      while (!streams.isEmpty()) {
+        long left = deadline - System.nanoTime();
+        if (left <= 0) {
+          return false;
+        }
+        lock.wait(left / 1_000_000 + 1);
+      }
+    }
+    return true;
+  }
+
+  private ServerServiceDefinition arrowTraces() {
+    MethodDescriptor<EncodedMessage, BatchStatus> method =
+        unread(ArrowTracesServiceGrpc.getArrowTracesMethod());
+    return ServerServiceDefinition.builder(ArrowTracesServiceGrpc.SERVICE_NAME)
+        .addMethod(method, (call, headers) -> openStream(call))
+        .build();
+  }
+
+  private ServerServiceDefinition otlpTraces() {
+    MethodDescriptor<EncodedMessage, ExportTraceServiceResponse> method =
+        unread(TraceServiceGrpc.getExportMethod()).toBuilder()
+            .setType(MethodDescriptor.MethodType.CLIENT_STREAMING)
+            .build();
+    return ServerServiceDefinition.builder(TraceServiceGrpc.SERVICE_NAME)
+        .addMethod(method, this::openCall)
+        .build();
+  }
+
+  /// The method with requests left as they came.
+  private static <S> MethodDescriptor<EncodedMessage, S> unread(MethodDescriptor<?, S> method) {
+    return method.toBuilder(EncodedMessage.MARSHALLER, method.getResponseMarshaller()).build();
+  }
+
+  private ServerCall.Listener<EncodedMessage> openStream(
+      ServerCall<EncodedMessage, BatchStatus> call) {
+    if (refused(call)) {
+      return new Refused();
+    }
+    ArrowStream stream = new ArrowStream(call, reception, this::ended);
+    synchronized (lock) {
+      if (closing) {
+        call.close(closingStatus(), new Metadata());
+        return new Refused();
+      }
+      streams.add(stream);
+    }
+    reception.metrics().streamOpened();
+    stream.start();
+    return stream;
+  }
+
+  private ServerCall.Listener<EncodedMessage> openCall(
+      ServerCall<EncodedMessage, ExportTraceServiceResponse> call, Metadata headers) {
+    if (refused(call)) {
+      return new Refused();
+    }
+    OtlpCall listener = new OtlpCall(call, otlp, headers);
+    listener.start(ServiceRequestContext.current());
+    return listener;
+  }
+
+  /// Closes a call that cannot be served.
+  private boolean refused(ServerCall<?, ?> call) {
+    boolean isClosing;
+    synchronized (lock) {
+      isClosing = closing;
+    }
+    if (isClosing) {
+      call.close(closingStatus(), new Metadata());
+      return true;
+    }
+    String encoding =
+        ServiceRequestContext.current()
+            .request()
+            .headers()
+            .get(GrpcHeaderNames.GRPC_ENCODING, "identity");
+    if (encoding.equals("identity") || Compression.grpcEncodings().containsKey(encoding)) {
+      return false;
+    }
+    call.close(
+        Status.UNIMPLEMENTED.withDescription(
+            "unknown grpc-encoding: encoding="
+                + encoding
+                + ", known="
+                + new TreeSet<>(Compression.grpcEncodings().keySet())),
+        new Metadata());
+    return true;
+  }
+
+  private void ended(ArrowStream stream) {
+    reception.metrics().streamClosed();
+    synchronized (lock) {
+      streams.remove(stream);
+      lock.notifyAll();
+    }
+  }
+
+  private static Status closingStatus() {
+    return Status.UNAVAILABLE.withDescription("the collector is closing");
+  }
+
+  /// Listens to a call that is closed already.
+  private static final class Refused extends ServerCall.Listener<EncodedMessage> {}
+}

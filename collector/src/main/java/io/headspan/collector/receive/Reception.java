@@ -1,0 +1,20 @@
+package io.headspan.collector.receive;
+
+import io.headspan.collector.ingest.InFlight;
+import io.headspan.collector.ingest.Ingest;
+import io.headspan.collector.ingest.IngestMetrics;
+import java.util.concurrent.Executor;
+
+/// What all receivers of a collector share.
+///
+/// @param limits what one sender may ask
+/// @param inFlight the bound over all senders
+/// @param ingest stores what was decoded
+/// @param metrics counts
+/// @param decoders runs what expands and decodes; never an event loop
+public record Reception(
+    ReceiveLimits limits,
+    InFlight inFlight,
+    Ingest ingest,
+    IngestMetrics metrics,
+    Executor decoders) {}
