@@ -13,18 +13,18 @@ import java.util.regex.Pattern;
 /// The settings of a collector.
 ///
 /// @param host name or address to listen on, `HEADSPAN_COLLECTOR_LISTEN` (`host:port`, IPv6 in
-///     brackets)
+///   brackets)
 /// @param port the port to listen on, 0 for any free one
 /// @param store where spans go, `HEADSPAN_COLLECTOR_STORE` (`http://[user:password@]host:port`)
 /// @param messageBytes the largest message, on the wire and expanded,
-///     `HEADSPAN_COLLECTOR_MESSAGE_MIB`
+///   `HEADSPAN_COLLECTOR_MESSAGE_MIB`
 /// @param inFlightBytes received and not answered, all senders together; above it senders are
-///     stopped, `HEADSPAN_COLLECTOR_IN_FLIGHT_MIB`
+///   stopped, `HEADSPAN_COLLECTOR_IN_FLIGHT_MIB`
 /// @param streamBytes memory of one OTel-Arrow stream's dictionaries,
-///     `HEADSPAN_COLLECTOR_STREAM_MIB`
+///   `HEADSPAN_COLLECTOR_STREAM_MIB`
 /// @param inserters inserts at the same time, `HEADSPAN_COLLECTOR_INSERTERS`
 /// @param closeTimeout how long closing waits for what is under way,
-///     `HEADSPAN_COLLECTOR_CLOSE_TIMEOUT` (`10s`, `500ms`, `1m`)
+///   `HEADSPAN_COLLECTOR_CLOSE_TIMEOUT` (`10s`, `500ms`, `1m`)
 public record CollectorConfig(
     String host,
     int port,

@@ -31,9 +31,8 @@ final class StatusEndpoints {
     server
         .route()
         .get("/metrics")
-        .build(
-            (context, request) ->
-                HttpResponse.of(() -> metrics(request.headers()), context.blockingTaskExecutor()));
+        .build((context, request) ->
+            HttpResponse.of(() -> metrics(request.headers()), context.blockingTaskExecutor()));
   }
 
   /// Not ready from now on.

@@ -12,13 +12,14 @@ import java.util.HexFormat;
 /// 128 bits of what a batch says, whichever way it came: the same spans give the same hash as OTLP
 /// and as OTel-Arrow, whatever the order of spans, attributes, resources and scopes, however often
 /// a resource is repeated, and whatever ids the texts have in the batch's table. A sender that
-/// encodes a batch anew before it sends it again, or falls back from one protocol to the other,
-/// so gives the same name to it.
+/// encodes a batch anew before it sends it again, or falls back from one protocol to the other, so
+/// gives the same name to it.
 ///
 /// Two independent 64-bit lanes. A thing that has an order (a span's own fields, a list of events)
 /// is absorbed step by step, each step a bijection of the lane; a thing that has none (spans of a
-/// batch, attributes of an owner) is the sum of its finished elements. It protects against accident,
-/// not against a sender that looks for two batches of one hash, who could only suppress its own.
+/// batch, attributes of an owner) is the sum of its finished elements. It protects against
+/// accident, not against a sender that looks for two batches of one hash, who could only suppress
+/// its own.
 final class ContentHash {
   private static final VarHandle LONG =
       MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);

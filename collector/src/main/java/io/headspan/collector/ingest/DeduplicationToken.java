@@ -24,7 +24,7 @@ public final class DeduplicationToken {
   /// The token of `batch`.
   ///
   /// @param header gives the value of a header of this batch by its lower-case name, null if there
-  ///     is none. If one of the three is missing or not of its form, the content names the batch
+  ///   is none. If one of the three is missing or not of its form, the content names the batch
   public static String of(HeaderLookup header, SpanBatch batch) {
     String agent = header.value(AGENT_HEADER);
     String boot = header.value(BOOT_HEADER);

@@ -4,11 +4,11 @@ import io.headspan.storage.StoreException;
 import io.headspan.wire.SpanBatch;
 import java.time.Duration;
 import java.util.Optional;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -41,23 +41,23 @@ public final class Ingest implements AutoCloseable {
             inserters, Thread.ofPlatform().name("collector-insert-", 0).daemon().factory());
   }
 
-  /// Stores a batch. The future is completed by an inserter thread, always with an outcome, never
-  /// with an exception.
+  /// Stores a batch and says what became of it: once, in an inserter's thread, or in the caller's
+  /// if there is nothing to store or the collector is closing.
   ///
   /// @param token see [DeduplicationToken]
-  public CompletableFuture<InsertOutcome> insert(Protocol protocol, SpanBatch batch, String token) {
+  /// @param whenDone must not block
+  public void insert(
+      Protocol protocol, SpanBatch batch, String token, Consumer<InsertOutcome> whenDone) {
     if (batch.size() == 0) {
-      metrics.stored(protocol, 0);
-      return CompletableFuture.completedFuture(new InsertOutcome.Stored());
+      whenDone.accept(counted(protocol, batch, new InsertOutcome.Stored()));
+      return;
     }
-    CompletableFuture<InsertOutcome> future = new CompletableFuture<>();
     try {
-      inserters.execute(() -> future.complete(counted(protocol, batch, insert(batch, token))));
+      inserters.execute(() -> whenDone.accept(counted(protocol, batch, insert(batch, token))));
     } catch (RejectedExecutionException e) {
-      future.complete(
+      whenDone.accept(
           counted(protocol, batch, new InsertOutcome.Unavailable("the collector is closing")));
     }
-    return future;
   }
 
   /// Lets what is under way end, for at most `timeout`, then gives it up as unavailable.

@@ -1,5 +1,7 @@
 package io.headspan.collector.ingest;
 
+import static java.util.Objects.requireNonNull;
+
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
@@ -71,15 +73,15 @@ public final class IngestMetrics {
 
   /// `spans` of a batch will not be stored; others of it may be.
   public void spansRejected(Protocol protocol, Rejection reason, int spans) {
-    of(protocol).spansRejected.get(reason).increment(spans);
+    of(protocol).spansRejected(reason).increment(spans);
   }
 
   /// A whole batch is not stored.
   ///
   /// @param spans how many it held, 0 if that is not known
   public void batchRejected(Protocol protocol, Rejection reason, int spans) {
-    of(protocol).batchesRejected.get(reason).increment();
-    of(protocol).spansRejected.get(reason).increment(spans);
+    of(protocol).batchesRejected(reason).increment();
+    of(protocol).spansRejected(reason).increment(spans);
   }
 
   /// A stream was opened.
@@ -106,11 +108,7 @@ public final class IngestMetrics {
   }
 
   private OfProtocol of(Protocol protocol) {
-    OfProtocol counters = protocols.get(protocol);
-    if (counters == null) {
-      throw new IllegalArgumentException("no counters: protocol=" + protocol);
-    }
-    return counters;
+    return requireNonNull(protocols.get(protocol));
   }
 
   private static final class OfProtocol {
@@ -129,8 +127,7 @@ public final class IngestMetrics {
       spansStored = counter(registry, "spans.stored", "Spans the store has", protocol);
       for (Rejection reason : Rejection.values()) {
         batchesRejected.put(
-            reason,
-            rejected(registry, "batches.rejected", "Batches not stored", protocol, reason));
+            reason, rejected(registry, "batches.rejected", "Batches not stored", protocol, reason));
         spansRejected.put(
             reason, rejected(registry, "spans.rejected", "Spans not stored", protocol, reason));
       }
@@ -139,6 +136,14 @@ public final class IngestMetrics {
               .description("Time to expand and decode one batch")
               .tag("protocol", protocol.label())
               .register(registry);
+    }
+
+    private Counter batchesRejected(Rejection reason) {
+      return requireNonNull(batchesRejected.get(reason));
+    }
+
+    private Counter spansRejected(Rejection reason) {
+      return requireNonNull(spansRejected.get(reason));
     }
 
     private static Counter counter(

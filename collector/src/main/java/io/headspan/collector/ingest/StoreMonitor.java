@@ -10,8 +10,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /// Knows whether the store is there. A thread of its own brings the schema up to date as soon as
-/// the store answers, asks every second whether it still does, and starts again when it does not:
-/// a store that comes back, even an empty one, is used again without anybody's doing.
+/// the store answers, asks every second whether it still does, and starts again when it does not: a
+/// store that comes back, even an empty one, is used again without anybody's doing.
 ///
 /// Not ready from the start. Thread-safe.
 public final class StoreMonitor implements AutoCloseable {

@@ -224,8 +224,10 @@ final class ArrowStream extends ServerCall.Listener<EncodedMessage> {
     }
     reception
         .ingest()
-        .insert(Protocol.OTAP, batch, token)
-        .thenAccept(
+        .insert(
+            Protocol.OTAP,
+            batch,
+            token,
             outcome -> {
               reservation.close();
               answer(batchId, outcome);

@@ -19,7 +19,7 @@ import org.xerial.snappy.SnappyFramedInputStream;
 /// How a message is compressed on the wire, and how it is expanded without trusting it: never more
 /// than a given number of bytes, never with a zstd window above 32 MiB.
 enum Compression {
-  IDENTITY {
+  IDENTITY(0) {
     @Override
     byte[] expandBounded(byte[] source, int offset, int length, int limitBytes) {
       if (length > limitBytes) {
@@ -29,7 +29,7 @@ enum Compression {
     }
   },
 
-  GZIP {
+  GZIP(1) {
     @Override
     byte[] expandBounded(byte[] source, int offset, int length, int limitBytes) throws IOException {
       try (InputStream in = new GZIPInputStream(stream(source, offset, length), 8192)) {
@@ -38,23 +38,20 @@ enum Compression {
     }
   },
 
-  ZSTD {
+  ZSTD(2) {
     @Override
     byte[] expandBounded(byte[] source, int offset, int length, int limitBytes) throws IOException {
       long announced = Zstd.getFrameContentSize(source, offset, length);
       if (announced > limitBytes) {
         throw MessageException.tooLarge(limitBytes);
       }
-      if (announced > 0 && isOneFrame(source, offset, length)) {
-        // The destination serves as the window, so a large window costs nothing here.
-        byte[] expanded = new byte[(int) announced];
-        try (ZstdDecompressCtx context = new ZstdDecompressCtx()) {
-          int size =
-              context.decompressByteArray(expanded, 0, expanded.length, source, offset, length);
-          return size == expanded.length ? expanded : Arrays.copyOf(expanded, size);
-        } catch (ZstdException e) {
-          throw new IOException(e.getMessage(), e);
+      try {
+        if (announced > 0 && Zstd.findFrameCompressedSize(source, offset, length) == length) {
+          // One frame of known size: the destination is the window, so no window is allocated.
+          return expandFrame(source, offset, length, (int) announced);
         }
+      } catch (ZstdException e) {
+        throw new IOException(e.getMessage(), e);
       }
       try (ZstdInputStreamNoFinalizer in =
           new ZstdInputStreamNoFinalizer(stream(source, offset, length))) {
@@ -65,7 +62,7 @@ enum Compression {
   },
 
   /// The framed format, as gRPC senders write it, or one raw block, as some HTTP senders do.
-  SNAPPY {
+  SNAPPY(3) {
     @Override
     byte[] expandBounded(byte[] source, int offset, int length, int limitBytes) throws IOException {
       if (startsWith(source, offset, length, SNAPPY_STREAM_IDENTIFIER)) {
@@ -95,6 +92,12 @@ enum Compression {
 
   private static final Map<String, Compression> BY_GRPC_ENCODING = byGrpcEncoding();
 
+  private final byte mark;
+
+  Compression(int mark) {
+    this.mark = (byte) mark;
+  }
+
   /// The names of `grpc-encoding` that are understood, with what each means. OTel-Arrow exporters
   /// announce zstd under a name of its own per level.
   static Map<String, Compression> grpcEncodings() {
@@ -112,10 +115,20 @@ enum Compression {
     };
   }
 
+  /// One byte that stands for this value.
+  byte mark() {
+    return mark;
+  }
+
+  /// What `mark` stands for, empty if nothing.
+  static Optional<Compression> ofMark(byte mark) {
+    return Arrays.stream(values()).filter(value -> value.mark == mark).findFirst();
+  }
+
   /// The expanded bytes, in an array of their own.
   ///
   /// @throws MessageException if they would be more than `limitBytes`, or `source` is truncated or
-  ///     not of this form
+  ///   not of this form
   byte[] expand(byte[] source, int offset, int length, int limitBytes) {
     try {
       return expandBounded(source, offset, length, limitBytes);
@@ -138,8 +151,12 @@ enum Compression {
     return Map.copyOf(names);
   }
 
-  private static boolean isOneFrame(byte[] source, int offset, int length) {
-    return Zstd.findFrameCompressedSize(source, offset, length) == length;
+  private static byte[] expandFrame(byte[] source, int offset, int length, int size) {
+    byte[] expanded = new byte[size];
+    try (ZstdDecompressCtx context = new ZstdDecompressCtx()) {
+      int actual = context.decompressByteArray(expanded, 0, size, source, offset, length);
+      return actual == size ? expanded : Arrays.copyOf(expanded, actual);
+    }
   }
 
   private static boolean startsWith(byte[] source, int offset, int length, byte[] prefix) {

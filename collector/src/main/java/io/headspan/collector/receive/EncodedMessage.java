@@ -14,16 +14,17 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.util.Map;
+import java.util.Optional;
 
 /// A gRPC or HTTP message as it came off the wire, neither expanded nor parsed yet: what waits for
 /// a decode thread costs its compressed size, and an event loop only ever copies bytes.
 ///
-/// gRPC gives a marshaller the stream of a [Decompressor], if the frame is marked as compressed,
-/// or the frame itself. [#decompressors()] are such that nothing is expanded there: they pass on
-/// the compressed bytes behind a two-byte mark, which [#MARSHALLER] takes off again. The mark
-/// begins with 0xff, which no protobuf message does (wire type 7 does not exist), so a frame that
-/// was not marked as compressed cannot be mistaken for one that was, and one that pretends is read
-/// within the same limits.
+/// gRPC gives a marshaller the stream of a [Decompressor], if the frame is marked as compressed, or
+/// the frame itself. [#decompressors()] are such that nothing is expanded there: they pass on the
+/// compressed bytes behind a two-byte mark, which [#MARSHALLER] takes off again. The mark begins
+/// with 0xff, which no protobuf message does (wire type 7 does not exist), so a frame that was not
+/// marked as compressed cannot be mistaken for one that was, and one that pretends is read within
+/// the same limits.
 final class EncodedMessage {
   /// Bytes that a mark adds to a compressed frame.
   static final int MARK_BYTES = 2;
@@ -32,7 +33,6 @@ final class EncodedMessage {
   static final MethodDescriptor.Marshaller<EncodedMessage> MARSHALLER = new Marshaller();
 
   private static final byte MARK = (byte) 0xff;
-  private static final Compression[] COMPRESSIONS = Compression.values();
 
   private final Compression compression;
   private final byte[] bytes;
@@ -104,7 +104,7 @@ final class EncodedMessage {
       try (frame) {
         byte[] marked = new byte[MARK_BYTES + frame.available()];
         marked[0] = MARK;
-        marked[1] = (byte) compression.ordinal();
+        marked[1] = compression.mark();
         int read = frame.readNBytes(marked, MARK_BYTES, marked.length - MARK_BYTES);
         return new ByteArrayInputStream(marked, 0, MARK_BYTES + read);
       }
@@ -129,11 +129,11 @@ final class EncodedMessage {
       } catch (IOException e) {
         throw new UncheckedIOException("cannot read a gRPC frame", e);
       }
-      if (bytes.length >= MARK_BYTES
-          && bytes[0] == MARK
-          && bytes[1] >= 0
-          && bytes[1] < COMPRESSIONS.length) {
-        return new EncodedMessage(COMPRESSIONS[bytes[1]], bytes, MARK_BYTES);
+      if (bytes.length >= MARK_BYTES && bytes[0] == MARK) {
+        Optional<Compression> compression = Compression.ofMark(bytes[1]);
+        if (compression.isPresent()) {
+          return new EncodedMessage(compression.get(), bytes, MARK_BYTES);
+        }
       }
       return new EncodedMessage(Compression.IDENTITY, bytes, 0);
     }

@@ -30,22 +30,13 @@ final class OtlpCall extends ServerCall.Listener<EncodedMessage> {
 
   /// Accepts the call and reads its message as soon as it may.
   void start(ServiceRequestContext context) {
-    intake
-        .turn(Protocol.OTLP_GRPC, context.eventLoop())
-        .thenAccept(
-            admitted -> {
-              if (admitted) {
-                call.request(1);
-              } else {
-                answer(intake.overloaded());
-              }
-            });
+    intake.turn(Protocol.OTLP_GRPC, context.eventLoop(), () -> call.request(1), this::answer);
   }
 
   @Override
   public void onMessage(EncodedMessage message) {
     received = true;
-    intake.accept(Protocol.OTLP_GRPC, message, this::header).thenAccept(this::answer);
+    intake.accept(Protocol.OTLP_GRPC, message, this::header, this::answer);
   }
 
   @Override

@@ -56,27 +56,32 @@ final class OtlpHttpService extends AbstractHttpService {
               + encoding
               + "; send gzip, zstd, snappy or identity");
     }
-    CompletableFuture<HttpResponse> response =
-        intake
-            .turn(Protocol.OTLP_HTTP, context.eventLoop())
-            .thenCompose(
-                admitted ->
-                    admitted
-                        ? read(request, compression.get())
-                        : CompletableFuture.completedFuture(intake.overloaded()))
-            .thenApply(OtlpHttpService::response);
-    return HttpResponse.of(response);
+    CompletableFuture<OtlpAnswer> answer = new CompletableFuture<>();
+    intake.turn(
+        Protocol.OTLP_HTTP,
+        context.eventLoop(),
+        () -> read(request, compression.get(), answer),
+        answer::complete);
+    return HttpResponse.of(answer.thenApply(OtlpHttpService::response));
   }
 
-  private CompletableFuture<OtlpAnswer> read(HttpRequest request, Compression compression) {
-    return request
-        .aggregate()
-        .thenCompose(
-            whole ->
+  private void read(
+      HttpRequest request, Compression compression, CompletableFuture<OtlpAnswer> answer) {
+    var _ =
+        request
+            .aggregate()
+            .handle((whole, failure) -> {
+              if (failure != null) {
+                answer.completeExceptionally(failure);
+              } else {
                 intake.accept(
                     Protocol.OTLP_HTTP,
                     EncodedMessage.of(compression, whole.content().array()),
-                    name -> request.headers().get(name)));
+                    name -> request.headers().get(name),
+                    answer::complete);
+              }
+              return null;
+            });
   }
 
   private static HttpResponse response(OtlpAnswer answer) {

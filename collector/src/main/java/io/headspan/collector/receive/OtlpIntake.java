@@ -14,8 +14,8 @@ import io.opentelemetry.proto.collector.trace.v1.ExportTracePartialSuccess;
 import io.opentelemetry.proto.collector.trace.v1.ExportTraceServiceRequest;
 import io.opentelemetry.proto.collector.trace.v1.ExportTraceServiceResponse;
 import java.time.Duration;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -30,72 +30,62 @@ final class OtlpIntake {
     this.reception = reception;
   }
 
-  /// Waits for the collector to be below its limit of bytes in flight.
+  /// Waits for the collector to be below its limit of bytes in flight: calls `admitted` as soon as
+  /// the request may be read, or `refused` with what to answer if its turn does not come in time.
   ///
   /// @param timer runs the timeout
-  /// @return true as soon as the request may be read, false if its turn did not come in time
-  CompletableFuture<Boolean> turn(Protocol protocol, EventLoop timer) {
-    CompletableFuture<Boolean> turn = new CompletableFuture<>();
-    InFlight.Waiter waiter = reception.inFlight().whenBelowLimit(() -> turn.complete(true));
-    if (waiter.isWaiting()) {
-      var timeout =
-          timer.schedule(
-              () -> {
-                if (waiter.withdraw()) {
-                  reception.metrics().batchReceived(protocol);
-                  reception.metrics().batchRejected(protocol, Rejection.OVERLOADED, 0);
-                  turn.complete(false);
-                }
-              },
-              reception.limits().admissionTimeout().toMillis(),
-              TimeUnit.MILLISECONDS);
-      turn.whenComplete((admitted, failure) -> timeout.cancel(false));
+  void turn(Protocol protocol, EventLoop timer, Runnable admitted, Consumer<OtlpAnswer> refused) {
+    InFlight.Waiter waiter = reception.inFlight().whenBelowLimit(admitted);
+    if (!waiter.isWaiting()) {
+      return;
     }
-    return turn;
+    long timeoutMillis = reception.limits().admissionTimeout().toMillis();
+    var _ =
+        timer.schedule(
+            () -> {
+              if (waiter.withdraw()) {
+                reception.metrics().batchReceived(protocol);
+                reception.metrics().batchRejected(protocol, Rejection.OVERLOADED, 0);
+                refused.accept(overloaded(timeoutMillis));
+              }
+            },
+            timeoutMillis,
+            TimeUnit.MILLISECONDS);
   }
 
-  /// What to say to a request whose turn did not come.
-  OtlpAnswer.Unavailable overloaded() {
-    return new OtlpAnswer.Unavailable(
-        "too much in flight: limitBytes="
-            + reception.inFlight().limitBytes()
-            + ", waited="
-            + reception.limits().admissionTimeout().toMillis()
-            + "ms; send again later");
-  }
-
-  /// Decodes and stores one request. The future always completes with an answer.
+  /// Decodes and stores one request, then calls `whenDone`, once.
   ///
   /// @param headers of the request
-  CompletableFuture<OtlpAnswer> accept(
-      Protocol protocol, EncodedMessage message, DeduplicationToken.HeaderLookup headers) {
-    reception.metrics().batchReceived(protocol);
-    InFlight.Reservation reservation = reception.inFlight().reserve(message.wireBytes());
-    CompletableFuture<OtlpAnswer> answer = new CompletableFuture<>();
-    reception
-        .decoders()
-        .execute(
-            () -> {
-              try {
-                decode(protocol, message, headers, reservation)
-                    .thenAccept(
-                        outcome -> {
-                          reservation.close();
-                          answer.complete(outcome);
-                        });
-              } catch (RuntimeException e) {
-                reservation.close();
-                answer.complete(refuse(protocol, e));
-              }
-            });
-    return answer;
-  }
-
-  private CompletableFuture<OtlpAnswer> decode(
+  /// @param whenDone must not block
+  void accept(
       Protocol protocol,
       EncodedMessage message,
       DeduplicationToken.HeaderLookup headers,
-      InFlight.Reservation reservation) {
+      Consumer<OtlpAnswer> whenDone) {
+    reception.metrics().batchReceived(protocol);
+    InFlight.Reservation reservation = reception.inFlight().reserve(message.wireBytes());
+    Consumer<OtlpAnswer> answer =
+        outcome -> {
+          reservation.close();
+          whenDone.accept(outcome);
+        };
+    reception
+        .decoders()
+        .execute(() -> {
+          try {
+            decode(protocol, message, headers, reservation, answer);
+          } catch (RuntimeException e) {
+            answer.accept(refuse(protocol, e));
+          }
+        });
+  }
+
+  private void decode(
+      Protocol protocol,
+      EncodedMessage message,
+      DeduplicationToken.HeaderLookup headers,
+      InFlight.Reservation reservation,
+      Consumer<OtlpAnswer> whenDone) {
     long start = System.nanoTime();
     ByteString expanded = message.expand(reception.limits().messageBytes());
     reservation.resize((long) message.wireBytes() + expanded.size());
@@ -114,10 +104,18 @@ final class OtlpIntake {
     if (checked.rejected() > 0) {
       reception.metrics().spansRejected(protocol, Rejection.BAD_ID, checked.rejected());
     }
-    return reception
+    reception
         .ingest()
-        .insert(protocol, batch, token)
-        .thenApply(outcome -> answer(outcome, checked));
+        .insert(protocol, batch, token, outcome -> whenDone.accept(answer(outcome, checked)));
+  }
+
+  private OtlpAnswer overloaded(long timeoutMillis) {
+    return new OtlpAnswer.Unavailable(
+        "too much in flight: limitBytes="
+            + reception.inFlight().limitBytes()
+            + ", waitedMillis="
+            + timeoutMillis
+            + "; send again later");
   }
 
   private static OtlpAnswer answer(InsertOutcome outcome, SpanIds.Checked checked) {

@@ -1,7 +1,6 @@
 package io.headspan.collector.receive;
 
 import com.linecorp.armeria.common.grpc.GrpcSerializationFormats;
-import com.linecorp.armeria.common.grpc.protocol.GrpcHeaderNames;
 import com.linecorp.armeria.server.Route;
 import com.linecorp.armeria.server.ServerBuilder;
 import com.linecorp.armeria.server.ServiceBindingBuilder;
@@ -27,6 +26,9 @@ import java.util.TreeSet;
 public final class Receivers {
   private static final Duration HTTP_TIMEOUT = Duration.ofSeconds(60);
 
+  private static final String GRPC_ENCODING = "grpc-encoding";
+  private static final String IDENTITY = "identity";
+
   private final Reception reception;
   private final OtlpIntake otlp;
   private final Object lock = new Object();
@@ -40,9 +42,9 @@ public final class Receivers {
 
   /// Adds the routes.
   ///
-  /// A stream lives for hours and carries gigabytes, so its routes have neither of Armeria's
-  /// limits on the time and the length of a request. What bounds them is the length of one message
-  /// here, the memory of one stream in the decoder, and the bytes in flight.
+  /// A stream lives for hours and carries gigabytes, so its routes have neither of Armeria's limits
+  /// on the time and the length of a request. What bounds them is the length of one message here,
+  /// the memory of one stream in the decoder, and the bytes in flight.
   public void addTo(ServerBuilder server) {
     GrpcService grpc =
         GrpcService.builder()
@@ -50,8 +52,7 @@ public final class Receivers {
             .addService(otlpTraces())
             .supportedSerializationFormats(GrpcSerializationFormats.PROTO)
             .decompressorRegistry(EncodedMessage.decompressors())
-            .maxRequestMessageLength(
-                reception.limits().messageBytes() + EncodedMessage.MARK_BYTES)
+            .maxRequestMessageLength(reception.limits().messageBytes() + EncodedMessage.MARK_BYTES)
             .useBlockingTaskExecutor(false)
             .build();
     ServiceBindingBuilder routes = server.route();
@@ -154,11 +155,8 @@ public final class Receivers {
       return true;
     }
     String encoding =
-        ServiceRequestContext.current()
-            .request()
-            .headers()
-            .get(GrpcHeaderNames.GRPC_ENCODING, "identity");
-    if (encoding.equals("identity") || Compression.grpcEncodings().containsKey(encoding)) {
+        ServiceRequestContext.current().request().headers().get(GRPC_ENCODING, IDENTITY);
+    if (encoding.equals(IDENTITY) || Compression.grpcEncodings().containsKey(encoding)) {
       return false;
     }
     call.close(

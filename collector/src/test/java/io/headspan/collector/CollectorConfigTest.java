@@ -1,0 +1,77 @@
+package io.headspan.collector;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.headspan.storage.StoreAddress;
+import java.time.Duration;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+
+class CollectorConfigTest {
+  @Test
+  void hasDefaults() {
+    CollectorConfig config = CollectorConfig.from(Map.of("HOME", "/root", "HEADSPAN_QUERY_X", "1"));
+
+    assertThat(config)
+        .isEqualTo(
+            new CollectorConfig(
+                "127.0.0.1",
+                4317,
+                StoreAddress.parse("http://127.0.0.1:8123"),
+                16 * 1024 * 1024,
+                128L * 1024 * 1024,
+                64L * 1024 * 1024,
+                4,
+                Duration.ofSeconds(10)));
+  }
+
+  @Test
+  void readsEveryKey() {
+    CollectorConfig config =
+        CollectorConfig.from(
+            Map.of(
+                "HEADSPAN_COLLECTOR_LISTEN", "[::1]:0",
+                "HEADSPAN_COLLECTOR_STORE", "http://store:9000/spans",
+                "HEADSPAN_COLLECTOR_MESSAGE_MIB", "8",
+                "HEADSPAN_COLLECTOR_IN_FLIGHT_MIB", "4096",
+                "HEADSPAN_COLLECTOR_STREAM_MIB", "32",
+                "HEADSPAN_COLLECTOR_INSERTERS", "2",
+                "HEADSPAN_COLLECTOR_CLOSE_TIMEOUT", "500ms"));
+
+    assertThat(config)
+        .isEqualTo(
+            new CollectorConfig(
+                "::1",
+                0,
+                StoreAddress.parse("http://store:9000/spans"),
+                8 * 1024 * 1024,
+                4096L * 1024 * 1024,
+                32L * 1024 * 1024,
+                2,
+                Duration.ofMillis(500)));
+  }
+
+  @Test
+  void listsAllProblemsAtOnce() {
+    assertThatThrownBy(() ->
+            CollectorConfig.from(
+                Map.of(
+                    "HEADSPAN_COLLECTOR_LISTEN", "localhost",
+                    "HEADSPAN_COLLECTOR_STORE", "ftp://x",
+                    "HEADSPAN_COLLECTOR_INSERTERS", "0",
+                    "HEADSPAN_COLLECTOR_MESSAGE_MIB", "many",
+                    "HEADSPAN_COLLECTOR_CLOSE_TIMEOUT", "10",
+                    "HEADSPAN_COLLECTOR_PORT", "1")))
+        .isInstanceOfSatisfying(
+            CollectorException.class,
+            e -> assertThat(e.kind()).isEqualTo(CollectorException.Kind.CONFIGURATION))
+        .hasMessageContainingAll(
+            "unknown key: key=HEADSPAN_COLLECTOR_PORT, known=[HEADSPAN_COLLECTOR_CLOSE_TIMEOUT,",
+            "not an address to listen on: HEADSPAN_COLLECTOR_LISTEN=localhost, want=host:port",
+            "HEADSPAN_COLLECTOR_STORE: not a store address",
+            "not a number in range: HEADSPAN_COLLECTOR_INSERTERS=0, want=1..64",
+            "not a number in range: HEADSPAN_COLLECTOR_MESSAGE_MIB=many, want=1..1024",
+            "not a duration: HEADSPAN_COLLECTOR_CLOSE_TIMEOUT=10, want=a number and ms, s or m");
+  }
+}

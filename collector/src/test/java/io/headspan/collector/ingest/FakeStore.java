@@ -1,0 +1,114 @@
+package io.headspan.collector.ingest;
+
+import io.headspan.storage.StoreException;
+import io.headspan.wire.SpanBatch;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Queue;
+import java.util.concurrent.Semaphore;
+
+/// A store in memory that can be away, slow, or fail on purpose. Keeps one batch per token.
+public final class FakeStore implements Store {
+  private final Map<String, SpanBatch> batches = new LinkedHashMap<>();
+  private final Queue<RuntimeException> failures = new ArrayDeque<>();
+  private final Semaphore permits = new Semaphore(0);
+  private final List<String> calls = new ArrayList<>();
+  private boolean away;
+  private boolean held;
+  private int migrations;
+  private int waiting;
+
+  @Override
+  public synchronized void migrate() {
+    if (away) {
+      throw new StoreException(StoreException.Kind.UNAVAILABLE, "store is away");
+    }
+    migrations++;
+  }
+
+  @Override
+  public void insert(SpanBatch batch, String deduplicationToken) {
+    boolean wait;
+    synchronized (this) {
+      calls.add(deduplicationToken);
+      RuntimeException failure = failures.poll();
+      if (failure != null) {
+        throw failure;
+      }
+      if (away) {
+        throw new StoreException(StoreException.Kind.UNAVAILABLE, "store is away");
+      }
+      wait = held;
+      waiting += wait ? 1 : 0;
+    }
+    if (wait) {
+      permits.acquireUninterruptibly();
+    }
+    synchronized (this) {
+      waiting -= wait ? 1 : 0;
+      batches.putIfAbsent(deduplicationToken, batch);
+    }
+  }
+
+  @Override
+  public synchronized boolean isReady() {
+    return !away;
+  }
+
+  /// Whether the store is away.
+  public synchronized void setAway(boolean away) {
+    this.away = away;
+  }
+
+  /// The next insert fails with this.
+  public synchronized void failNext(RuntimeException failure) {
+    failures.add(failure);
+  }
+
+  /// From now on inserts wait for [#letGo].
+  public synchronized void hold() {
+    held = true;
+  }
+
+  /// Lets every insert go on, those waiting and those to come.
+  public synchronized void letGo() {
+    held = false;
+    permits.release(waiting);
+  }
+
+  /// Inserts that wait.
+  public synchronized int waiting() {
+    return waiting;
+  }
+
+  /// How often the schema was brought up to date.
+  public synchronized int migrations() {
+    return migrations;
+  }
+
+  /// Tokens of all inserts tried, in order.
+  public synchronized List<String> calls() {
+    return List.copyOf(calls);
+  }
+
+  /// The batches stored, by token.
+  public synchronized Map<String, SpanBatch> batches() {
+    return new LinkedHashMap<>(batches);
+  }
+
+  /// The only batch stored.
+  public synchronized SpanBatch onlyBatch() {
+    if (batches.size() != 1) {
+      throw new AssertionError("expected one batch, stored: " + batches.keySet());
+    }
+    return batches.values().iterator().next();
+  }
+
+  /// Spans stored.
+  public synchronized int spans() {
+    return batches.values().stream().mapToInt(SpanBatch::size).sum();
+  }
+}

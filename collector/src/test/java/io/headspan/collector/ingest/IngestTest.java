@@ -1,0 +1,168 @@
+package io.headspan.collector.ingest;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.headspan.collector.Await;
+import io.headspan.loadgen.spans.SyntheticSpans;
+import io.headspan.storage.StoreException;
+import io.headspan.storage.StoreException.Kind;
+import io.headspan.wire.SpanBatch;
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+class IngestTest {
+  private static final SpanBatch BATCH = new SyntheticSpans(1, 1_795_000_000_000_000_000L).next(7);
+
+  private final FakeStore store = new FakeStore();
+  private final SimpleMeterRegistry registry = new SimpleMeterRegistry();
+  private final StoreMonitor monitor = StoreMonitor.start(store);
+  private final Ingest ingest =
+      new Ingest(store, monitor, new IngestMetrics(registry, new InFlight(1000), monitor), 2);
+
+  @BeforeEach
+  void awaitStore() {
+    Await.until("ready", () -> monitor.notReadyReason().isEmpty());
+  }
+
+  @AfterEach
+  void close() {
+    store.letGo();
+    ingest.close(Duration.ofSeconds(5));
+    monitor.close();
+  }
+
+  @Test
+  void storesABatchUnderItsToken() {
+    assertThat(insert("a/b/1")).isEqualTo(new InsertOutcome.Stored());
+
+    assertThat(store.batches()).containsOnlyKeys("a/b/1");
+    assertThat(count("spans.stored")).isEqualTo(7);
+    assertThat(count("batches.stored")).isEqualTo(1);
+    assertThat(registry.get("headspan.collector.insert").timer().count()).isEqualTo(1);
+  }
+
+  @Test
+  void asksNothingOfTheStoreForAnEmptyBatch() {
+    CompletableFuture<InsertOutcome> outcome = new CompletableFuture<>();
+
+    ingest.insert(Protocol.OTAP, new SpanBatch.Builder().build(), "a/b/1", outcome::complete);
+
+    assertThat(outcome).isCompletedWithValue(new InsertOutcome.Stored());
+    assertThat(store.calls()).isEmpty();
+  }
+
+  @Test
+  void triesAgainWithTheSameTokenWhileTheSenderWaits() {
+    store.failNext(new StoreException(Kind.UNAVAILABLE, "too many parts"));
+    store.failNext(new StoreException(Kind.PROTOCOL, "not ClickHouse"));
+
+    assertThat(insert("a/b/1")).isEqualTo(new InsertOutcome.Stored());
+
+    assertThat(store.calls()).containsExactly("a/b/1", "a/b/1", "a/b/1");
+    assertThat(count("insert.retries")).isEqualTo(2);
+  }
+
+  @Test
+  void givesUpAfterThreeTriesAndSaysWhy() {
+    for (int i = 0; i < 3; i++) {
+      store.failNext(new StoreException(Kind.UNAVAILABLE, "too many parts"));
+    }
+
+    assertThat(insert("a/b/1")).isEqualTo(new InsertOutcome.Unavailable("too many parts"));
+
+    assertThat(rejected("store_unavailable")).isEqualTo(7);
+    assertThat(store.batches()).isEmpty();
+  }
+
+  @Test
+  void doesNotRepeatWhatTheStoreRejects() {
+    store.failNext(new StoreException(Kind.REJECTED, "bad data"));
+
+    assertThat(insert("a/b/1")).isEqualTo(new InsertOutcome.Rejected("bad data"));
+
+    assertThat(store.calls()).hasSize(1);
+    assertThat(rejected("store_rejected")).isEqualTo(7);
+  }
+
+  @Test
+  void survivesAFaultOfItsOwn() {
+    store.failNext(new IllegalStateException("a bug"));
+
+    assertThat(insert("a/b/1"))
+        .isEqualTo(
+            new InsertOutcome.Rejected(
+                "internal error of the collector: java.lang.IllegalStateException: a bug"));
+    assertThat(insert("a/b/2")).isEqualTo(new InsertOutcome.Stored());
+  }
+
+  @Test
+  void doesNotTryAStoreThatIsKnownToBeAway() {
+    store.setAway(true);
+    monitor.suspect();
+    Await.until("not ready", () -> monitor.notReadyReason().isPresent());
+
+    assertThat(insert("a/b/1"))
+        .isInstanceOfSatisfying(
+            InsertOutcome.Unavailable.class,
+            outcome -> assertThat(outcome.reason()).startsWith("store not ready: "));
+    assertThat(store.calls()).isEmpty();
+  }
+
+  @Test
+  void insertsAFewAtATime() {
+    store.hold();
+    List<CompletableFuture<InsertOutcome>> outcomes =
+        List.of(start("a/b/1"), start("a/b/2"), start("a/b/3"));
+
+    Await.until("two inserts", () -> store.waiting() == 2);
+    assertThat(store.calls()).hasSize(2);
+    store.letGo();
+
+    for (CompletableFuture<InsertOutcome> outcome : outcomes) {
+      assertThat(get(outcome)).isEqualTo(new InsertOutcome.Stored());
+    }
+  }
+
+  @Test
+  void answersUnavailableAfterClose() {
+    ingest.close(Duration.ofSeconds(5));
+
+    assertThat(insert("a/b/1"))
+        .isEqualTo(new InsertOutcome.Unavailable("the collector is closing"));
+  }
+
+  private InsertOutcome insert(String token) {
+    return get(start(token));
+  }
+
+  private CompletableFuture<InsertOutcome> start(String token) {
+    CompletableFuture<InsertOutcome> outcome = new CompletableFuture<>();
+    ingest.insert(Protocol.OTAP, BATCH, token, outcome::complete);
+    return outcome;
+  }
+
+  private static InsertOutcome get(CompletableFuture<InsertOutcome> outcome) {
+    return outcome.orTimeout(20, TimeUnit.SECONDS).join();
+  }
+
+  private double count(String name) {
+    return registry.get("headspan.collector." + name).counters().stream()
+        .mapToDouble(counter -> counter.count())
+        .sum();
+  }
+
+  private double rejected(String reason) {
+    return registry
+        .get("headspan.collector.spans.rejected")
+        .tag("reason", reason)
+        .tag("protocol", "otap")
+        .counter()
+        .count();
+  }
+}
