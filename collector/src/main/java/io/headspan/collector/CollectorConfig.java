@@ -88,7 +88,7 @@ public record CollectorConfig(
       StoreAddress store = store();
       int messageMib = number(MESSAGE_MIB, 16, 1, 1024);
       int inFlightMib = number(IN_FLIGHT_MIB, 128, 1, 1024 * 1024);
-      int streamMib = number(STREAM_MIB, 64, 1, 1024 * 1024);
+      int streamMib = number(STREAM_MIB, 128, 1, 1024 * 1024);
       int inserters = number(INSERTERS, 4, 1, 64);
       Duration closeTimeout = duration(CLOSE_TIMEOUT, "10s");
       if (!problems.isEmpty()) {

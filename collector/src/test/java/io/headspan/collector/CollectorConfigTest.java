@@ -21,7 +21,7 @@ class CollectorConfigTest {
                 StoreAddress.parse("http://127.0.0.1:8123"),
                 16 * 1024 * 1024,
                 128L * 1024 * 1024,
-                64L * 1024 * 1024,
+                128L * 1024 * 1024,
                 4,
                 Duration.ofSeconds(10)));
   }

@@ -2,6 +2,7 @@ package io.headspan.collector.ingest;
 
 import io.headspan.wire.AttributeType;
 import io.headspan.wire.Attributes;
+import io.headspan.wire.CborReader;
 import io.headspan.wire.SpanBatch;
 import io.headspan.wire.Utf8Table;
 import java.lang.invoke.MethodHandles;
@@ -41,11 +42,17 @@ final class ContentHash {
     private final long factor;
     private final long[] texts;
 
+    /// By id of a map or array; 0 if not computed yet.
+    private final long[] containers;
+
+    private final CborReader cbor = new CborReader();
+
     private Lane(SpanBatch batch, long seed, long factor) {
       this.batch = batch;
       this.seed = seed;
       this.factor = factor;
       this.texts = texts(batch.table());
+      this.containers = new long[texts.length];
     }
 
     private long batch() {
@@ -130,9 +137,72 @@ final class ContentHash {
         long value = attributes.value(row);
         long h = absorb(seed, texts[attributes.key(row)]);
         h = absorb(h, type);
-        sum += finish(absorb(h, AttributeType.isTableId(type) ? texts[(int) value] : value));
+        sum +=
+            finish(
+                absorb(
+                    h,
+                    switch (type) {
+                      case AttributeType.STRING, AttributeType.BYTES -> texts[(int) value];
+                      case AttributeType.MAP, AttributeType.SLICE -> container((int) value);
+                      default -> value;
+                    }));
       }
       return sum;
+    }
+
+    /// A map or array, from its CBOR: other bytes may say the same. A map's entries have no order.
+    private long container(int id) {
+      long known = containers[id];
+      if (known != 0) {
+        return known;
+      }
+      cbor.reset(batch.table(), id);
+      long h = item(cbor.next());
+      containers[id] = h;
+      return h;
+    }
+
+    /// The item that begins with `token`, to its end.
+    private long item(CborReader.Token token) {
+      long h = absorb(seed, tag(token));
+      switch (token) {
+        case TEXT, BYTES ->
+            h = absorb(h, text(cbor.valueArray(), cbor.valueOffset(), cbor.valueLength()));
+        case INT -> h = absorb(h, cbor.integer());
+        case DOUBLE -> h = absorb(h, Double.doubleToRawLongBits(cbor.real()));
+        case BOOL -> h = absorb(h, cbor.bool() ? 1 : 0);
+        case ARRAY_BEGIN -> {
+          for (CborReader.Token next = cbor.next(); next != CborReader.Token.END; ) {
+            h = absorb(h, item(next));
+            next = cbor.next();
+          }
+        }
+        case MAP_BEGIN -> {
+          long sum = 0;
+          for (CborReader.Token key = cbor.next(); key != CborReader.Token.END; ) {
+            long entry = item(key);
+            sum += finish(absorb(entry, item(cbor.next())));
+            key = cbor.next();
+          }
+          h = absorb(h, sum);
+        }
+        case NULL, END, DONE -> {}
+      }
+      return finish(h);
+    }
+
+    /// A number per kind of item, which does not change when the enumeration does.
+    private static int tag(CborReader.Token token) {
+      return switch (token) {
+        case NULL, END, DONE -> 0;
+        case TEXT -> 1;
+        case INT -> 2;
+        case DOUBLE -> 3;
+        case BOOL -> 4;
+        case MAP_BEGIN -> 5;
+        case ARRAY_BEGIN -> 6;
+        case BYTES -> 7;
+      };
     }
 
     private long[] texts(Utf8Table table) {

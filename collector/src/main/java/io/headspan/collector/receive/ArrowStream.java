@@ -10,7 +10,6 @@ import io.headspan.collector.ingest.InsertOutcome;
 import io.headspan.collector.ingest.Protocol;
 import io.headspan.collector.ingest.Rejection;
 import io.headspan.wire.SpanBatch;
-import io.headspan.wire.WireException;
 import io.headspan.wire.otap.OtapDecoder;
 import io.headspan.wire.otap.OtapException;
 import io.headspan.wire.otap.OtapHeaders;
@@ -80,7 +79,7 @@ final class ArrowStream extends ServerCall.Listener<EncodedMessage> {
     this.call = call;
     this.reception = reception;
     this.whenEnded = whenEnded;
-    decoder = new OtapDecoder();
+    decoder = new OtapDecoder(reception.limits().streamBytes());
   }
 
   /// Accepts the stream and asks for its first message.
@@ -179,9 +178,6 @@ final class ArrowStream extends ServerCall.Listener<EncodedMessage> {
         case LIMIT -> lose(Status.RESOURCE_EXHAUSTED, Rejection.TOO_LARGE, e);
         case INVALID, UNSUPPORTED -> lose(Status.INTERNAL, Rejection.MALFORMED, e);
       }
-    } catch (WireException e) {
-      reservation.close();
-      lose(Status.INTERNAL, Rejection.MALFORMED, e);
     } catch (RuntimeException e) {
       reservation.close();
       logger.error("cannot decode an OTel-Arrow batch", e);

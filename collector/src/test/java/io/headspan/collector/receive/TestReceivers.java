@@ -1,5 +1,6 @@
 package io.headspan.collector.receive;
 
+import com.linecorp.armeria.common.util.EventLoopGroups;
 import com.linecorp.armeria.server.Server;
 import com.linecorp.armeria.server.ServerBuilder;
 import io.grpc.ManagedChannel;
@@ -47,7 +48,15 @@ final class TestReceivers implements AutoCloseable {
     ReceiveLimits limits =
         new ReceiveLimits(MESSAGE_BYTES, 16 * 1024 * 1024, STREAM_BATCHES, Duration.ofMillis(300));
     receivers = new Receivers(new Reception(limits, inFlight, ingest, metrics, decoders));
-    ServerBuilder builder = Server.builder().http(new InetSocketAddress("127.0.0.1", 0));
+    ServerBuilder builder =
+        Server.builder()
+            .http(new InetSocketAddress("127.0.0.1", 0))
+            .gracefulShutdownTimeout(Duration.ZERO, Duration.ofSeconds(5))
+            .bossGroupFactory(name ->
+                EventLoopGroups.builder()
+                    .numThreads(1)
+                    .gracefulShutdown(Duration.ZERO, Duration.ofSeconds(5))
+                    .build());
     receivers.addTo(builder);
     server = builder.build();
     server.start().join();
