@@ -1,8 +1,6 @@
 package io.headspan.collector;
 
-import com.linecorp.armeria.common.util.EventLoopGroups;
 import com.linecorp.armeria.common.util.Exceptions;
-import com.linecorp.armeria.common.util.ThreadFactories;
 import com.linecorp.armeria.server.Server;
 import com.linecorp.armeria.server.ServerBuilder;
 import io.headspan.collector.ingest.InFlight;
@@ -20,7 +18,6 @@ import io.micrometer.core.instrument.binder.jvm.JvmThreadMetrics;
 import io.micrometer.core.instrument.binder.system.ProcessorMetrics;
 import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
-import io.netty.channel.EventLoopGroup;
 import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.concurrent.CompletionException;
@@ -143,7 +140,6 @@ public final class Collector implements AutoCloseable {
     ServerBuilder builder =
         Server.builder()
             .http(new InetSocketAddress(config.host(), config.port()))
-            .bossGroupFactory(Collector::acceptor)
             .meterRegistry(registry)
             .requestTimeout(REQUEST_TIMEOUT)
             .maxRequestLength(REQUEST_BYTES)
@@ -155,15 +151,6 @@ public final class Collector implements AutoCloseable {
     receivers.addTo(builder);
     status.addTo(builder);
     return builder.build();
-  }
-
-  /// The thread that accepts connections. It must not linger: closing waits for it.
-  private static EventLoopGroup acceptor(String threadName) {
-    return EventLoopGroups.builder()
-        .numThreads(1)
-        .threadFactory(ThreadFactories.newThreadFactory(threadName, false))
-        .gracefulShutdown(Duration.ZERO, Duration.ofSeconds(5))
-        .build();
   }
 
   /// The store as ingest sees it.

@@ -8,6 +8,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -23,12 +24,14 @@ import org.slf4j.LoggerFactory;
 public final class Ingest implements AutoCloseable {
   private static final Logger logger = LoggerFactory.getLogger(Ingest.class);
 
+  private static final long LOG_INTERVAL_NS = TimeUnit.SECONDS.toNanos(10);
   private static final long[] RETRY_AFTER_MILLIS = {100, 400};
 
   private final Store store;
   private final StoreMonitor monitor;
   private final IngestMetrics metrics;
   private final ExecutorService inserters;
+  private final AtomicLong lastLogNs = new AtomicLong(System.nanoTime() - LOG_INTERVAL_NS);
   private volatile boolean closing;
 
   /// @param inserters how many inserts go on at the same time
@@ -96,7 +99,9 @@ public final class Ingest implements AutoCloseable {
         String reason = String.valueOf(e.getMessage());
         switch (e.kind()) {
           case REJECTED -> {
-            logger.warn("the store rejected a batch: token={}, spans={}", token, batch.size(), e);
+            if (mayLog()) {
+              logger.warn("the store rejected a batch: token={}, spans={}", token, batch.size(), e);
+            }
             return new InsertOutcome.Rejected(reason);
           }
           case UNAVAILABLE, LIMIT_EXCEEDED, PROTOCOL -> {
@@ -109,7 +114,9 @@ public final class Ingest implements AutoCloseable {
         }
       } catch (RuntimeException e) {
         // A fault of this program: the batch may be what provokes it, so it must not come again.
-        logger.error("cannot insert a batch: token={}, spans={}", token, batch.size(), e);
+        if (mayLog()) {
+          logger.error("cannot insert a batch: token={}, spans={}", token, batch.size(), e);
+        }
         return new InsertOutcome.Rejected("internal error of the collector: " + e);
       }
     }
@@ -124,6 +131,13 @@ public final class Ingest implements AutoCloseable {
           metrics.batchRejected(protocol, Rejection.STORE_REJECTED, batch.size());
     }
     return outcome;
+  }
+
+  /// Every batch of a sender may fail: one line in a while is enough, the rest is in the metrics.
+  private boolean mayLog() {
+    long now = System.nanoTime();
+    long last = lastLogNs.get();
+    return now - last >= LOG_INTERVAL_NS && lastLogNs.compareAndSet(last, now);
   }
 
   private static boolean pause(int attempt) {

@@ -18,6 +18,7 @@ import io.opentelemetry.proto.experimental.arrow.v1.BatchStatus;
 import io.opentelemetry.proto.experimental.arrow.v1.StatusCode;
 import java.time.Duration;
 import java.util.Map;
+import java.util.concurrent.Executor;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -38,6 +39,7 @@ final class ArrowStream extends ServerCall.Listener<EncodedMessage> {
   private static final Logger logger = LoggerFactory.getLogger(ArrowStream.class);
 
   private final ServerCall<EncodedMessage, BatchStatus> call;
+  private final Executor eventLoop;
   private final Reception reception;
   private final Consumer<ArrowStream> whenEnded;
 
@@ -71,12 +73,15 @@ final class ArrowStream extends ServerCall.Listener<EncodedMessage> {
   /// Waits for the collector to come below its limit; null before the first message.
   private volatile InFlight.@Nullable Waiter waiter;
 
+  /// @param eventLoop the thread of `call`
   /// @param whenEnded called once when the stream has ended and its memory is free
   ArrowStream(
       ServerCall<EncodedMessage, BatchStatus> call,
+      Executor eventLoop,
       Reception reception,
       Consumer<ArrowStream> whenEnded) {
     this.call = call;
+    this.eventLoop = eventLoop;
     this.reception = reception;
     this.whenEnded = whenEnded;
     decoder = new OtapDecoder(reception.limits().streamBytes());
@@ -276,7 +281,9 @@ final class ArrowStream extends ServerCall.Listener<EncodedMessage> {
   private void endIfDone() {
     if (!ended && ending != null && !decoding && underWay == 0) {
       ended = true;
-      call.close(ending, new Metadata());
+      Status status = ending;
+      // Queued, so that it comes after the statuses that other threads have queued.
+      eventLoop.execute(() -> call.close(status, new Metadata()));
       releaseIfDone();
     }
   }

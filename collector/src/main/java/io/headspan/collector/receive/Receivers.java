@@ -121,7 +121,8 @@ public final class Receivers {
     if (refused(call)) {
       return new Refused();
     }
-    ArrowStream stream = new ArrowStream(call, reception, this::ended);
+    ArrowStream stream =
+        new ArrowStream(call, ServiceRequestContext.current().eventLoop(), reception, this::ended);
     synchronized (lock) {
       if (closing) {
         call.close(closingStatus(), new Metadata());
