@@ -35,6 +35,7 @@ enum http_end {
 	HTTP_END_NONE = 0,
 	HTTP_END_CLOSED = 1,
 	HTTP_END_RESET = 2,
+	HTTP_END_LEFT = 3,	/* it goes on, but is not followed any more */
 };
 
 enum {
@@ -92,8 +93,9 @@ struct http_exchange_event {
 };
 
 /*
- * What came of a response after its http_exchange_event: written when the next head begins, when
- * the connection ends, and to the reader of the iterator for every response that grew.
+ * What came of a response after its http_exchange_event: written when the next head begins and the
+ * response has grown, when the connection ends, and to the reader of the iterator for every
+ * response that has grown.
  */
 struct http_tail_event {
 	__u32 kind;

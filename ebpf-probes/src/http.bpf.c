@@ -416,6 +416,15 @@ static __noinline int leave(struct connection *c, struct bpf_sock *sk)
 	return 0;
 }
 
+/* Leaves a connection that goes on. */
+static __always_inline void abandon(struct connection *c, struct bpf_sock *sk, __u32 reason)
+{
+	count(reason);
+	if (c->event.exchange > 0)
+		tell_tail(c, HTTP_END_LEFT, 0);
+	leave(c, sk);
+}
+
 /* --- Requests ------------------------------------------------------------------------------- */
 
 enum beginning {
@@ -660,10 +669,10 @@ static __always_inline void refuse_head(struct connection *c, struct bpf_sock *s
 		await_head(c);
 		return;
 	}
-	count(beginning == BEGINNING_TLS   ? HTTP_TLS :
-	      beginning == BEGINNING_HTTP2 ? HTTP_HTTP2 :
-					     HTTP_NOT_HTTP);
-	leave(c, sk);
+	abandon(c, sk,
+		beginning == BEGINNING_TLS   ? HTTP_TLS :
+		beginning == BEGINNING_HTTP2 ? HTTP_HTTP2 :
+					       HTTP_NOT_HTTP);
 }
 
 static __always_inline void request_segment(const struct source *source, struct bpf_sock *sk,
@@ -886,8 +895,7 @@ static __always_inline void response_segment(struct __sk_buff *skb, struct bpf_s
 	if (!c->open && c->response.have == HTTP_RESPONSE_BYTES)
 		return;
 	if (c->event.exchange == 0) {
-		count(HTTP_SERVER_FIRST);
-		leave(c, sk);
+		abandon(c, sk, HTTP_SERVER_FIRST);
 		return;
 	}
 	/* Far behind the buffer, sequence numbers say nothing about places in it. */
@@ -905,8 +913,7 @@ static __always_inline void response_segment(struct __sk_buff *skb, struct bpf_s
 	if (verdict == VERDICT_UNKNOWN)
 		return;
 	if (verdict == VERDICT_OTHER) {
-		count(HTTP_NO_RESPONSE_HEAD);
-		leave(c, sk);
+		abandon(c, sk, HTTP_NO_RESPONSE_HEAD);
 		return;
 	}
 	if (compare_and_swap(&c->open, 1, 0) != 1)
@@ -915,10 +922,8 @@ static __always_inline void response_segment(struct __sk_buff *skb, struct bpf_s
 		c->event.flags |= HTTP_FLAG_RESPONSE_GAP;
 	tell_exchange(c, HTTP_END_NONE, 0);
 	c->event.flags &= ~HTTP_FLAG_RESPONSE_GAP;
-	if (verdict == VERDICT_UPGRADE) {
-		count(HTTP_UPGRADED);
-		leave(c, sk);
-	}
+	if (verdict == VERDICT_UPGRADE)
+		abandon(c, sk, HTTP_UPGRADED);
 }
 
 /* --- Connections ---------------------------------------------------------------------------- */

@@ -12,7 +12,9 @@ sealed interface HttpEvent {
   enum ConnectionEnd {
     NONE,
     CLOSED,
-    RESET
+    RESET,
+    /// It goes on, but the probe does not follow it any more.
+    LEFT
   }
 
   long cookie();
@@ -42,6 +44,8 @@ sealed interface HttpEvent {
   /// @param lastNs when the last byte of the response so far passed
   /// @param endNs when the connection ended, or 0
   /// @param responseBytes from the response's first byte to the last one seen
+  /// @param lastBytes the last 8 of them, the very last in the highest place, if there are more
+  ///   than `response` can hold
   /// @param headSequence of the request's first byte
   /// @param requestNext behind the last byte seen from the requesting side
   /// @param openAtHead -1 if not known
@@ -61,6 +65,7 @@ sealed interface HttpEvent {
       long lastNs,
       long endNs,
       long responseBytes,
+      long lastBytes,
       int headSequence,
       int requestNext,
       int openAtHead,
@@ -74,7 +79,7 @@ sealed interface HttpEvent {
 
   /// What came of a response after its [Exchange].
   ///
-  /// @param lastBytes the last 8 bytes of the response's last packet that had so many
+  /// @param lastBytes as in [Exchange]
   /// @param response the response's first bytes if there are more of them than before; null if not
   record Tail(
       long cookie,

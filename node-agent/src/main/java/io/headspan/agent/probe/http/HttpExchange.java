@@ -14,14 +14,16 @@ import java.net.InetSocketAddress;
 /// @param headNs when the first byte of the request passed
 /// @param responseNs when the first byte of the final response passed; 0 if there was none
 /// @param tailNs when the last byte of the response passed, or the exchange failed
-/// @param requestHead the request's first bytes: its head and, perhaps, some of its body
-/// @param headComplete false if the head was longer than the probe keeps, so that headers may be
-///   missing
-/// @param status the response's status code; 0 if there was none
+/// @param requestHead the request's head up to and with the empty line, or its first bytes if
+///   `headComplete` is false; nothing of its body
+/// @param headComplete false if headers may be missing: the head was longer than the probe keeps
+///   (16 KiB), or was answered before its end
+/// @param status the final response's status code; 0 if there was none
 /// @param responseBytes payload bytes from the response's first to its last
 /// @param end how the exchange ended
 /// @param openAtHead for [Role#CLIENT]: how many server exchanges were open in the cgroup when the
-///   request left; -1 if not known
+///   request left, that is, their head had begun and their final response had not; connections
+///   older than the probe do not count; -1 if not known
 /// @param peerLocal for [Role#SERVER]: the peer's socket is on this node and its CLIENT exchange is
 ///   captured too
 public record HttpExchange(

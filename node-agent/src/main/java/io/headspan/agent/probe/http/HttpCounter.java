@@ -1,0 +1,87 @@
+package io.headspan.agent.probe.http;
+
+import java.util.Locale;
+
+/// What the HTTP probe counts. The first ones are counted in the kernel, under the numbers of `enum
+/// http_counter` in events.h (checked by LayoutsMatchBtfTest); the others when exchanges are put
+/// together.
+public enum HttpCounter {
+  /// Accepted connections that are followed.
+  SERVER_CONNECTIONS(0),
+  /// Outgoing connections that are followed.
+  CLIENT_CONNECTIONS(1),
+  /// Connections left because their first bytes are no HTTP/1 method.
+  NOT_HTTP(2),
+  /// Connections left because they carry TLS.
+  TLS(3),
+  /// Connections left because they carry HTTP/2.
+  HTTP2(4),
+  /// Connections left because an answer came before any request.
+  SERVER_FIRST(5),
+  /// Connections left because an answer is no HTTP/1 response.
+  NO_RESPONSE_HEAD(6),
+  /// Connections left after `101 Switching Protocols`.
+  UPGRADED(7),
+  /// Connections not followed because the kernel had no memory for their state.
+  STORAGE_FAILED(8),
+  /// Exchanges lost because the ring was full.
+  EXCHANGE_DROPPED(9),
+  /// Ends of responses lost because the ring was full: those exchanges may last too short.
+  TAIL_DROPPED(10),
+  /// Parts of long heads lost because the ring was full.
+  HEAD_PART_DROPPED(11),
+  /// Segments at a place where a head could begin and none did: bodies answered early.
+  BYTES_NOT_HEAD(12),
+  /// Segments too far ahead of their connection to belong to it.
+  SEQUENCE_REFUSED(13),
+  /// Heads that came with the last packet of their connection's handshake.
+  EARLY_HEADS(14),
+  /// Outgoing connections that their server cannot recognise as of this node; too many.
+  CLIENT_NOT_MARKED(15),
+  /// Connections in cgroups whose open exchanges are not counted; too many.
+  CGROUP_NOT_COUNTED(16),
+
+  /// Exchanges reported.
+  EXCHANGES,
+  /// Exchanges not reported because requests were pipelined on their connection: which response
+  /// belongs to which request is not known there any more.
+  PIPELINED,
+  /// Heads that lay inside of a request's body and so were none.
+  BODY_AS_HEAD,
+  /// Connections that ended in the middle of a head, which nobody answered.
+  UNFINISHED_HEADS,
+  /// Responses of unknown length that were taken as whole because nothing followed for a while.
+  QUIET_ENDS,
+  /// Exchanges not reported because the end of their response was not seen.
+  LOST_TAILS,
+  /// Parts of long heads not kept because there were too many.
+  PARTS_REFUSED,
+  /// Records of the ring that could not be read, or whose exchange could not be handed on.
+  FAILED_RECORDS;
+
+  private static final int NOT_IN_KERNEL = -1;
+
+  private final int kernelIndex;
+
+  HttpCounter() {
+    this(NOT_IN_KERNEL);
+  }
+
+  HttpCounter(int kernelIndex) {
+    this.kernelIndex = kernelIndex;
+  }
+
+  boolean isInKernel() {
+    return kernelIndex != NOT_IN_KERNEL;
+  }
+
+  /// Index in the kernel's array, if it is counted there.
+  int kernelIndex() {
+    return kernelIndex;
+  }
+
+  /// The name as metrics have it.
+  public String label() {
+    return name().toLowerCase(Locale.ROOT);
+  }
+}

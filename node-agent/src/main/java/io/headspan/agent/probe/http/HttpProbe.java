@@ -1,0 +1,216 @@
+package io.headspan.agent.probe.http;
+
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+
+import io.headspan.agent.libbpf.BpfIterator;
+import io.headspan.agent.libbpf.BpfLink;
+import io.headspan.agent.libbpf.BpfMap;
+import io.headspan.agent.libbpf.BpfObject;
+import io.headspan.agent.libbpf.LibbpfException;
+import io.headspan.agent.libbpf.RingBuffer;
+import io.headspan.agent.probe.ProbeObject;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
+import java.util.EnumMap;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/// Sees the HTTP/1.1 exchanges of all sockets below a cgroup: those that were accepted everywhere,
+/// those that were connected only where it is asked for ([#watchCgroup]). Reads along and changes
+/// nothing. Connections that were there before are not followed.
+///
+/// Threads: one at a time drains and waits; it has to stop before another closes. Everything else
+/// may be called from any thread.
+public final class HttpProbe implements AutoCloseable {
+  /// A second of 10,000 requests with heads of 500 bytes.
+  static final int RING_SIZE_BYTES = 8 << 20;
+
+  private static final int BATCH_MAX = 16_384;
+  private static final long SWEEP_INTERVAL_NS = 100_000_000L;
+
+  /// A whole number of records, for the kernel writes none in part.
+  private static final int SWEEP_BUFFER_RECORDS = 128;
+
+  private final BpfObject object;
+  private final RingBuffer ring;
+  private final BpfLink sweeps;
+  private final Arena arena = Arena.ofShared();
+  private final MemorySegment sweepBuffer =
+      arena.allocate(
+          HttpTailEventLayout.LAYOUT.byteSize() * SWEEP_BUFFER_RECORDS,
+          HttpTailEventLayout.LAYOUT.byteAlignment());
+  private final ExchangeAssembler assembler = new ExchangeAssembler();
+  private final AtomicReference<@Nullable RuntimeException> sinkFailure = new AtomicReference<>();
+  private long sweptNs = System.nanoTime();
+
+  private HttpProbe(BpfObject object, RingBuffer ring, BpfLink sweeps) {
+    this.object = object;
+    this.ring = ring;
+    this.sweeps = sweeps;
+  }
+
+  /// Loads and attaches the programs.
+  ///
+  /// @param cgroup a directory of the cgroup v2 hierarchy, as a rule its root
+  /// @throws LibbpfException if the kernel or its rules do not allow it
+  public static HttpProbe open(Path cgroup) {
+    return open(cgroup, RING_SIZE_BYTES);
+  }
+
+  static HttpProbe open(Path cgroup, int ringSizeBytes) {
+    try {
+      return open("http", cgroup, ringSizeBytes);
+    } catch (LibbpfException failure) {
+      if (failure.kind() != LibbpfException.Kind.NOT_SUPPORTED) {
+        throw failure;
+      }
+      // Before 6.2 a filter cannot look at the kernel's own socket; without it, packets of sockets
+      // that are not followed cost a look-up more.
+      try {
+        return open("http-plain", cgroup, ringSizeBytes);
+      } catch (LibbpfException plainFailure) {
+        plainFailure.addSuppressed(failure);
+        throw plainFailure;
+      }
+    }
+  }
+
+  static HttpProbe open(String objectName, Path cgroup, int ringSizeBytes) {
+    BpfObject object = ProbeObject.open(objectName, ringSizeBytes);
+    try {
+      object.load();
+      RingBuffer ring = ProbeObject.ring(object);
+      BpfLink sweeps = object.program("tell_grown").attachIterator(object.map("connections"));
+      object.program("on_cgroup_created").attach();
+      object.program("on_cgroup_removed").attach();
+      object.program("on_egress").attachCgroup(cgroup);
+      object.program("on_ingress").attachCgroup(cgroup);
+      // Last, because it makes connections followed: the others are there when it does.
+      object.program("on_connection").attachCgroup(cgroup);
+      return new HttpProbe(object, ring, sweeps);
+    } catch (RuntimeException | Error failure) {
+      object.close();
+      throw failure;
+    }
+  }
+
+  /// Hands on the exchanges that ended since the last call. To be called every 1 to 50 ms; an
+  /// exchange is handed on within about 100 ms of its end, unless its length is not known. An
+  /// exception of `sink` loses its exchange and is counted.
+  ///
+  /// @return how many exchanges; there may be more to come at once if they are many
+  public int drain(Consumer<HttpExchange> sink) {
+    var guarded = new GuardedSink(sink);
+    int samples =
+        ring.drain(sample -> assembler.accept(HttpEvent.decode(sample), guarded), BATCH_MAX);
+    long nowNs = System.nanoTime();
+    // Only behind the ring's last record does a sweep tell something new.
+    if (samples < BATCH_MAX && assembler.hasUnfinished() && nowNs - sweptNs >= SWEEP_INTERVAL_NS) {
+      sweptNs = nowNs;
+      sweep(guarded);
+      assembler.endSilent(nowNs, guarded);
+    }
+    return guarded.exchanges;
+  }
+
+  /// Sleeps until the ring is a quarter full, but no longer than the time given.
+  ///
+  /// @return whether it is
+  public boolean awaitPressure(int timeoutMillis) {
+    return ring.awaitWakeup(timeoutMillis);
+  }
+
+  /// Follows the connections that sockets of this cgroup make from now on. Cgroups that are made
+  /// while the probe is open are watched from their beginning.
+  ///
+  /// @param cgroupId inode of the cgroup's directory in the v2 hierarchy
+  public void watchCgroup(long cgroupId) {
+    try (Arena call = Arena.ofConfined()) {
+      MemorySegment key = call.allocateFrom(JAVA_LONG, cgroupId);
+      object.map("watched_cgroups").update(key, call.allocateFrom(JAVA_INT, 1), BpfMap.Update.ANY);
+    }
+  }
+
+  /// Follows no further connections that sockets of this cgroup make.
+  ///
+  /// @return false if it was not watched
+  public boolean ignoreCgroup(long cgroupId) {
+    try (Arena call = Arena.ofConfined()) {
+      return object.map("watched_cgroups").delete(call.allocateFrom(JAVA_LONG, cgroupId));
+    }
+  }
+
+  /// All counters, since the probe was opened.
+  public Map<HttpCounter, Long> statistics() {
+    BpfMap inKernel = object.map("http_counters");
+    var statistics = new EnumMap<HttpCounter, Long>(HttpCounter.class);
+    for (HttpCounter counter : HttpCounter.values()) {
+      statistics.put(
+          counter,
+          counter.isInKernel()
+              ? inKernel.perCpuSum(counter.kernelIndex())
+              : assembler.counted(counter));
+    }
+    statistics.merge(HttpCounter.FAILED_RECORDS, ring.failures(), Long::sum);
+    return statistics;
+  }
+
+  /// The latest failure that [HttpCounter#FAILED_RECORDS] counted since the last call, for a log.
+  public Optional<RuntimeException> takeFailure() {
+    RuntimeException failure = sinkFailure.getAndSet(null);
+    return failure == null ? ring.takeFailure() : Optional.of(failure);
+  }
+
+  /// Detaches and unloads the programs. Exchanges that have not ended are not handed on.
+  @Override
+  public void close() {
+    try (object) {
+      ring.close();
+    } finally {
+      if (arena.scope().isAlive()) {
+        arena.close();
+      }
+    }
+  }
+
+  private void sweep(Consumer<HttpExchange> sink) {
+    long recordBytes = HttpTailEventLayout.LAYOUT.byteSize();
+    try (BpfIterator iterator = sweeps.iterate()) {
+      int bytes = iterator.read(sweepBuffer);
+      while (bytes > 0) {
+        for (long at = 0; at + recordBytes <= bytes; at += recordBytes) {
+          HttpEvent.Tail tail = HttpTailEventLayout.decode(sweepBuffer.asSlice(at, recordBytes));
+          assembler.sweep(tail, sink);
+        }
+        bytes = iterator.read(sweepBuffer);
+      }
+    }
+  }
+
+  /// What the assembler hands exchanges to: a failure of the one behind it must not leave the
+  /// assembler in the middle of something.
+  private final class GuardedSink implements Consumer<HttpExchange> {
+    private final Consumer<HttpExchange> sink;
+    private int exchanges;
+
+    GuardedSink(Consumer<HttpExchange> sink) {
+      this.sink = sink;
+    }
+
+    @Override
+    public void accept(HttpExchange exchange) {
+      exchanges++;
+      try {
+        sink.accept(exchange);
+      } catch (RuntimeException failure) {
+        assembler.count(HttpCounter.FAILED_RECORDS);
+        sinkFailure.set(failure);
+      }
+    }
+  }
+}
