@@ -20,7 +20,8 @@ import org.jspecify.annotations.Nullable;
 /// An endless stream of plausible spans, the same for the same seed: traces of 1 to [#MAX_SPANS]
 /// spans through a system of 48 functions of 8 tenants, with their HTTP and database calls.
 /// Popularity is skewed, times are log-normal, 1 % of the requests fail, and every kind of column
-/// and attribute type occurs. Spans appear in the order in which they end, as at an agent.
+/// and attribute type occurs. Spans carry the attributes that the semantic conventions name for
+/// HTTP and database spans and that Headspan adds, and appear in the order in which they end.
 ///
 /// Not thread-safe; give each thread a seed of its own.
 public final class SyntheticSpans {
@@ -273,6 +274,11 @@ public final class SyntheticSpans {
       resource(resource, "faas.instance", span.instance.id());
       resource(resource, "container.id", span.instance.containerId());
       resource(resource, "host.name", span.instance.node());
+      resource(resource, "k8s.namespace.name", function.tenant());
+      resource(resource, "k8s.deployment.name", function.name());
+      resource(resource, "k8s.pod.name", span.instance.id());
+      resource(resource, "os.type", "linux");
+      resource(resource, "deployment.environment.name", "production");
       int pid = table.intern("process.pid");
       builder.resourceAttributes().add(resource, pid, AttributeType.INT, span.instance.pid());
       int scope = builder.addScope(resource);
@@ -288,25 +294,35 @@ public final class SyntheticSpans {
 
     private void request(int row, Pending span, Operation operation) {
       String path = operation.path().replace("{id}", Integer.toString(skewed(IDS)));
-      boolean client = span.kind == CLIENT;
       builder.name(row, table.intern(operation.name()));
       text(row, "http.request.method", operation.method());
-      text(row, "url.path", path);
-      text(row, "url.scheme", "http");
-      text(row, "network.protocol.version", "1.1");
       integer(row, "http.response.status_code", span.failed ? 500 : 200);
-      if (client) {
-        text(row, "server.address", span.peer == null ? "" : span.peer.host());
-        integer(row, "server.port", 8080);
+      text(row, "network.protocol.version", "1.1");
+      if (span.peer != null) {
+        text(row, "url.full", "http://" + span.peer.host() + ":8080" + path);
+        server(row, span, span.peer.host(), 8080);
         return;
       }
-      int address = skewed(CLIENT_ADDRESSES);
+      text(row, "url.scheme", "http");
+      text(row, "url.path", path);
+      if (random.nextInt(4) == 0) {
+        text(row, "url.query", "page=" + skewed(40) + "&size=20");
+      }
       text(row, "http.route", operation.path());
+      int address = skewed(CLIENT_ADDRESSES);
       text(row, "client.address", "192.168." + address / 250 + "." + address % 250);
+      text(row, "network.peer.address", "10.0.0." + random.nextInt(4));
+      integer(row, "network.peer.port", random.nextInt(32_768, 61_000));
+      text(row, "server.address", span.instance.host());
+      integer(row, "server.port", 8080);
       int agent = skewed(topology.userAgents().size());
       text(row, "user_agent.original", topology.userAgents().get(agent));
       integer(row, "http.response.body.size", skewed(20_000));
+      thread(row);
+      text(row, "faas.trigger", "http");
+      text(row, "headspan.scope", "thread");
       integer(row, "headspan.queue_ns", logNormal(30_000));
+      integer(row, "headspan.cpu_ns", (span.endNs - span.startNs) / random.nextLong(2, 20));
       if (random.nextInt(50) == 0) {
         attributes.add(row, table.intern("faas.coldstart"), AttributeType.BOOL, 1);
       }
@@ -332,6 +348,20 @@ public final class SyntheticSpans {
       }
     }
 
+    private void server(int row, Pending span, String address, int port) {
+      text(row, "server.address", address);
+      integer(row, "server.port", port);
+      text(row, "network.peer.address", span.instance.host());
+      integer(row, "network.peer.port", port);
+      thread(row);
+    }
+
+    private void thread(int row) {
+      int thread = skewed(40);
+      integer(row, "thread.id", 30 + thread);
+      text(row, "thread.name", "http-nio-8080-exec-" + (thread + 1));
+    }
+
     private void query(int row, Pending span, Query query) {
       builder.name(row, table.intern(query.name()));
       text(row, "db.system.name", query.system());
@@ -339,8 +369,8 @@ public final class SyntheticSpans {
       text(row, "db.operation.name", query.operation());
       text(row, "db.collection.name", query.collection());
       text(row, "db.query.text", query.text());
-      text(row, "server.address", query.namespace() + "-db." + span.function.tenant());
-      integer(row, "server.port", 5432);
+      text(row, "db.user", span.function.name());
+      server(row, span, query.namespace() + "-db." + span.function.tenant(), 5432);
       integer(row, "db.response.returned_rows", skewed(100));
     }
 

@@ -61,7 +61,7 @@ final class AttributeRows {
         (row, previous) ->
             keys[row] == keys[previous]
                 && types[row] == types[previous]
-                && equal(types[row], values[row], values[previous]));
+                && IdColumns.equalValues(types[row], values[row], values[previous]));
     for (int row = 0; row < rows; row++) {
       int owner = owners.first(parents[row]);
       if (owner == OwnerIndex.NONE || types[row] > AttributeType.BYTES) {
@@ -119,17 +119,5 @@ final class AttributeRows {
     for (int i = 0; i < ids.length; i++) {
       values[from + i] = ids[i];
     }
-  }
-
-  /// Whether two values of one type are equal for QUASI-DELTA: maps, slices and empty values never
-  /// are, doubles as numbers are.
-  private static boolean equal(long type, long value, long previous) {
-    return switch ((int) type) {
-      case AttributeType.STRING, AttributeType.INT, AttributeType.BOOL, AttributeType.BYTES ->
-          value == previous;
-      case AttributeType.DOUBLE ->
-          Double.longBitsToDouble(value) == Double.longBitsToDouble(previous);
-      default -> false;
-    };
   }
 }

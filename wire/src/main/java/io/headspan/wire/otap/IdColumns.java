@@ -1,5 +1,6 @@
 package io.headspan.wire.otap;
 
+import io.headspan.wire.AttributeType;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
@@ -87,6 +88,18 @@ final class IdColumns {
         stored[row] = (stored[row - 1] + stored[row]) & mask;
       }
     }
+  }
+
+  /// Whether two attribute values of one type are equal for QUASI-DELTA: maps, slices and empty
+  /// values never are, doubles as numbers are.
+  static boolean equalValues(long type, long value, long previous) {
+    return switch ((int) type) {
+      case AttributeType.STRING, AttributeType.INT, AttributeType.BOOL, AttributeType.BYTES ->
+          value == previous;
+      case AttributeType.DOUBLE ->
+          Double.longBitsToDouble(value) == Double.longBitsToDouble(previous);
+      default -> false;
+    };
   }
 
   /// Compares two rows.
