@@ -35,12 +35,9 @@ import org.jspecify.annotations.Nullable;
 
 /// The deployed functions, and how a module becomes one.
 ///
-/// Deployments run one at a time, each on a thread of its own: the compiler recurses with the
-/// nesting of the module's blocks, and the module's initialiser is guest code.
+/// Deployments run one at a time, each on a thread of its own with a guest's stack, as the module's
+/// initialiser is guest code.
 final class Functions {
-  /// What compiling a deeply nested module may take; beyond it, the module is refused.
-  private static final long DEPLOY_STACK_BYTES = 16 << 20;
-
   private static final int VERSION_HASH_DIGITS = 12;
 
   private final WasmConfig config;
@@ -180,7 +177,7 @@ final class Functions {
         Thread.ofPlatform()
             .name("wasm-deploy")
             .daemon(true)
-            .stackSize(DEPLOY_STACK_BYTES)
+            .stackSize(config.stackBytes())
             .start(work);
     try {
       return work.get();

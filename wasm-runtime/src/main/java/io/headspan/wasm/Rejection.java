@@ -8,7 +8,7 @@ public enum Rejection {
   TENANT_LIMIT,
   /// As many invocations are waiting for a thread as may.
   QUEUE_FULL,
-  /// It waited for a thread as long as it may run.
+  /// It waited for a thread for longer than it may run, and for more than a second.
   WAITED_TOO_LONG,
   /// The executor is stopping.
   STOPPING;

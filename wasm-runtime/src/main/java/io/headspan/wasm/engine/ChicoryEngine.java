@@ -10,6 +10,7 @@ import com.dylibso.chicory.wasm.ChicoryException;
 import com.dylibso.chicory.wasm.Parser;
 import com.dylibso.chicory.wasm.Version;
 import com.dylibso.chicory.wasm.WasmModule;
+import com.dylibso.chicory.wasm.types.Export;
 import com.dylibso.chicory.wasm.types.ExternalType;
 import com.dylibso.chicory.wasm.types.FunctionImport;
 import com.dylibso.chicory.wasm.types.FunctionType;
@@ -56,6 +57,7 @@ public final class ChicoryEngine implements WasmEngine {
       int memoryPagesMax = checkMemory(module, limits);
       checkSize(module);
       checkInstructions(module);
+      checkExports(module);
       ImportValues imports = link(module, library);
       WasmModule startless = ChicoryModule.withoutStart(module);
       var factory =
@@ -86,7 +88,8 @@ public final class ChicoryEngine implements WasmEngine {
     } catch (LinkageError e) {
       throw new ModuleException(
           ModuleProblem.TOO_COMPLEX, "the compiled module is refused by the JVM: " + e, e);
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | AssertionError e) {
+      // The parser asserts some of what the validator would find later.
       throw new ModuleException(ModuleProblem.MALFORMED, "not a readable module: " + e, e);
     }
   }
@@ -124,6 +127,13 @@ public final class ChicoryEngine implements WasmEngine {
   }
 
   private static void checkSize(WasmModule module) {
+    atMost("imports", module.importSection().importCount(), ModuleLimits.IMPORTS_MAX);
+    atMost(
+        "types times functions",
+        (long) module.typeSection().subTypeCount() * module.functionSection().functionCount(),
+        ModuleLimits.TYPES_TIMES_FUNCTIONS_MAX);
+    atMost("data segments", module.dataSection().dataSegmentCount(), ModuleLimits.SEGMENTS_MAX);
+    atMost("element segments", module.elementSection().elementCount(), ModuleLimits.SEGMENTS_MAX);
     atMost("globals", module.globalSection().globalCount(), ModuleLimits.GLOBALS_MAX);
     int tables = module.tableSection().tableCount();
     atMost("tables", tables, ModuleLimits.TABLES_MAX);
@@ -153,6 +163,26 @@ public final class ChicoryEngine implements WasmEngine {
         if (reason != null) {
           throw refused(reason);
         }
+      }
+    }
+  }
+
+  /// Chicory looks at exports only when it makes an instance.
+  private static void checkExports(WasmModule module) {
+    int functions =
+        module.importSection().count(ExternalType.FUNCTION)
+            + module.functionSection().functionCount();
+    for (int i = 0; i < module.exportSection().exportCount(); i++) {
+      Export export = module.exportSection().getExport(i);
+      if (export.exportType() == ExternalType.FUNCTION && export.index() >= functions) {
+        throw new ModuleException(
+            ModuleProblem.MALFORMED,
+            "not a valid module: an export names a function that is not there: export="
+                + export.name()
+                + ", index="
+                + export.index()
+                + ", functions="
+                + functions);
       }
     }
   }

@@ -17,6 +17,15 @@ public record ModuleLimits(int memoryPages) {
   /// Keeps the cost of an instance, which grows with them, in microseconds.
   static final int TABLES_MAX = 16;
 
+  /// Copied by reference into every instance.
+  static final int SEGMENTS_MAX = 10_000;
+
+  /// Linking an instance compares each import with each. All that can be imported are fewer.
+  static final int IMPORTS_MAX = 128;
+
+  /// The compiler looks at every function once for each type.
+  static final long TYPES_TIMES_FUNCTIONS_MAX = 100_000_000;
+
   public ModuleLimits {
     if (memoryPages < 1 || memoryPages > MEMORY_PAGES_MAX) {
       throw new IllegalArgumentException(

@@ -1,0 +1,5 @@
+/// Benchmarks of the Wasm executor without HTTP: instances, calls, memory.
+@NullMarked
+package io.headspan.benchmarks.wasm;
+
+import org.jspecify.annotations.NullMarked;
