@@ -1,0 +1,248 @@
+package io.headspan.agent.export;
+
+import io.headspan.agent.http.RequestHead;
+import io.headspan.agent.identity.Identity;
+import io.headspan.agent.invocation.OperationNames;
+import io.headspan.agent.invocation.TracedExchange;
+import io.headspan.agent.probe.http.HttpExchange;
+import io.headspan.agent.probe.http.HttpExchange.Role;
+import io.headspan.wire.AttributeType;
+import io.headspan.wire.Attributes;
+import io.headspan.wire.SpanBatch;
+import io.headspan.wire.TraceContext;
+import io.headspan.wire.Utf8Table;
+import java.net.InetAddress;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.HashMap;
+import java.util.IdentityHashMap;
+import java.util.Map;
+import java.util.function.Consumer;
+import java.util.function.LongSupplier;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+
+/// Makes spans of exchanges and batches of spans, one resource per instance. A batch goes out when
+/// it is full or its first span old enough. One thread.
+public final class SpanBatcher {
+  private static final String SCOPE = "io.headspan.agent";
+  private static final byte KIND_SERVER = 2;
+  private static final byte KIND_CLIENT = 3;
+  private static final byte STATUS_ERROR = 2;
+
+  /// OTLP flags: whether the parent is in another process is known; it is.
+  private static final int HAS_IS_REMOTE = 0x100;
+
+  private static final int IS_REMOTE = 0x200;
+
+  /// Names of the operations of instances that have no function name, per runtime and service.
+  private record FunctionKey(@Nullable String tenant, String serviceName) {}
+
+  private final String hostName;
+  private final int spansMax;
+  private final long ageMaxNs;
+  private final WallClock clock;
+  private final OperationNames names = new OperationNames();
+  private final Map<InetAddress, String> addresses = new HashMap<>();
+  private final Consumer<SpanBatch> output;
+
+  private @Nullable OpenBatch batch;
+
+  /// A batch being filled, with the ids of everything that comes again and again.
+  private static final class OpenBatch {
+    final SpanBatch.Builder builder = new SpanBatch.Builder();
+    final Utf8Table table = builder.table();
+    final Attributes.Builder attributes = builder.spanAttributes();
+    final IdentityHashMap<Identity, Integer> scopes = new IdentityHashMap<>();
+    final long begunNs;
+    final int scopeName = table.intern(SCOPE);
+    final int method = table.intern("http.request.method");
+    final int originalMethod = table.intern("http.request.method_original");
+    final int path = table.intern("url.path");
+    final int status = table.intern("http.response.status_code");
+    final int serverAddress = table.intern("server.address");
+    final int serverPort = table.intern("server.port");
+    final int errorType = table.intern("error.type");
+    final int headerParent = table.intern("headspan.header_parent");
+
+    OpenBatch(long begunNs) {
+      this.begunNs = begunNs;
+    }
+
+    void text(int span, int key, String value) {
+      attributes.add(span, key, AttributeType.STRING, table.intern(value));
+    }
+
+    void number(int span, int key, long value) {
+      attributes.add(span, key, AttributeType.INT, value);
+    }
+  }
+
+  /// @param monotonic CLOCK_MONOTONIC, ns
+  /// @param output takes each batch, never an empty one
+  public SpanBatcher(
+      String hostName,
+      int spansMax,
+      Duration ageMax,
+      LongSupplier monotonic,
+      Supplier<Instant> wall,
+      Consumer<SpanBatch> output) {
+    this.hostName = hostName;
+    this.spansMax = spansMax;
+    ageMaxNs = ageMax.toNanos();
+    clock = new WallClock(monotonic, wall);
+    this.output = output;
+  }
+
+  /// Adds the span of an exchange.
+  ///
+  /// @param identity the instance whose socket it was
+  public void add(TracedExchange traced, Identity identity, long nowNs) {
+    OpenBatch open = batch;
+    if (open == null) {
+      open = new OpenBatch(nowNs);
+      batch = open;
+    }
+    addSpan(open, traced, identity);
+    if (open.builder.size() >= spansMax) {
+      flush();
+    }
+  }
+
+  /// Lets a batch go that is old enough, and follows the wall clock.
+  public void advance(long nowNs) {
+    clock.follow(nowNs);
+    OpenBatch open = batch;
+    if (open != null && nowNs - open.begunNs >= ageMaxNs) {
+      flush();
+    }
+  }
+
+  /// Lets the batch go as it is.
+  public void flush() {
+    OpenBatch open = batch;
+    if (open != null) {
+      batch = null;
+      output.accept(open.builder.build());
+    }
+  }
+
+  /// Spans in the batch being filled.
+  public int size() {
+    OpenBatch open = batch;
+    return open == null ? 0 : open.builder.size();
+  }
+
+  /// How many spans were named `{other}` because their function had too many operations. Any
+  /// thread.
+  public long unnamedOperations() {
+    return names.others();
+  }
+
+  private void addSpan(OpenBatch open, TracedExchange traced, Identity identity) {
+    HttpExchange exchange = traced.exchange();
+    RequestHead head = traced.head();
+    boolean server = exchange.role() == Role.SERVER;
+    SpanBatch.Builder builder = open.builder;
+    int span = builder.addSpan(scope(open, identity));
+    builder.startNs(span, clock.epochNs(exchange.headNs()));
+    builder.durationNs(span, Math.max(0, exchange.tailNs() - exchange.headNs()));
+    builder.traceIdHigh(span, traced.traceIdHigh());
+    builder.traceIdLow(span, traced.traceIdLow());
+    builder.spanId(span, traced.spanId());
+    builder.parentSpanId(span, traced.parentSpanId());
+    builder.traceState(span, open.table.intern(traced.traceState()));
+    builder.flags(span, flags(traced, server));
+    builder.kind(span, server ? KIND_SERVER : KIND_CLIENT);
+    FunctionKey function = new FunctionKey(identity.tenant(), identity.serviceName());
+    builder.name(span, open.table.intern(names.name(function, head)));
+    if (OperationNames.isKnownMethod(head.method())) {
+      open.text(span, open.method, head.method());
+    } else {
+      open.text(span, open.method, "_OTHER");
+      open.text(span, open.originalMethod, head.method());
+    }
+    open.text(span, open.path, head.path());
+    if (exchange.status() != 0) {
+      open.number(span, open.status, exchange.status());
+    }
+    if (server) {
+      open.number(span, open.serverPort, exchange.local().getPort());
+    } else {
+      open.text(span, open.serverAddress, address(exchange.remote().getAddress()));
+      open.number(span, open.serverPort, exchange.remote().getPort());
+    }
+    String error = error(exchange, server);
+    if (error != null) {
+      builder.statusCode(span, STATUS_ERROR);
+      open.text(span, open.errorType, error);
+    }
+    long headerParent = traced.headerParentSpanId();
+    if (headerParent != 0 && headerParent != traced.parentSpanId()) {
+      open.text(span, open.headerParent, TraceContext.hexId(headerParent));
+    }
+  }
+
+  private static int flags(TracedExchange traced, boolean server) {
+    int flags = traced.flags() & 0xff;
+    if (traced.parentSpanId() != 0) {
+      flags |= server ? HAS_IS_REMOTE | IS_REMOTE : HAS_IS_REMOTE;
+    }
+    return flags;
+  }
+
+  /// What `error.type` is, by the semantic conventions for HTTP spans; null if there was no error.
+  private static @Nullable String error(HttpExchange exchange, boolean server) {
+    return switch (exchange.end()) {
+      case CLOSED -> "connection_closed";
+      case RESET -> "connection_reset";
+      case RESPONSE ->
+          exchange.status() >= (server ? 500 : 400) ? Integer.toString(exchange.status()) : null;
+    };
+  }
+
+  private int scope(OpenBatch open, Identity identity) {
+    Integer known = open.scopes.get(identity);
+    if (known != null) {
+      return known;
+    }
+    SpanBatch.Builder builder = open.builder;
+    int resource = builder.addResource();
+    resourceText(open, resource, "service.name", identity.serviceName());
+    resourceText(open, resource, "service.version", identity.version());
+    resourceText(open, resource, "headspan.tenant", identity.tenant());
+    resourceText(open, resource, "headspan.team", identity.team());
+    resourceText(open, resource, "headspan.runtime", identity.runtime().label());
+    resourceText(open, resource, "faas.name", identity.function());
+    resourceText(open, resource, "faas.instance", identity.instance());
+    resourceText(open, resource, "container.id", identity.containerId());
+    resourceText(open, resource, "container.image.name", identity.image());
+    resourceText(open, resource, "process.executable.name", identity.executable());
+    if (identity.pid() != 0) {
+      builder
+          .resourceAttributes()
+          .add(resource, open.table.intern("process.pid"), AttributeType.INT, identity.pid());
+    }
+    resourceText(open, resource, "host.name", hostName);
+    int scope = builder.addScope(resource);
+    builder.scopeName(scope, open.scopeName);
+    open.scopes.put(identity, scope);
+    return scope;
+  }
+
+  private static void resourceText(
+      OpenBatch open, int resource, String key, @Nullable String value) {
+    if (value != null) {
+      open.builder
+          .resourceAttributes()
+          .add(resource, open.table.intern(key), AttributeType.STRING, open.table.intern(value));
+    }
+  }
+
+  private String address(InetAddress address) {
+    if (addresses.size() > 10_000) {
+      addresses.clear();
+    }
+    return addresses.computeIfAbsent(address, InetAddress::getHostAddress);
+  }
+}
