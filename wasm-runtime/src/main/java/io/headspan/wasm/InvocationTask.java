@@ -2,7 +2,6 @@ package io.headspan.wasm;
 
 import io.headspan.wasm.engine.GuestExit;
 import io.headspan.wasm.engine.GuestInstance;
-import io.headspan.wasm.engine.GuestMemory;
 import io.headspan.wasm.engine.GuestTrap;
 import io.headspan.wasm.engine.PageAllowance;
 import io.headspan.wasm.engine.PageBudget;
@@ -47,8 +46,6 @@ final class InvocationTask {
       return new Ending(result, Metering.NOT_RUN);
     }
   }
-
-  private record GuestRun(InvocationResult result, int pages, long writtenBytes) {}
 
   private final DeployedFunction function;
   private final GuestRequest request;
@@ -106,55 +103,48 @@ final class InvocationTask {
     if (startedNs - arrivedNs > Math.max(deadline.toNanos(), PATIENCE.toNanos())) {
       return Ending.notRun(new InvocationResult.Rejected(Rejection.WAITED_TOO_LONG));
     }
-    long cpuBeforeNs = THREADS.getCurrentThreadCpuTime();
-    Invocation invocation = invocations.open(request);
     Stop before = begin();
     if (before != null) {
       return Ending.notRun(stopped(before));
     }
+    long cpuBeforeNs = THREADS.getCurrentThreadCpuTime();
     Future<?> alarm =
         timer.schedule(() -> stop(Stop.DEADLINE), deadline.toNanos(), TimeUnit.NANOSECONDS);
-    GuestRun run;
-    Stop during;
-    try {
-      run = runGuest(invocation);
+    Invocation invocation = invocations.open(request);
+    GuestInstance instance = null;
+    InvocationResult ending;
+    try (PageAllowance allowance = memory.open()) {
+      instance = function.image().newInstance(invocation, allowance);
+      ending = new InvocationResult.Answered(function.kind().run(instance, invocation));
+    } catch (GuestExit e) {
+      ending = new InvocationResult.Exited(e.code());
+    } catch (GuestTrap e) {
+      ending = new InvocationResult.Trapped(e.kind(), e.getMessage());
+    } catch (RuntimeException | StackOverflowError | OutOfMemoryError e) {
+      // Not the guest's doing, so the log has it; the thread goes on with the next invocation.
+      logger.warn("invocation failed in the executor: function={}", function.info().function(), e);
+      ending = new InvocationResult.Trapped(TrapKind.ENGINE, "the executor failed: " + e);
     } finally {
       alarm.cancel(false);
-      during = end();
     }
-    InvocationResult result = run.result();
+    Stop during = end();
     if (during != null
-        && result instanceof InvocationResult.Trapped trapped
+        && ending instanceof InvocationResult.Trapped trapped
         && trapped.kind() == TrapKind.INTERRUPTED) {
-      result = stopped(during);
+      ending = stopped(during);
     }
-    logFailure(result, invocation);
+    long endedNs = System.nanoTime();
+    logEnding(ending, invocation);
     return new Ending(
-        result,
+        ending,
         new Metering(
             true,
             startedNs - arrivedNs,
-            System.nanoTime() - startedNs,
+            endedNs - startedNs,
             THREADS.getCurrentThreadCpuTime() - cpuBeforeNs,
-            run.pages(),
-            run.writtenBytes(),
+            instance == null ? 0 : instance.memory().pages(),
+            instance == null ? 0 : instance.memory().residentBytes(),
             invocation.hostCalls()));
-  }
-
-  private GuestRun runGuest(Invocation invocation) {
-    try (PageAllowance allowance = memory.open()) {
-      GuestInstance instance = function.image().newInstance(invocation, allowance);
-      InvocationResult result;
-      try {
-        result = new InvocationResult.Answered(function.kind().run(instance, invocation));
-      } catch (GuestExit e) {
-        result = new InvocationResult.Exited(e.code());
-      } catch (GuestTrap e) {
-        result = new InvocationResult.Trapped(e.kind(), e.getMessage());
-      }
-      GuestMemory used = instance.memory();
-      return new GuestRun(result, used.pages(), used.residentBytes());
-    }
   }
 
   private void stop(Stop reason) {
@@ -194,14 +184,14 @@ final class InvocationTask {
     };
   }
 
-  /// For whoever debugs a function; its error output is never sent to callers.
-  private void logFailure(InvocationResult result, Invocation invocation) {
-    if (!(result instanceof InvocationResult.Answered) && logger.isDebugEnabled()) {
+  /// For whoever debugs a function; the content of its error output is never sent to callers.
+  private void logEnding(InvocationResult ending, Invocation invocation) {
+    if (!(ending instanceof InvocationResult.Answered) && logger.isDebugEnabled()) {
       logger.debug(
-          "invocation failed: function={}, version={}, result={}, standard error={}",
+          "invocation failed: function={}, version={}, ending={}, standard error={}",
           function.info().function(),
           function.info().version(),
-          result,
+          ending,
           invocation.errorOutput());
     }
   }

@@ -55,6 +55,7 @@ public final class Identities implements AutoCloseable {
   private final long graceNs;
   private final int waitingMax;
   private final ScheduledThreadPoolExecutor worker;
+  private final CgroupListener listener;
 
   /// What the worker found, to be taken by the owner thread.
   private final Queue<Runnable> results = new ConcurrentLinkedQueue<>();
@@ -113,6 +114,14 @@ public final class Identities implements AutoCloseable {
     long validUntilNs = Long.MAX_VALUE;
   }
 
+  /// Is told of every cgroup what it turned out to be.
+  public interface CgroupListener {
+    /// Takes note of a cgroup, within [#poll].
+    ///
+    /// @param container whether a container runs in it
+    void onCgroup(long cgroupId, boolean container);
+  }
+
   /// Asks again for an identity that was pending.
   public interface Waiter {
     /// Asks again.
@@ -135,15 +144,16 @@ public final class Identities implements AutoCloseable {
   /// Starts looking up all cgroups that are there.
   ///
   /// @param nowNs CLOCK_MONOTONIC, as in all methods
-  public static Identities start(IdentitySettings settings, long nowNs) {
-    Identities identities = new Identities(settings);
+  public static Identities start(IdentitySettings settings, CgroupListener listener, long nowNs) {
+    Identities identities = new Identities(settings, listener);
     identities.nowNs = nowNs;
     identities.walk();
     identities.readExecutors(0);
     return identities;
   }
 
-  private Identities(IdentitySettings settings) {
+  private Identities(IdentitySettings settings, CgroupListener listener) {
+    this.listener = listener;
     tree = new CgroupTree(settings.cgroupMount());
     containers = new RuncContainers(settings.containerStateRoots(), tree);
     processes = new Processes(settings.proc(), tree);
@@ -276,6 +286,17 @@ public final class Identities implements AutoCloseable {
     return true;
   }
 
+  /// Lets everything that waits ask a last time.
+  public void giveUp() {
+    while (!waits.isEmpty()) {
+      Wait wait = waits.remove();
+      if (!wait.over) {
+        outcomes.add(IdentityOutcome.LATE);
+        finish(wait, true);
+      }
+    }
+  }
+
   /// How many wait for an identity.
   public int waiting() {
     return waiting;
@@ -394,6 +415,7 @@ public final class Identities implements AutoCloseable {
   private void settle(Cgroup cgroup, @Nullable Identity container) {
     cgroup.settled = true;
     cgroup.container = container;
+    listener.onCgroup(cgroup.id, container != null);
     finishAll(cgroup);
   }
 

@@ -6,6 +6,7 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.FileSystemException;
@@ -166,6 +167,8 @@ final class Processes {
           return true;
         }
       }
+    } catch (AccessDeniedException e) {
+      return false;
     } catch (IOException | DirectoryIteratorException e) {
       if (Files.isDirectory(directory)) {
         throw e;
@@ -253,11 +256,12 @@ final class Processes {
     return readLink(proc.resolve(Integer.toString(pid)).resolve(file));
   }
 
-  /// Null if the link is not there any more, or leads nowhere as for threads of the kernel.
+  /// Null if the link is not there any more, leads nowhere as for threads of the kernel, or may not
+  /// be seen even by root, as a container's first process may not in some sandboxes.
   private static @Nullable String readLink(Path link) throws IOException {
     try {
       return Files.readSymbolicLink(link).toString();
-    } catch (NoSuchFileException e) {
+    } catch (NoSuchFileException | AccessDeniedException e) {
       return null;
     } catch (FileSystemException e) {
       if (Files.exists(link, LinkOption.NOFOLLOW_LINKS)) {

@@ -12,7 +12,9 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
@@ -32,6 +34,7 @@ class IdentitiesTest {
   private Path executors;
   private @Nullable Identities opened;
   private long skippedNs;
+  private final Map<Long, Boolean> cgroups = new HashMap<>();
 
   @BeforeEach
   void makeTrees() throws IOException {
@@ -55,6 +58,7 @@ class IdentitiesTest {
     Identity identity = await(identities, id, local(80), "/");
     assertThat(identity.serviceName()).isEqualTo("checkout");
     assertThat(identities.ofCaller(id)).isSameAs(identity);
+    assertThat(cgroups).containsEntry(id, true);
   }
 
   @Test
@@ -110,6 +114,7 @@ class IdentitiesTest {
       assertThat(identity.runtime()).isEqualTo(InstanceRuntime.PROCESS);
       assertThat(identity.serviceName()).isEqualTo("java");
       assertThat(identities.ofCaller(id)).isEqualTo(NoIdentity.NO_CONTAINER);
+      assertThat(cgroups).containsEntry(id, false);
       InetSocketAddress otherAddress = new InetSocketAddress("127.0.0.3", socket.getLocalPort());
       assertThat(identities.ofServer(id, otherAddress, "/", now()))
           .as("one process has the port, whatever the address")
@@ -213,6 +218,7 @@ class IdentitiesTest {
                 Duration.ofSeconds(10),
                 100,
                 Duration.ofSeconds(30)),
+            (cgroupId, container) -> cgroups.put(cgroupId, container),
             now());
     opened = identities;
     return identities;

@@ -1,0 +1,198 @@
+package io.headspan.agent;
+
+import io.headspan.agent.export.DropReason;
+import io.headspan.agent.export.SpanExporter;
+import io.headspan.agent.http.CarriedContext;
+import io.headspan.agent.http.UnreadableHead;
+import io.headspan.agent.identity.IdentityOutcome;
+import io.headspan.agent.invocation.MissingEvidence;
+import io.headspan.agent.invocation.ParentEvidence;
+import io.headspan.agent.ledger.Tally;
+import io.headspan.agent.probe.http.HttpCounter;
+import io.headspan.agent.probe.http.HttpExchange.Role;
+import io.micrometer.core.instrument.FunctionCounter;
+import io.micrometer.core.instrument.Gauge;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.binder.jvm.JvmMemoryMetrics;
+import io.micrometer.core.instrument.binder.jvm.JvmThreadMetrics;
+import io.micrometer.core.instrument.binder.system.ProcessorMetrics;
+import io.micrometer.core.instrument.binder.system.UptimeMetrics;
+import java.util.Locale;
+import java.util.function.Function;
+import java.util.function.ToDoubleFunction;
+
+/// What the agent tells about itself, in Prometheus' words. The books balance: exchanges captured =
+/// spans exported + spans dropped + exchanges left out + exchanges and spans still held.
+final class AgentMetrics {
+  private final MeterRegistry registry;
+
+  private AgentMetrics(MeterRegistry registry) {
+    this.registry = registry;
+  }
+
+  static void register(
+      MeterRegistry registry,
+      InvocationPipeline pipeline,
+      SpanExporter exporter,
+      ProbeCounters probes) {
+    AgentMetrics metrics = new AgentMetrics(registry);
+    metrics.pipeline(pipeline);
+    metrics.exporter(exporter);
+    metrics.probes(probes);
+    new JvmMemoryMetrics().bindTo(registry);
+    new JvmThreadMetrics().bindTo(registry);
+    new ProcessorMetrics().bindTo(registry);
+    new UptimeMetrics().bindTo(registry);
+  }
+
+  private void pipeline(InvocationPipeline pipeline) {
+    tally(
+        "captured.exchanges",
+        "Exchanges captured",
+        "role",
+        pipeline.captured(),
+        Role.values(),
+        AgentMetrics::lowerCase);
+    tally(
+        "left.out.exchanges",
+        "Captured exchanges that have no span",
+        "reason",
+        pipeline.leftOut(),
+        InvocationPipeline.LeftOut.values(),
+        InvocationPipeline.LeftOut::label);
+    tally(
+        "unreadable.heads",
+        "Captured exchanges whose request could not be read",
+        "reason",
+        pipeline.unreadable(),
+        UnreadableHead.values(),
+        UnreadableHead::label);
+    tally(
+        "contexts",
+        "Captured exchanges by whether their request carried a span context",
+        "carried",
+        pipeline.contexts(),
+        CarriedContext.values(),
+        AgentMetrics::lowerCase);
+    tally(
+        "parents",
+        "Spans by what their parent rests on",
+        "evidence",
+        pipeline.correlator().evidence(),
+        ParentEvidence.values(),
+        ParentEvidence::label);
+    tally(
+        "parents.missing",
+        "Spans whose parent is no better than their header, by why",
+        "reason",
+        pipeline.correlator().missing(),
+        MissingEvidence.values(),
+        MissingEvidence::label);
+    tally(
+        "identities",
+        "Look-ups of instances by how they ended",
+        "outcome",
+        pipeline.identities().outcomes(),
+        IdentityOutcome.values(),
+        IdentityOutcome::label);
+    counter(
+        "operations.other",
+        "Spans named {other}, their function having too many operations",
+        pipeline,
+        p -> p.batcher().unnamedOperations());
+    gauge(
+        "waiting.parent",
+        "Exchanges waiting for evidence of their parent",
+        pipeline,
+        p -> p.correlator().waiting());
+    gauge(
+        "waiting.identity",
+        "Exchanges waiting for who their instance is",
+        pipeline,
+        p -> p.identities().waiting());
+    gauge(
+        "remembered.exchanges",
+        "Exchanges remembered for later ones",
+        pipeline,
+        p -> p.correlator().remembered());
+    gauge("batch.spans", "Spans in the batch being filled", pipeline, p -> p.batcher().size());
+  }
+
+  private void exporter(SpanExporter exporter) {
+    counter(
+        "exported.spans",
+        "Spans that the collector acknowledged",
+        exporter,
+        SpanExporter::exportedSpans);
+    counter(
+        "exported.batches",
+        "Batches that the collector acknowledged",
+        exporter,
+        SpanExporter::exportedBatches);
+    counter(
+        "sent.batches", "Batches sent, repetitions counted", exporter, SpanExporter::sentBatches);
+    counter(
+        "broken.streams",
+        "Streams to the collector that broke",
+        exporter,
+        SpanExporter::brokenStreams);
+    tally(
+        "dropped.spans",
+        "Spans that did not get to the collector",
+        "reason",
+        exporter.dropped(),
+        DropReason.values(),
+        DropReason::label);
+    gauge("queue.spans", "Spans not acknowledged yet", exporter, SpanExporter::heldSpans);
+    gauge("queue.batches", "Batches not acknowledged yet", exporter, SpanExporter::heldBatches);
+    gauge("queue.bytes", "Memory of batches not acknowledged", exporter, SpanExporter::heldBytes);
+  }
+
+  private void probes(ProbeCounters probes) {
+    for (HttpCounter counter : HttpCounter.values()) {
+      FunctionCounter.builder(name("probe.http"), probes, p -> p.http(counter))
+          .description("What the HTTP probe counts")
+          .tag("counter", counter.label())
+          .register(registry);
+    }
+    counter(
+        "probe.lifecycle.dropped",
+        "Events of processes and cgroups lost",
+        probes,
+        ProbeCounters::lifecycleDropped);
+  }
+
+  private <E extends Enum<E>> void tally(
+      String name,
+      String description,
+      String tag,
+      Tally<E> tally,
+      E[] reasons,
+      Function<E, String> label) {
+    for (E reason : reasons) {
+      FunctionCounter.builder(name(name), tally, t -> t.count(reason))
+          .description(description)
+          .tag(tag, label.apply(reason))
+          .register(registry);
+    }
+  }
+
+  private <T> void counter(String name, String description, T source, ToDoubleFunction<T> value) {
+    FunctionCounter.builder(name(name), source, value).description(description).register(registry);
+  }
+
+  private <T> void gauge(String name, String description, T source, ToDoubleFunction<T> value) {
+    Gauge.builder(name(name), source, value)
+        .description(description)
+        .strongReference(true)
+        .register(registry);
+  }
+
+  private static String name(String name) {
+    return "headspan.agent." + name;
+  }
+
+  private static String lowerCase(Enum<?> constant) {
+    return constant.name().toLowerCase(Locale.ROOT);
+  }
+}

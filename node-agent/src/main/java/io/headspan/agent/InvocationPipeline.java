@@ -1,0 +1,197 @@
+package io.headspan.agent;
+
+import io.headspan.agent.export.SpanBatcher;
+import io.headspan.agent.http.CarriedContext;
+import io.headspan.agent.http.RequestHead;
+import io.headspan.agent.http.UnreadableHead;
+import io.headspan.agent.identity.Identities;
+import io.headspan.agent.identity.Identity;
+import io.headspan.agent.identity.InstanceRuntime;
+import io.headspan.agent.identity.Lookup;
+import io.headspan.agent.identity.NoIdentity;
+import io.headspan.agent.invocation.CorrelationLimits;
+import io.headspan.agent.invocation.Correlator;
+import io.headspan.agent.invocation.TracedExchange;
+import io.headspan.agent.ledger.Tally;
+import io.headspan.agent.probe.http.HttpExchange;
+import io.headspan.agent.probe.http.HttpExchange.Role;
+import io.headspan.agent.probe.lifecycle.LifecycleEvent;
+import java.util.Set;
+import java.util.random.RandomGenerator;
+import org.jspecify.annotations.Nullable;
+
+/// From exchanges to spans: reads the head, finds the parent, finds out whose instance it was, and
+/// batches. All that for one thread; only the tallies are for any.
+///
+/// Calls out are spans only where they leave a container: of other cgroups nothing tells whose they
+/// are. So who called has to be known before the correlator takes a call, while an invocation is
+/// taken at once, because calls may be waiting for it, and its identity is looked up meanwhile.
+final class InvocationPipeline {
+  private final Identities identities;
+  private final SpanBatcher batcher;
+  private final Correlator correlator;
+  private final Set<Integer> excludedPorts;
+  private long nowNs;
+
+  private final Tally<Role> captured = new Tally<>(Role.class);
+  private final Tally<UnreadableHead> unreadable = new Tally<>(UnreadableHead.class);
+  private final Tally<CarriedContext> contexts = new Tally<>(CarriedContext.class);
+  private final Tally<LeftOut> leftOut = new Tally<>(LeftOut.class);
+
+  /// Why a captured exchange is to have no span.
+  enum LeftOut {
+    /// It could not be read; the reasons are counted on their own.
+    UNREADABLE,
+    /// It is a call that did not leave a container.
+    NO_CONTAINER,
+    /// It came to a port that is excluded.
+    EXCLUDED;
+
+    String label() {
+      return switch (this) {
+        case UNREADABLE -> "unreadable";
+        case NO_CONTAINER -> "no_container";
+        case EXCLUDED -> "excluded";
+      };
+    }
+  }
+
+  /// @param excludedPorts ports of processes whose requests are not captured
+  InvocationPipeline(
+      Identities identities,
+      SpanBatcher batcher,
+      CorrelationLimits limits,
+      Set<Integer> excludedPorts,
+      RandomGenerator random) {
+    this.identities = identities;
+    this.batcher = batcher;
+    this.excludedPorts = excludedPorts;
+    correlator = new Correlator(limits, random, traced -> deliver(traced, false));
+  }
+
+  /// Takes what became known or overdue meanwhile. To be called at every beat, before the events
+  /// and exchanges of it.
+  void advance(long nowNs) {
+    this.nowNs = nowNs;
+    identities.poll(nowNs);
+    correlator.advance(nowNs);
+    batcher.advance(nowNs);
+  }
+
+  void onEvent(LifecycleEvent event) {
+    identities.onEvent(event);
+  }
+
+  /// Takes an exchange of a probe.
+  void onExchange(HttpExchange exchange) {
+    captured.add(exchange.role());
+    switch (RequestHead.parse(exchange.requestHead(), exchange.headComplete())) {
+      case UnreadableHead reason -> {
+        unreadable.add(reason);
+        leaveOut(exchange, LeftOut.UNREADABLE);
+      }
+      case RequestHead head -> {
+        contexts.add(head.carried());
+        switch (exchange.role()) {
+          case SERVER -> {
+            // Begins the look-up; the answer is asked for when the parent is known.
+            var _ =
+                identities.ofServer(
+                    exchange.cgroupId(), exchange.local(), head.path(), exchange.headNs());
+            correlator.report(exchange, head, nowNs);
+          }
+          case CLIENT -> onCall(exchange, head, false);
+        }
+      }
+    }
+  }
+
+  /// Lets everything go that waits, with what is known.
+  void finish() {
+    identities.giveUp();
+    correlator.close();
+    identities.giveUp();
+    batcher.flush();
+  }
+
+  private void onCall(HttpExchange exchange, RequestHead head, boolean late) {
+    long cgroupId = exchange.cgroupId();
+    switch (identities.ofCaller(cgroupId)) {
+      case Identity _ -> correlator.report(exchange, head, nowNs);
+      case NoIdentity.NO_CONTAINER -> leaveOut(exchange, LeftOut.NO_CONTAINER);
+      case NoIdentity.PENDING -> {
+        if (late || !identities.await(cgroupId, null, again -> onCall(exchange, head, again))) {
+          leaveOut(exchange, LeftOut.NO_CONTAINER);
+        }
+      }
+    }
+  }
+
+  private void leaveOut(HttpExchange exchange, LeftOut why) {
+    leftOut.add(why);
+    correlator.report(exchange, null, nowNs);
+  }
+
+  private void deliver(TracedExchange traced, boolean late) {
+    HttpExchange exchange = traced.exchange();
+    boolean serves = exchange.role() == Role.SERVER;
+    Lookup lookup =
+        serves
+            ? identities.ofServer(
+                exchange.cgroupId(), exchange.local(), traced.head().path(), exchange.headNs())
+            : identities.ofCaller(exchange.cgroupId());
+    Identity identity =
+        switch (lookup) {
+          case Identity known -> known;
+          case NoIdentity.NO_CONTAINER -> Identity.UNKNOWN;
+          case NoIdentity.PENDING -> late ? Identity.UNKNOWN : awaited(traced, serves);
+        };
+    if (identity == null) {
+      return;
+    }
+    if (serves
+        && identity.runtime() == InstanceRuntime.PROCESS
+        && excludedPorts.contains(exchange.local().getPort())) {
+      leftOut.add(LeftOut.EXCLUDED);
+      return;
+    }
+    batcher.add(traced, identity, nowNs);
+  }
+
+  /// Null if the exchange waits now.
+  private @Nullable Identity awaited(TracedExchange traced, boolean serves) {
+    HttpExchange exchange = traced.exchange();
+    boolean waits =
+        identities.await(
+            exchange.cgroupId(), serves ? exchange.local() : null, again -> deliver(traced, again));
+    return waits ? null : Identity.UNKNOWN;
+  }
+
+  Tally<Role> captured() {
+    return captured;
+  }
+
+  Tally<UnreadableHead> unreadable() {
+    return unreadable;
+  }
+
+  Tally<CarriedContext> contexts() {
+    return contexts;
+  }
+
+  Tally<LeftOut> leftOut() {
+    return leftOut;
+  }
+
+  Correlator correlator() {
+    return correlator;
+  }
+
+  Identities identities() {
+    return identities;
+  }
+
+  SpanBatcher batcher() {
+    return batcher;
+  }
+}

@@ -1,0 +1,305 @@
+package io.headspan.agent;
+
+import com.linecorp.armeria.common.HttpResponse;
+import com.linecorp.armeria.common.HttpStatus;
+import com.linecorp.armeria.common.MediaType;
+import com.linecorp.armeria.common.util.Exceptions;
+import com.linecorp.armeria.server.Server;
+import io.headspan.agent.AgentConfig.HostPort;
+import io.headspan.agent.export.ExportSettings;
+import io.headspan.agent.export.SpanBatcher;
+import io.headspan.agent.export.SpanExporter;
+import io.headspan.agent.identity.Identities;
+import io.headspan.agent.identity.IdentitySettings;
+import io.headspan.agent.invocation.CorrelationLimits;
+import io.headspan.agent.libbpf.BpfSupport;
+import io.headspan.agent.libbpf.LibbpfException;
+import io.headspan.agent.probe.http.HttpProbe;
+import io.headspan.agent.probe.lifecycle.LifecycleProbe;
+import io.micrometer.prometheusmetrics.PrometheusConfig;
+import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
+import java.net.InetSocketAddress;
+import java.nio.file.Path;
+import java.security.SecureRandom;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.SplittableRandom;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.TimeUnit;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/// A running node agent. It captures the HTTP invocations of the whole machine, sends them as spans
+/// to the collector, and tells about itself on `/metrics` and `/ready`.
+///
+/// One thread takes everything out of the kernel's rings and works on it, at a beat that follows
+/// the load: about [#RECORDS_PER_BEAT] exchanges at a time, every 1 to 50 ms; the kernel wakes it
+/// early if the ring fills up. Another one talks to the collector, a third reads files.
+public final class NodeAgent implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(NodeAgent.class);
+
+  private static final Path PROC = Path.of("/proc");
+  private static final int BEAT_MIN_MILLIS = 1;
+  private static final int BEAT_MAX_MILLIS = 50;
+  private static final int RECORDS_PER_BEAT = 256;
+  private static final int IDENTITY_WAITING_MAX = 20_000;
+  private static final Duration IDENTITY_GRACE = Duration.ofSeconds(60);
+  private static final long LOG_FAILURES_EVERY_NS = TimeUnit.MINUTES.toNanos(1);
+
+  private final AgentConfig config;
+  private final PrometheusMeterRegistry registry =
+      new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
+
+  /// What is open, to be closed in reverse.
+  private final List<AutoCloseable> open = new ArrayList<>();
+
+  private final Server server;
+  private final LifecycleProbe lifecycle;
+  private final HttpProbe http;
+  private final InvocationPipeline pipeline;
+  private final Thread capture;
+  private volatile boolean capturing;
+  private volatile boolean stopping;
+  private long failuresLoggedNs = System.nanoTime() - LOG_FAILURES_EVERY_NS;
+
+  /// Starts an agent. It captures when this returns.
+  ///
+  /// @throws AgentException that lists what this machine or process lacks, or names the port that
+  ///   cannot be had
+  public static NodeAgent start(AgentConfig config) {
+    List<BpfSupport.Missing> missing = BpfSupport.check();
+    if (!missing.isEmpty()) {
+      StringBuilder message = new StringBuilder("the agent cannot capture here:");
+      for (BpfSupport.Missing each : missing) {
+        message.append("\n- ").append(each.reason()).append("; ").append(each.remedy());
+      }
+      throw new AgentException(AgentException.Kind.CAPTURE, message.toString());
+    }
+    Path cgroups =
+        BpfSupport.cgroup2Mount()
+            .orElseThrow(() ->
+                new AgentException(
+                    AgentException.Kind.CAPTURE, "the cgroup v2 hierarchy was unmounted"));
+    return new NodeAgent(config, cgroups);
+  }
+
+  private NodeAgent(AgentConfig config, Path cgroups) {
+    this.config = config;
+    open.add(registry::close);
+    try {
+      server = listen();
+      open.add(server);
+      HostIdentity host = HostIdentity.read(PROC, config);
+      SpanExporter exporter = SpanExporter.start(exportSettings(host));
+      open.add(() -> exporter.close(config.closeTimeout()));
+      lifecycle = LifecycleProbe.open();
+      open.add(lifecycle);
+      http = HttpProbe.open(cgroups);
+      open.add(http);
+      ProbeCounters counters = new ProbeCounters(http, lifecycle);
+      open.add(counters::close);
+      Identities identities = Identities.start(identitySettings(cgroups), this::watch, nowNs());
+      open.add(identities);
+      SpanBatcher batcher =
+          new SpanBatcher(
+              host.hostName(),
+              config.batchSpans(),
+              config.batchAge(),
+              System::nanoTime,
+              Instant::now,
+              exporter::submit);
+      pipeline =
+          new InvocationPipeline(
+              identities,
+              batcher,
+              new CorrelationLimits(
+                  config.parentWait(),
+                  CorrelationLimits.DEFAULT.waitingMax(),
+                  CorrelationLimits.DEFAULT.rememberedMax()),
+              excludedPorts(),
+              new SplittableRandom(new SecureRandom().nextLong()));
+      AgentMetrics.register(registry, pipeline, exporter, counters);
+      capture = Thread.ofPlatform().daemon().name("headspan-capture").unstarted(this::capture);
+      capturing = true;
+      capture.start();
+      open.add(this::stopCapture);
+      LOG.info(
+          "Agent captures: cgroups={}, collector={}, agentId={}, bootId={}, listen={}:{}",
+          cgroups,
+          config.collector(),
+          host.agentId(),
+          host.bootId(),
+          config.listen().host(),
+          port());
+    } catch (LibbpfException e) {
+      close();
+      throw new AgentException(
+          AgentException.Kind.CAPTURE, "the agent cannot capture here: " + e.getMessage(), e);
+    } catch (RuntimeException | Error e) {
+      close();
+      throw e;
+    }
+  }
+
+  /// The port of `/metrics` and `/ready`.
+  public int port() {
+    return server.activeLocalPort();
+  }
+
+  /// Stops capturing, hands what was captured to the collector, waiting for it no longer than the
+  /// configured time, and detaches from the kernel.
+  @Override
+  public void close() {
+    while (!open.isEmpty()) {
+      AutoCloseable last = open.removeLast();
+      try {
+        last.close();
+      } catch (Exception e) {
+        LOG.error("A part of the agent could not be closed: part={}", last, e);
+      }
+    }
+  }
+
+  private Server listen() {
+    HostPort listen = config.listen();
+    Server listening =
+        Server.builder()
+            .http(new InetSocketAddress(listen.host(), listen.port()))
+            .meterRegistry(registry)
+            .service(
+                "/ready",
+                (_, _) ->
+                    capturing
+                        ? HttpResponse.of("ready\n")
+                        : HttpResponse.of(
+                            HttpStatus.SERVICE_UNAVAILABLE,
+                            MediaType.PLAIN_TEXT_UTF_8,
+                            "not capturing\n"))
+            .service(
+                "/metrics",
+                (_, _) ->
+                    HttpResponse.of(
+                        HttpStatus.OK,
+                        MediaType.parse("text/plain; version=0.0.4; charset=utf-8"),
+                        registry.scrape()))
+            .gracefulShutdownTimeout(Duration.ZERO, config.closeTimeout())
+            .build();
+    try {
+      listening.start().join();
+      return listening;
+    } catch (CompletionException e) {
+      Throwable reason = Exceptions.peel(e);
+      throw new AgentException(
+          AgentException.Kind.LISTEN,
+          "the agent cannot listen: address="
+              + listen
+              + ", reason="
+              + reason.getMessage()
+              + "; stop what uses the port, or set another address with --listen or "
+              + AgentConfig.LISTEN,
+          reason);
+    }
+  }
+
+  private IdentitySettings identitySettings(Path cgroups) {
+    return new IdentitySettings(
+        cgroups,
+        PROC,
+        config.containerRoots(),
+        config.runDirectory(),
+        config.identityWait(),
+        IDENTITY_WAITING_MAX,
+        IDENTITY_GRACE);
+  }
+
+  private ExportSettings exportSettings(HostIdentity host) {
+    return new ExportSettings(
+        config.collector().host(),
+        config.collector().port(),
+        host.agentId(),
+        host.bootId(),
+        config.queueBytes(),
+        config.queueBatches(),
+        config.inFlight(),
+        config.acknowledgeTimeout(),
+        config.compressed());
+  }
+
+  /// Scrapes of the agent are not invocations of anybody's function.
+  private Set<Integer> excludedPorts() {
+    Set<Integer> ports = new HashSet<>(config.excludedPorts());
+    ports.add(port());
+    return ports;
+  }
+
+  /// Calls out are captured only where they leave containers.
+  private void watch(long cgroupId, boolean container) {
+    try {
+      if (container) {
+        http.watchCgroup(cgroupId);
+      } else {
+        http.ignoreCgroup(cgroupId);
+      }
+    } catch (LibbpfException e) {
+      logFailure("Calls of a cgroup may be missing: cgroup=" + cgroupId, e);
+    }
+  }
+
+  /// The life of the capture thread.
+  private void capture() {
+    int beatMillis = BEAT_MIN_MILLIS;
+    while (!stopping) {
+      int exchanges = 0;
+      try {
+        exchanges = beat();
+        http.awaitPressure(beatMillis);
+      } catch (RuntimeException e) {
+        logFailure("Capturing failed and goes on", e);
+        beatMillis = BEAT_MAX_MILLIS;
+      }
+      // Half of the way to the beat that would have brought just enough.
+      long wantedMillis = (long) beatMillis * RECORDS_PER_BEAT / Math.max(1, exchanges);
+      beatMillis =
+          Math.toIntExact(
+              Math.clamp((beatMillis + wantedMillis) / 2, BEAT_MIN_MILLIS, BEAT_MAX_MILLIS));
+    }
+    try {
+      beat();
+      pipeline.finish();
+    } catch (RuntimeException e) {
+      logFailure("The last exchanges could not be handed on", e);
+    }
+  }
+
+  private int beat() {
+    pipeline.advance(nowNs());
+    // Cgroups before exchanges in them.
+    lifecycle.drain(pipeline::onEvent);
+    int exchanges = http.drain(pipeline::onExchange);
+    http.takeFailure().ifPresent(failure -> logFailure("Exchanges cannot be read", failure));
+    return exchanges;
+  }
+
+  private void stopCapture() throws InterruptedException {
+    capturing = false;
+    stopping = true;
+    capture.join();
+  }
+
+  /// One line a minute, however often it fails.
+  private void logFailure(String what, RuntimeException failure) {
+    long nowNs = nowNs();
+    if (nowNs - failuresLoggedNs >= LOG_FAILURES_EVERY_NS) {
+      failuresLoggedNs = nowNs;
+      LOG.error("{}", what, failure);
+    }
+  }
+
+  private static long nowNs() {
+    return System.nanoTime();
+  }
+}

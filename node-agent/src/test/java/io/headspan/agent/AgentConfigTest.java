@@ -1,0 +1,112 @@
+package io.headspan.agent;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.headspan.agent.AgentConfig.HostPort;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.junit.jupiter.api.Test;
+
+class AgentConfigTest {
+  @Test
+  void hasDefaults() {
+    assertThat(AgentConfig.from(Map.of("PATH", "/bin", "HEADSPAN_QUERY_LISTEN", "x")))
+        .isEqualTo(
+            new AgentConfig(
+                new HostPort("127.0.0.1", 4317),
+                new HostPort("127.0.0.1", 9464),
+                null,
+                null,
+                List.of("/run/runc", "/run/containerd/runc/*", "/run/docker/runtime-runc/*"),
+                Set.of(),
+                Path.of("/run/headspan"),
+                Duration.ofSeconds(10),
+                Duration.ofSeconds(10),
+                5_000,
+                Duration.ofSeconds(1),
+                64L << 20,
+                4_096,
+                8,
+                Duration.ofSeconds(30),
+                true,
+                Duration.ofSeconds(5)));
+  }
+
+  @Test
+  void readsEveryKey() {
+    AgentConfig config =
+        AgentConfig.from(
+            Map.ofEntries(
+                Map.entry("HEADSPAN_AGENT_COLLECTOR", "collector.example:14317"),
+                Map.entry("HEADSPAN_AGENT_LISTEN", "[::1]:0"),
+                Map.entry("HEADSPAN_AGENT_ID", "agent-7"),
+                Map.entry("HEADSPAN_AGENT_HOST_NAME", "node-7"),
+                Map.entry("HEADSPAN_AGENT_CONTAINER_ROOTS", "/a, /b/*"),
+                Map.entry("HEADSPAN_AGENT_EXCLUDED_PORTS", "8123,3200"),
+                Map.entry("HEADSPAN_AGENT_PARENT_WAIT", "500ms"),
+                Map.entry("HEADSPAN_AGENT_IDENTITY_WAIT", "2m"),
+                Map.entry("HEADSPAN_AGENT_BATCH_SPANS", "100"),
+                Map.entry("HEADSPAN_AGENT_BATCH_AGE", "50ms"),
+                Map.entry("HEADSPAN_AGENT_QUEUE_MIB", "3"),
+                Map.entry("HEADSPAN_AGENT_QUEUE_BATCHES", "17"),
+                Map.entry("HEADSPAN_AGENT_IN_FLIGHT", "2"),
+                Map.entry("HEADSPAN_AGENT_ACKNOWLEDGE_TIMEOUT", "4s"),
+                Map.entry("HEADSPAN_AGENT_COMPRESSION", "none"),
+                Map.entry("HEADSPAN_AGENT_CLOSE_TIMEOUT", "9s"),
+                Map.entry("HEADSPAN_RUN_DIR", "/tmp/headspan")));
+    assertThat(config)
+        .isEqualTo(
+            new AgentConfig(
+                new HostPort("collector.example", 14317),
+                new HostPort("::1", 0),
+                "agent-7",
+                "node-7",
+                List.of("/a", "/b/*"),
+                Set.of(3200, 8123),
+                Path.of("/tmp/headspan"),
+                Duration.ofMillis(500),
+                Duration.ofMinutes(2),
+                100,
+                Duration.ofMillis(50),
+                3L << 20,
+                17,
+                2,
+                Duration.ofSeconds(4),
+                false,
+                Duration.ofSeconds(9)));
+    assertThat(config.listen()).hasToString("[::1]:0");
+  }
+
+  @Test
+  void namesAllProblemsAtOnce() {
+    assertThatThrownBy(() ->
+            AgentConfig.from(
+                Map.of(
+                    "HEADSPAN_AGENT_COLECTOR", "x:1",
+                    "HEADSPAN_AGENT_COLLECTOR", "http://x:1/",
+                    "HEADSPAN_AGENT_LISTEN", "x:99999",
+                    "HEADSPAN_AGENT_BATCH_AGE", "1 s",
+                    "HEADSPAN_AGENT_IN_FLIGHT", "0",
+                    "HEADSPAN_AGENT_COMPRESSION", "gzip",
+                    "HEADSPAN_AGENT_EXCLUDED_PORTS", "80,x",
+                    "HEADSPAN_AGENT_CONTAINER_ROOTS", "run/runc",
+                    "HEADSPAN_RUN_DIR", "run")))
+        .isInstanceOfSatisfying(
+            AgentException.class,
+            e -> assertThat(e.kind()).isEqualTo(AgentException.Kind.CONFIGURATION))
+        .hasMessageStartingWith(
+            "the agent's settings are wrong: unknown key: key=HEADSPAN_AGENT_COLECTOR, known=[")
+        .hasMessageContaining("; bad value: HEADSPAN_AGENT_COLLECTOR=http://x:1/, want=host:port;")
+        .hasMessageContaining("; bad value: HEADSPAN_AGENT_LISTEN=x:99999, want=host:port;")
+        .hasMessageContaining("; bad value: HEADSPAN_AGENT_BATCH_AGE=1 s, want=a number and")
+        .hasMessageContaining("; bad value: HEADSPAN_AGENT_IN_FLIGHT=0, want=1 to 1000;")
+        .hasMessageContaining("; bad value: HEADSPAN_AGENT_COMPRESSION=gzip, want=zstd or none")
+        .hasMessageContaining("; bad value: HEADSPAN_AGENT_EXCLUDED_PORTS=80,x, want=ports,")
+        .hasMessageContaining("; bad value: HEADSPAN_AGENT_CONTAINER_ROOTS=run/runc, want=abs")
+        .hasMessageContaining("; bad value: HEADSPAN_RUN_DIR=run, want=an absolute path");
+  }
+}
