@@ -40,25 +40,48 @@ final class DeployQueue implements AutoCloseable {
     return submit(() -> functions.undeploy(function));
   }
 
+  /// Refuses those that wait and interrupts the one that is made.
   @Override
   public void close() {
-    thread.shutdownNow();
+    for (Runnable waiting : thread.shutdownNow()) {
+      ((Change<?>) waiting).refuse("the executor is stopping");
+    }
   }
 
-  private <T> CompletableFuture<T> submit(Supplier<T> change) {
+  private <T> CompletableFuture<T> submit(Supplier<T> make) {
+    Change<T> change = new Change<>(make);
     try {
-      return CompletableFuture.supplyAsync(
-          () -> {
-            T result = change.get();
-            onChange.run();
-            return result;
-          },
-          thread);
+      thread.execute(change);
     } catch (RejectedExecutionException e) {
-      return CompletableFuture.failedFuture(
-          new DeployException(
-              DeployException.Kind.BUSY,
-              "too many deployments are waiting: limit=" + WAITING_MAX + "; try again"));
+      change.refuse(
+          thread.isShutdown()
+              ? "the executor is stopping"
+              : "too many deployments are waiting: limit=" + WAITING_MAX + "; try again");
+    }
+    return change.result;
+  }
+
+  private final class Change<T> implements Runnable {
+    private final Supplier<T> make;
+    private final CompletableFuture<T> result = new CompletableFuture<>();
+
+    Change(Supplier<T> make) {
+      this.make = make;
+    }
+
+    @Override
+    public void run() {
+      try {
+        T made = make.get();
+        onChange.run();
+        result.complete(made);
+      } catch (RuntimeException | Error e) {
+        result.completeExceptionally(e);
+      }
+    }
+
+    void refuse(String reason) {
+      result.completeExceptionally(new DeployException(DeployException.Kind.BUSY, reason));
     }
   }
 }

@@ -31,6 +31,7 @@ final class ExecutorRegistration implements AutoCloseable {
   private final Path file;
   private final int port;
   private boolean warned;
+  private boolean closed;
 
   ExecutorRegistration(Path runDirectory, int port) {
     this.file = runDirectory.resolve("executors").resolve(ProcessHandle.current().pid() + ".json");
@@ -38,6 +39,9 @@ final class ExecutorRegistration implements AutoCloseable {
   }
 
   synchronized void write(List<FunctionInfo> functions) {
+    if (closed) {
+      return;
+    }
     Executor executor =
         new Executor(
             ProcessHandle.current().pid(),
@@ -70,6 +74,7 @@ final class ExecutorRegistration implements AutoCloseable {
 
   @Override
   public synchronized void close() {
+    closed = true;
     try {
       Files.deleteIfExists(file);
     } catch (IOException e) {

@@ -1,5 +1,6 @@
 package io.headspan.wasm;
 
+import io.headspan.wasm.engine.TrapKind;
 import io.headspan.wasm.host.InvocationSource;
 import java.security.SecureRandom;
 import java.time.Clock;
@@ -104,9 +105,14 @@ final class GuestWorkers implements AutoCloseable {
     InvocationTask.Ending ending;
     try {
       ending = task.run(sources.get(), timer);
-    } finally {
-      leave(task);
+    } catch (RuntimeException | StackOverflowError | OutOfMemoryError e) {
+      // Not the guest's doing, so the log has it; the thread goes on with the next invocation.
+      logger.warn("invocation failed in the executor: function={}", task.function().info(), e);
+      ending =
+          InvocationTask.Ending.notRun(
+              new InvocationResult.Trapped(TrapKind.ENGINE, "the executor failed: " + e));
     }
+    leave(task);
     // After leaving: a caller that has its answer finds its place free.
     task.finish(ending);
   }

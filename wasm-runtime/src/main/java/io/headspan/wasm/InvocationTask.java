@@ -2,6 +2,7 @@ package io.headspan.wasm;
 
 import io.headspan.wasm.engine.GuestExit;
 import io.headspan.wasm.engine.GuestInstance;
+import io.headspan.wasm.engine.GuestMemory;
 import io.headspan.wasm.engine.GuestTrap;
 import io.headspan.wasm.engine.PageAllowance;
 import io.headspan.wasm.engine.PageBudget;
@@ -46,6 +47,8 @@ final class InvocationTask {
       return new Ending(result, Metering.NOT_RUN);
     }
   }
+
+  private record GuestRun(InvocationResult result, int pages, long writtenBytes) {}
 
   private final DeployedFunction function;
   private final GuestRequest request;
@@ -103,48 +106,55 @@ final class InvocationTask {
     if (startedNs - arrivedNs > Math.max(deadline.toNanos(), PATIENCE.toNanos())) {
       return Ending.notRun(new InvocationResult.Rejected(Rejection.WAITED_TOO_LONG));
     }
+    long cpuBeforeNs = THREADS.getCurrentThreadCpuTime();
+    Invocation invocation = invocations.open(request);
     Stop before = begin();
     if (before != null) {
       return Ending.notRun(stopped(before));
     }
-    long cpuBeforeNs = THREADS.getCurrentThreadCpuTime();
     Future<?> alarm =
         timer.schedule(() -> stop(Stop.DEADLINE), deadline.toNanos(), TimeUnit.NANOSECONDS);
-    Invocation invocation = invocations.open(request);
-    GuestInstance instance = null;
-    InvocationResult ending;
-    try (PageAllowance allowance = memory.open()) {
-      instance = function.image().newInstance(invocation, allowance);
-      ending = new InvocationResult.Answered(function.kind().run(instance, invocation));
-    } catch (GuestExit e) {
-      ending = new InvocationResult.Exited(e.code());
-    } catch (GuestTrap e) {
-      ending = new InvocationResult.Trapped(e.kind(), e.getMessage());
-    } catch (RuntimeException | StackOverflowError | OutOfMemoryError e) {
-      // Not the guest's doing, so the log has it; the thread goes on with the next invocation.
-      logger.warn("invocation failed in the executor: function={}", function.info().function(), e);
-      ending = new InvocationResult.Trapped(TrapKind.ENGINE, "the executor failed: " + e);
+    GuestRun run;
+    Stop during;
+    try {
+      run = runGuest(invocation);
     } finally {
       alarm.cancel(false);
+      during = end();
     }
-    Stop during = end();
+    InvocationResult result = run.result();
     if (during != null
-        && ending instanceof InvocationResult.Trapped trapped
+        && result instanceof InvocationResult.Trapped trapped
         && trapped.kind() == TrapKind.INTERRUPTED) {
-      ending = stopped(during);
+      result = stopped(during);
     }
-    long endedNs = System.nanoTime();
-    logEnding(ending, invocation);
+    logFailure(result, invocation);
     return new Ending(
-        ending,
+        result,
         new Metering(
             true,
             startedNs - arrivedNs,
-            endedNs - startedNs,
+            System.nanoTime() - startedNs,
             THREADS.getCurrentThreadCpuTime() - cpuBeforeNs,
-            instance == null ? 0 : instance.memory().pages(),
-            instance == null ? 0 : instance.memory().residentBytes(),
+            run.pages(),
+            run.writtenBytes(),
             invocation.hostCalls()));
+  }
+
+  private GuestRun runGuest(Invocation invocation) {
+    try (PageAllowance allowance = memory.open()) {
+      GuestInstance instance = function.image().newInstance(invocation, allowance);
+      InvocationResult result;
+      try {
+        result = new InvocationResult.Answered(function.kind().run(instance, invocation));
+      } catch (GuestExit e) {
+        result = new InvocationResult.Exited(e.code());
+      } catch (GuestTrap e) {
+        result = new InvocationResult.Trapped(e.kind(), e.getMessage());
+      }
+      GuestMemory used = instance.memory();
+      return new GuestRun(result, used.pages(), used.residentBytes());
+    }
   }
 
   private void stop(Stop reason) {
@@ -184,14 +194,14 @@ final class InvocationTask {
     };
   }
 
-  /// For whoever debugs a function; the content of its error output is never sent to callers.
-  private void logEnding(InvocationResult ending, Invocation invocation) {
-    if (!(ending instanceof InvocationResult.Answered) && logger.isDebugEnabled()) {
+  /// For whoever debugs a function; its error output is never sent to callers.
+  private void logFailure(InvocationResult result, Invocation invocation) {
+    if (!(result instanceof InvocationResult.Answered) && logger.isDebugEnabled()) {
       logger.debug(
-          "invocation failed: function={}, version={}, ending={}, standard error={}",
+          "invocation failed: function={}, version={}, result={}, standard error={}",
           function.info().function(),
           function.info().version(),
-          ending,
+          result,
           invocation.errorOutput());
     }
   }

@@ -1,6 +1,5 @@
 package io.headspan.wasm;
 
-import io.headspan.wasm.engine.ModuleLimits;
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -83,10 +82,6 @@ public record WasmConfig(
         "MEMORY_MIB is larger than " + PREFIX + "MEMORY_MAX_MIB");
     reader.finish();
     return config;
-  }
-
-  ModuleLimits moduleLimits() {
-    return new ModuleLimits(memoryPages);
   }
 
   /// Guests compute, and the kernel shares the processors fairly among threads; more threads than

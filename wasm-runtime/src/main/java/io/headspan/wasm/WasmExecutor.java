@@ -102,8 +102,8 @@ public final class WasmExecutor implements AutoCloseable {
     }
     ExecutorRegistration registration =
         new ExecutorRegistration(config.runDirectory(), server.activeLocalPort());
-    registration.write(List.of());
     deployments.onChange(() -> registration.write(functions.list()));
+    registration.write(functions.list());
     return new WasmExecutor(workers, functions, deployments, server, registration, registry);
   }
 

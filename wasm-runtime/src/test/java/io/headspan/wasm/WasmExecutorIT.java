@@ -241,6 +241,9 @@ class WasmExecutorIT {
       assertThat(http.send(method, "/functions/acme/method/item/1", new byte[0]).body())
           .isEqualTo(method);
     }
+    HttpResponse<String> head = http.send("HEAD", "/functions/acme/method", new byte[0]);
+    assertThat(head.statusCode()).isEqualTo(200);
+    assertThat(head.body()).isEmpty();
     executor.deploy(Deployment.of("acme", "path", "1", TestModules.requestField(1)));
     assertThat(http.get("/functions/acme/path").body()).isEqualTo("/");
     assertThat(http.get("/functions/acme/path/").body()).isEqualTo("/");
