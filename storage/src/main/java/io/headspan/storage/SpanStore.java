@@ -1,15 +1,23 @@
 package io.headspan.storage;
 
 import io.headspan.wire.SpanBatch;
+import java.util.ArrayList;
 import java.util.List;
 
 /// Spans in ClickHouse. Thread-safe; one instance serves a whole process.
-@SuppressWarnings("DoNotCallSuggester")
 public final class SpanStore implements AutoCloseable {
   private final StoreAddress address;
+  private final StoreClient client;
+  private final Migrator migrator;
+  private final SpanWriter writer;
+  private final TraceReader traces;
 
   private SpanStore(StoreAddress address) {
     this.address = address;
+    client = new StoreClient(address);
+    migrator = new Migrator(address, client);
+    writer = new SpanWriter(client);
+    traces = new TraceReader(client);
   }
 
   /// A store at `address`. Does not connect yet: see [#isReady()].
@@ -17,12 +25,18 @@ public final class SpanStore implements AutoCloseable {
     return new SpanStore(address);
   }
 
+  /// Where the store is.
+  public StoreAddress address() {
+    return address;
+  }
+
   /// Creates the database and brings its tables to this version's schema. Repeating it, also from
   /// several processes at once, does no harm.
   ///
   /// @throws StoreException if a migration fails, or the schema is newer than this program
   public void migrate() {
-    throw unavailable();
+    writer.forget();
+    migrator.migrate();
   }
 
   /// Stores the spans of `batch`; when this returns, ClickHouse has them. A batch with a token
@@ -31,31 +45,44 @@ public final class SpanStore implements AutoCloseable {
   /// @param deduplicationToken names the batch; equal tokens mean equal batches
   /// @throws StoreException of kind UNAVAILABLE if it is worth trying again, REJECTED if not
   public void insert(SpanBatch batch, String deduplicationToken) {
-    throw unavailable();
+    writer.insert(batch, deduplicationToken);
   }
 
   /// The spans of one trace, each once, in order of start time; an empty batch if there are none.
   ///
   /// @param maxSpans the most spans to return: the earliest ones
+  /// @throws StoreException if the store cannot be reached or fails
   public SpanBatch trace(long traceIdHigh, long traceIdLow, int maxSpans) {
-    throw unavailable();
+    return traces.read(traceIdHigh, traceIdLow, maxSpans);
   }
 
   /// Runs a SELECT and gives each row to `reader`, in order.
+  ///
+  /// @throws StoreException of kind REJECTED if ClickHouse does not understand the query,
+  ///   LIMIT_EXCEEDED if it ran into a limit, UNAVAILABLE if the store cannot be reached
   public <T> List<T> query(SqlQuery query, RowReader<T> reader) {
-    throw unavailable();
+    List<T> results = new ArrayList<>();
+    client.select(
+        query,
+        block -> {
+          for (int row = 0; row < block.rows(); row++) {
+            results.add(reader.read(block.row(row)));
+          }
+        });
+    return results;
   }
 
-  /// Whether the store answers and has the schema.
+  /// Whether the store answers and has this version's schema.
   public boolean isReady() {
-    return false;
+    try {
+      return migrator.isCurrent();
+    } catch (StoreException e) {
+      return false;
+    }
   }
 
   @Override
-  public void close() {}
-
-  private StoreException unavailable() {
-    return new StoreException(
-        StoreException.Kind.UNAVAILABLE, "store cannot be reached: address=" + address);
+  public void close() {
+    client.close();
   }
 }

@@ -1,0 +1,386 @@
+package io.headspan.storage;
+
+import io.headspan.wire.AttributeType;
+import io.headspan.wire.Attributes;
+import io.headspan.wire.SpanBatch;
+import io.headspan.wire.Utf8Table;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
+
+/// Makes a [SpanBatch] of stored spans: what [BlockEncoder] took apart comes together again.
+///
+/// A span may be stored twice: a sender that repeats itself under another token, or that sent it
+/// first as open. Of those with one id the one that ends last is kept.
+final class TraceReader {
+  private static final VarHandle BIG_LONG =
+      MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.BIG_ENDIAN);
+
+  private static final String SPANS =
+      """
+      SELECT
+          time, trace_id, span_id, parent_span_id, duration, operation, kind, status,
+          status_message, trace_state, flags, resource_fp, scope_fp,
+          promoted, queue_ns, cpu_ns, stolen_ns, http_method, http_route, url_path, http_status,
+          rpc_method, db_system, faas_coldstart,
+          string_keys, string_values, ints, doubles, bool_keys, bool_values, other,
+          events, event_attributes, links, link_attributes,
+          dropped_attributes, dropped_events, dropped_links
+      FROM spans
+      WHERE trace_id = unhex({id:String})
+      ORDER BY time, span_id
+      LIMIT {limit:UInt64}
+      """;
+
+  private static final String RESOURCES =
+      """
+      SELECT fp, keys, types, values, schema_url, dropped_attributes
+      FROM resources
+      WHERE fp IN {fps:Array(UInt64)} AND day IN {days:Array(UInt16)}
+      LIMIT 1 BY fp
+      """;
+
+  private static final String SCOPES =
+      """
+      SELECT fp, keys, types, values, schema_url, dropped_attributes, name, version
+      FROM scopes
+      WHERE fp IN {fps:Array(UInt64)} AND day IN {days:Array(UInt16)}
+      LIMIT 1 BY fp
+      """;
+
+  private final StoreClient client;
+
+  TraceReader(StoreClient client) {
+    this.client = client;
+  }
+
+  SpanBatch read(long traceIdHigh, long traceIdLow, int maxSpans) {
+    SqlQuery query =
+        SqlQuery.of(SPANS)
+            .bind("id", hex(traceIdHigh) + hex(traceIdLow))
+            .bind("limit", maxSpans)
+            .setting("max_threads", "1")
+            .setting("use_skip_indexes_on_data_read", "0");
+    List<NativeBlock> blocks = new ArrayList<>();
+    client.select(query, blocks::add);
+    Assembly assembly = new Assembly();
+    if (!blocks.isEmpty()) {
+      Set<String> days = new TreeSet<>();
+      Set<Long> resources = fingerprints(blocks, "resource_fp", days);
+      Set<Long> scopes = fingerprints(blocks, "scope_fp", days);
+      client.select(byFingerprint(RESOURCES, resources, days), assembly::addResources);
+      client.select(byFingerprint(SCOPES, scopes, days), assembly::addScopes);
+    }
+    assembly.addSpans(blocks);
+    return assembly.builder.build();
+  }
+
+  private static SqlQuery byFingerprint(String sql, Set<Long> fingerprints, Set<String> days) {
+    return SqlQuery.of(sql)
+        .bind(
+            "fps",
+            fingerprints.stream()
+                .map(Long::toUnsignedString)
+                .map(java.math.BigInteger::new)
+                .collect(Collectors.toList()))
+        .bind("days", days.stream().map(Integer::valueOf).collect(Collectors.toList()))
+        .setting("max_threads", "1");
+  }
+
+  private static Set<Long> fingerprints(
+      List<NativeBlock> blocks, String column, Set<String> days) {
+    Set<Long> fingerprints = new TreeSet<>();
+    for (NativeBlock block : blocks) {
+      NativeColumn values = block.column(column);
+      NativeColumn times = block.column("time");
+      for (int row = 0; row < block.rows(); row++) {
+        fingerprints.add(NativeBlock.integer(values, row));
+        days.add(Integer.toString(BlockEncoder.day(NativeBlock.integer(times, row))));
+      }
+    }
+    return fingerprints;
+  }
+
+  private static String hex(long id) {
+    return io.headspan.wire.TraceContext.hexId(id);
+  }
+
+  /// The batch under construction.
+  private static final class Assembly {
+    private final SpanBatch.Builder builder = new SpanBatch.Builder();
+    private final Utf8Table table = builder.table();
+    private final Map<Long, Integer> resources = new HashMap<>();
+    private final Map<Long, Integer> scopeRows = new HashMap<>();
+    private final Map<Pair, Integer> scopes = new HashMap<>();
+    private final List<NativeBlock> scopeBlocks = new ArrayList<>();
+    private final List<Integer> scopeBlockRows = new ArrayList<>();
+
+    /// A scope belongs to one resource in a batch, while the store keeps it once for all.
+    private record Pair(long resource, long scope) {}
+
+    /// A row of a block.
+    private record Place(NativeBlock block, int row, long endNs) {}
+
+    void addResources(NativeBlock block) {
+      for (int row = 0; row < block.rows(); row++) {
+        int resource = builder.addResource();
+        resources.put(NativeBlock.integer(block.column("fp"), row), resource);
+        builder.resourceSchemaUrl(resource, id(block.column("schema_url"), row));
+        builder.resourceDroppedAttributes(
+            resource, (int) NativeBlock.integer(block.column("dropped_attributes"), row));
+        addAttributes(builder.resourceAttributes(), resource, block, row);
+      }
+    }
+
+    void addScopes(NativeBlock block) {
+      for (int row = 0; row < block.rows(); row++) {
+        scopeRows.put(NativeBlock.integer(block.column("fp"), row), scopeBlocks.size());
+        scopeBlocks.add(block);
+        scopeBlockRows.add(row);
+      }
+    }
+
+    void addSpans(List<NativeBlock> blocks) {
+      Map<Long, Place> latest = new HashMap<>();
+      for (NativeBlock block : blocks) {
+        for (int row = 0; row < block.rows(); row++) {
+          latest.merge(
+              spanId(block, row),
+              new Place(block, row, endNs(block, row)),
+              (first, second) -> second.endNs() > first.endNs() ? second : first);
+        }
+      }
+      for (NativeBlock block : blocks) {
+        for (int row = 0; row < block.rows(); row++) {
+          long id = spanId(block, row);
+          Place kept = latest.get(id);
+          // Without an id nothing tells two spans apart from one.
+          if (id == 0 || (kept != null && kept.block() == block && kept.row() == row)) {
+            addSpan(block, row);
+          }
+        }
+      }
+    }
+
+    private static long spanId(NativeBlock block, int row) {
+      return NativeBlock.integer(block.column("span_id"), row);
+    }
+
+    private static long endNs(NativeBlock block, int row) {
+      return NativeBlock.integer(block.column("time"), row)
+          + NativeBlock.integer(block.column("duration"), row);
+    }
+
+    private void addSpan(NativeBlock block, int row) {
+      int span =
+          builder.addSpan(scope(integer(block, "resource_fp", row), integer(block, "scope_fp", row)));
+      NativeColumn.Bytes traceIds = (NativeColumn.Bytes) block.column("trace_id");
+      builder.startNs(span, integer(block, "time", row));
+      builder.durationNs(span, integer(block, "duration", row));
+      builder.traceIdHigh(span, high(traceIds, row));
+      builder.traceIdLow(span, low(traceIds, row));
+      builder.spanId(span, integer(block, "span_id", row));
+      builder.parentSpanId(span, integer(block, "parent_span_id", row));
+      builder.name(span, id(block.column("operation"), row));
+      builder.kind(span, (byte) integer(block, "kind", row));
+      builder.statusCode(span, (byte) integer(block, "status", row));
+      builder.statusMessage(span, id(block.column("status_message"), row));
+      builder.traceState(span, id(block.column("trace_state"), row));
+      builder.flags(span, (int) integer(block, "flags", row));
+      builder.droppedAttributes(span, (int) integer(block, "dropped_attributes", row));
+      builder.droppedEvents(span, (int) integer(block, "dropped_events", row));
+      builder.droppedLinks(span, (int) integer(block, "dropped_links", row));
+      addPromoted(span, block, row);
+      addSpanAttributes(span, block, row);
+      addEvents(span, block, row);
+      addLinks(span, block, row);
+    }
+
+    private int scope(long resourceFingerprint, long scopeFingerprint) {
+      return scopes.computeIfAbsent(
+          new Pair(resourceFingerprint, scopeFingerprint),
+          pair -> {
+            // Rows of origins are written before the spans that name them; where an operator has
+            // dropped them, the spans still come, without origin.
+            int resource =
+                resources.computeIfAbsent(pair.resource(), missing -> builder.addResource());
+            int scope = builder.addScope(resource);
+            Integer at = scopeRows.get(pair.scope());
+            if (at != null) {
+              NativeBlock block = scopeBlocks.get(at);
+              int row = scopeBlockRows.get(at);
+              builder.scopeName(scope, id(block.column("name"), row));
+              builder.scopeVersion(scope, id(block.column("version"), row));
+              builder.scopeSchemaUrl(scope, id(block.column("schema_url"), row));
+              builder.scopeDroppedAttributes(
+                  scope, (int) integer(block, "dropped_attributes", row));
+              addAttributes(builder.scopeAttributes(), scope, block, row);
+            }
+            return scope;
+          });
+    }
+
+    private void addPromoted(int span, NativeBlock block, int row) {
+      long bits = integer(block, "promoted", row);
+      for (Promoted each : Promoted.values()) {
+        if ((bits & each.bit()) != 0) {
+          NativeColumn column = block.column(each.column());
+          long value =
+              each.type() == AttributeType.STRING
+                  ? id(column, row)
+                  : NativeBlock.integer(column, row);
+          builder.spanAttributes().add(span, table.intern(each.key()), each.type(), value);
+        }
+      }
+    }
+
+    private void addSpanAttributes(int span, NativeBlock block, int row) {
+      Attributes.Builder attributes = builder.spanAttributes();
+      NativeColumn.Lists stringKeys = (NativeColumn.Lists) block.column("string_keys");
+      NativeColumn.Lists stringValues = (NativeColumn.Lists) block.column("string_values");
+      for (int i = stringKeys.start(row); i < stringKeys.end(row); i++) {
+        attributes.add(
+            span,
+            id(stringKeys.elements(), i),
+            AttributeType.STRING,
+            id(stringValues.elements(), i));
+      }
+      NativeColumn.Maps ints = (NativeColumn.Maps) block.column("ints");
+      for (int i = ints.start(row); i < ints.end(row); i++) {
+        attributes.add(
+            span, id(ints.keys(), i), AttributeType.INT, NativeBlock.integer(ints.values(), i));
+      }
+      NativeColumn.Maps doubles = (NativeColumn.Maps) block.column("doubles");
+      for (int i = doubles.start(row); i < doubles.end(row); i++) {
+        attributes.add(
+            span,
+            id(doubles.keys(), i),
+            AttributeType.DOUBLE,
+            Double.doubleToRawLongBits(NativeBlock.number(doubles.values(), i)));
+      }
+      NativeColumn.Lists boolKeys = (NativeColumn.Lists) block.column("bool_keys");
+      NativeColumn.Lists boolValues = (NativeColumn.Lists) block.column("bool_values");
+      for (int i = boolKeys.start(row); i < boolKeys.end(row); i++) {
+        attributes.add(
+            span,
+            id(boolKeys.elements(), i),
+            AttributeType.BOOL,
+            NativeBlock.integer(boolValues.elements(), i));
+      }
+      NativeColumn.Lists other = (NativeColumn.Lists) block.column("other");
+      NativeColumn.Tuples others = (NativeColumn.Tuples) other.elements();
+      for (int i = other.start(row); i < other.end(row); i++) {
+        attributes.add(
+            span,
+            id(others.element(0), i),
+            (byte) NativeBlock.integer(others.element(1), i),
+            id(others.element(2), i));
+      }
+    }
+
+    private void addEvents(int span, NativeBlock block, int row) {
+      NativeColumn.Lists events = (NativeColumn.Lists) block.column("events");
+      NativeColumn.Tuples fields = (NativeColumn.Tuples) events.elements();
+      int first = -1;
+      for (int i = events.start(row); i < events.end(row); i++) {
+        int event = builder.addEvent(span);
+        first = first < 0 ? event : first;
+        builder.eventTimeNs(event, NativeBlock.integer(fields.element(0), i));
+        builder.eventName(event, id(fields.element(1), i));
+        builder.eventDroppedAttributes(event, (int) NativeBlock.integer(fields.element(2), i));
+      }
+      addNumbered(builder.eventAttributes(), first, block.column("event_attributes"), row);
+    }
+
+    private void addLinks(int span, NativeBlock block, int row) {
+      NativeColumn.Lists links = (NativeColumn.Lists) block.column("links");
+      NativeColumn.Tuples fields = (NativeColumn.Tuples) links.elements();
+      NativeColumn.Bytes traceIds = (NativeColumn.Bytes) fields.element(0);
+      int first = -1;
+      for (int i = links.start(row); i < links.end(row); i++) {
+        int link = builder.addLink(span);
+        first = first < 0 ? link : first;
+        builder.linkTraceIdHigh(link, high(traceIds, i));
+        builder.linkTraceIdLow(link, low(traceIds, i));
+        builder.linkSpanId(link, NativeBlock.integer(fields.element(1), i));
+        builder.linkTraceState(link, id(fields.element(2), i));
+        builder.linkFlags(link, (int) NativeBlock.integer(fields.element(3), i));
+        builder.linkDroppedAttributes(link, (int) NativeBlock.integer(fields.element(4), i));
+      }
+      addNumbered(builder.linkAttributes(), first, block.column("link_attributes"), row);
+    }
+
+    /// Attributes of a span's events or links, each with the number of its owner.
+    private void addNumbered(Attributes.Builder target, int first, NativeColumn column, int row) {
+      NativeColumn.Lists attributes = (NativeColumn.Lists) column;
+      NativeColumn.Tuples fields = (NativeColumn.Tuples) attributes.elements();
+      for (int i = attributes.start(row); i < attributes.end(row); i++) {
+        int owner = first + (int) NativeBlock.integer(fields.element(0), i);
+        addText(
+            target, owner, fields.element(1), fields.element(2), fields.element(3), i);
+      }
+    }
+
+    /// Columns `keys`, `types` and `values` of an origin.
+    private void addAttributes(Attributes.Builder target, int owner, NativeBlock block, int row) {
+      NativeColumn.Lists keys = (NativeColumn.Lists) block.column("keys");
+      NativeColumn.Lists types = (NativeColumn.Lists) block.column("types");
+      NativeColumn.Lists values = (NativeColumn.Lists) block.column("values");
+      for (int i = keys.start(row); i < keys.end(row); i++) {
+        addText(target, owner, keys.elements(), types.elements(), values.elements(), i);
+      }
+    }
+
+    private void addText(
+        Attributes.Builder target,
+        int owner,
+        NativeColumn keys,
+        NativeColumn types,
+        NativeColumn values,
+        int row) {
+      byte type = (byte) NativeBlock.integer(types, row);
+      long value =
+          switch (type) {
+            case AttributeType.INT -> Long.parseLong(NativeBlock.text(values, row));
+            case AttributeType.DOUBLE ->
+                Double.doubleToRawLongBits(Double.parseDouble(NativeBlock.text(values, row)));
+            case AttributeType.BOOL -> NativeBlock.text(values, row).equals("true") ? 1 : 0;
+            default -> id(values, row);
+          };
+      target.add(owner, id(keys, row), type, value);
+    }
+
+    private static long integer(NativeBlock block, String column, int row) {
+      return NativeBlock.integer(block.column(column), row);
+    }
+
+    /// Interns the bytes of a text.
+    private int id(NativeColumn column, int row) {
+      return switch (column) {
+        case NativeColumn.LowCardinalities low -> id(low.dictionary(), low.index(row));
+        case NativeColumn.Bytes bytes ->
+            table.intern(bytes.bytes(), bytes.start(row), bytes.end(row) - bytes.start(row));
+        default -> {
+          byte[] text = NativeBlock.text(column, row).getBytes(StandardCharsets.UTF_8);
+          yield table.intern(text, 0, text.length);
+        }
+      };
+    }
+
+    private static long high(NativeColumn.Bytes ids, int row) {
+      return (long) BIG_LONG.get(ids.bytes(), ids.start(row));
+    }
+
+    private static long low(NativeColumn.Bytes ids, int row) {
+      return (long) BIG_LONG.get(ids.bytes(), ids.start(row) + 8);
+    }
+  }
+}

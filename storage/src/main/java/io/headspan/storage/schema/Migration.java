@@ -1,0 +1,54 @@
+package io.headspan.storage.schema;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.Arrays;
+import java.util.HexFormat;
+import java.util.List;
+
+/// One step of the schema. Its statements can be repeated without harm, since ClickHouse has no
+/// transactions around them and two processes may run them at once.
+///
+/// @param version the step's number, counted from 1 without gaps
+/// @param name the file's name without number
+/// @param checksum 16 hex digits of the SHA-256 of the file
+/// @param statements the SQL, in order
+public record Migration(int version, String name, String checksum, List<String> statements) {
+  private static final List<String> FILES = List.of("0001_spans.sql", "0002_rollups.sql");
+
+  /// Every migration, in order.
+  public static List<Migration> all() {
+    return FILES.stream().map(Migration::read).toList();
+  }
+
+  private static Migration read(String file) {
+    byte[] content;
+    try (InputStream in = Migration.class.getResourceAsStream(file)) {
+      if (in == null) {
+        throw new IllegalStateException("migration is not on the class path: file=" + file);
+      }
+      content = in.readAllBytes();
+    } catch (IOException e) {
+      throw new UncheckedIOException("migration cannot be read: file=" + file, e);
+    }
+    int version = Integer.parseInt(file.substring(0, 4));
+    String name = file.substring(5, file.length() - ".sql".length());
+    String sql = new String(content, StandardCharsets.UTF_8);
+    List<String> statements =
+        Arrays.stream(sql.split(";\\s*(\\n|$)")).filter(each -> !each.isBlank()).toList();
+    return new Migration(version, name, checksum(content), statements);
+  }
+
+  private static String checksum(byte[] content) {
+    try {
+      byte[] hash = MessageDigest.getInstance("SHA-256").digest(content);
+      return HexFormat.of().formatHex(hash, 0, 8);
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException("every JDK has SHA-256", e);
+    }
+  }
+}
