@@ -1,0 +1,411 @@
+package io.headspan.storage;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.headspan.wire.SpanBatch;
+import java.io.IOException;
+import java.net.ServerSocket;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+final class SpanStoreIT {
+  private static final long NOON_NS =
+      TimeUnit.SECONDS.toNanos(Instant.parse("2026-11-20T12:00:00Z").getEpochSecond());
+
+  private static TestStore server;
+
+  private SpanStore store;
+
+  @BeforeAll
+  static void startServer() throws IOException {
+    server = TestStore.start();
+  }
+
+  @AfterAll
+  static void stopServer() throws IOException {
+    server.close();
+  }
+
+  @BeforeEach
+  void migrate() {
+    store = SpanStore.connect(server.newDatabase());
+    store.migrate();
+  }
+
+  @AfterEach
+  void dropDatabase() {
+    String database = store.address().database();
+    store.query(
+        SqlQuery.of("SELECT count() FROM system.tables WHERE database = {name:String}")
+            .bind("name", database),
+        row -> row.integer(0));
+    try (StoreClient client = new StoreClient(store.address().withDatabase("default"))) {
+      client.command("DROP DATABASE " + database, Map.of());
+    }
+    store.close();
+  }
+
+  @Test
+  void returnsEverySpanAsItWasStored() {
+    Map<String, List<String>> expected = new HashMap<>();
+    for (int seed = 0; seed < 5; seed++) {
+      SpanBatch batch = new RandomSpans(seed).batch(200, NOON_NS);
+      store.insert(batch, "batch-" + seed);
+      expected.putAll(BatchText.traces(batch));
+    }
+    expected.forEach(
+        (id, spans) -> assertThat(BatchText.spans(trace(id))).as(id).isEqualTo(spans));
+  }
+
+  @Test
+  void returnsTheEarliestSpansOfALongTrace() {
+    SpanBatch batch = oneTrace(50);
+    store.insert(batch, "long");
+    SpanBatch trace = store.trace(1, 2, 10);
+    assertThat(trace.size()).isEqualTo(10);
+    for (int i = 0; i < 10; i++) {
+      assertThat(trace.startNs(i)).isEqualTo(NOON_NS + i);
+    }
+  }
+
+  @Test
+  void returnsNoSpansOfAnUnknownTrace() {
+    assertThat(store.trace(4, 2, 100).size()).isZero();
+  }
+
+  @Test
+  void storesAReplayOnceAndCountsItOnce() {
+    SpanBatch batch = new RandomSpans(7).batch(500, NOON_NS);
+    store.insert(batch, "agent/boot/1");
+    List<String> once = rollups();
+    store.insert(batch, "agent/boot/1");
+    assertThat(count("spans")).isEqualTo(500);
+    assertThat(rollups()).isEqualTo(once);
+    store.insert(batch, "agent/boot/2");
+    assertThat(count("spans")).isEqualTo(1000);
+    assertThat(rollups()).isNotEqualTo(once);
+  }
+
+  @Test
+  void storesAReplayOnceAfterItsSenderForgotWhatWasStored() {
+    SpanBatch batch = new RandomSpans(8).batch(100, NOON_NS);
+    store.insert(batch, "token");
+    try (SpanStore restarted = SpanStore.connect(store.address())) {
+      restarted.insert(batch, "token");
+    }
+    assertThat(count("spans")).isEqualTo(100);
+    assertThat(BatchText.traces(batch).keySet())
+        .allSatisfy(
+            id ->
+                assertThat(BatchText.spans(trace(id))).isEqualTo(BatchText.traces(batch).get(id)));
+  }
+
+  @Test
+  void returnsASpanSentTwiceOnceAsItEndedLast() {
+    SpanBatch.Builder builder = new SpanBatch.Builder();
+    int scope = builder.addScope(builder.addResource());
+    for (long duration : new long[] {5, 70, 60}) {
+      int span = builder.addSpan(scope);
+      builder.traceIdHigh(span, 9);
+      builder.traceIdLow(span, 9);
+      builder.spanId(span, 1);
+      builder.startNs(span, NOON_NS);
+      builder.durationNs(span, duration);
+    }
+    store.insert(builder.build(), "twice");
+    SpanBatch trace = store.trace(9, 9, 100);
+    assertThat(trace.size()).isEqualTo(1);
+    assertThat(trace.durationNs(0)).isEqualTo(70);
+  }
+
+  @Test
+  void keepsTimesThatNoClockShows() {
+    SpanBatch.Builder builder = new SpanBatch.Builder();
+    int scope = builder.addScope(builder.addResource());
+    long[] times = {0, -1, Long.MIN_VALUE, Long.MAX_VALUE, NOON_NS};
+    for (int i = 0; i < times.length; i++) {
+      int span = builder.addSpan(scope);
+      builder.traceIdLow(span, 5);
+      builder.spanId(span, i + 1);
+      builder.startNs(span, times[i]);
+      builder.durationNs(span, Long.MAX_VALUE);
+      builder.kind(span, (byte) 2);
+    }
+    SpanBatch batch = builder.build();
+    store.insert(batch, "times");
+    assertThat(BatchText.spans(store.trace(0, 5, 100))).isEqualTo(BatchText.spans(batch));
+  }
+
+  @Test
+  void rejectsSpansOfTooManyDays() {
+    SpanBatch.Builder builder = new SpanBatch.Builder();
+    int scope = builder.addScope(builder.addResource());
+    for (int day = 0; day < 200; day++) {
+      builder.startNs(builder.addSpan(scope), NOON_NS - TimeUnit.DAYS.toNanos(day));
+    }
+    assertThatThrownBy(() -> store.insert(builder.build(), "days"))
+        .isInstanceOfSatisfying(
+            StoreException.class,
+            e -> assertThat(e.kind()).isEqualTo(StoreException.Kind.REJECTED))
+        .hasMessageContaining("Too many partitions");
+    assertThat(count("spans")).isZero();
+  }
+
+  @Test
+  void summarisesLatencyOfInvocationsWithinOnePercent() {
+    SpanBatch.Builder builder = new SpanBatch.Builder();
+    int scope = builder.addScope(builder.addResource());
+    for (int i = 1; i <= 1000; i++) {
+      for (byte kind : new byte[] {1, 2}) {
+        int span = builder.addSpan(scope);
+        builder.startNs(span, NOON_NS);
+        builder.durationNs(span, kind == 2 ? i * 1_000_000L : 1);
+        builder.kind(span, kind);
+      }
+    }
+    store.insert(builder.build(), "latency");
+    List<double[]> quantiles =
+        store.query(
+            SqlQuery.of(
+                "SELECT sum(invocations), quantilesDDMerge(0.01, 0.5, 0.99)(latency) FROM"
+                    + " latency_minute"),
+            row -> {
+              assertThat(row.integer(0)).isEqualTo(1000);
+              return row.numbers(1);
+            });
+    assertThat(quantiles.getFirst()[0])
+        .isCloseTo(500e6, org.assertj.core.data.Percentage.withPercentage(1));
+    assertThat(quantiles.getFirst()[1])
+        .isCloseTo(990e6, org.assertj.core.data.Percentage.withPercentage(1));
+  }
+
+  @Test
+  void summarisesTraces() {
+    SpanBatch.Builder builder = new SpanBatch.Builder();
+    int scope = builder.addScope(builder.addResource());
+    for (int i = 0; i < 3; i++) {
+      int span = builder.addSpan(scope);
+      builder.traceIdLow(span, 77);
+      builder.spanId(span, i + 1);
+      builder.parentSpanId(span, i == 1 ? 0 : 2);
+      builder.startNs(span, NOON_NS + i);
+      builder.durationNs(span, 100L * (i + 1));
+      builder.statusCode(span, (byte) (i == 2 ? 2 : 0));
+      builder.name(span, builder.table().intern("op" + i));
+    }
+    store.insert(builder.build(), "summary");
+    List<String> summary =
+        store.query(
+            SqlQuery.of(
+                """
+                SELECT toUnixTimestamp64Nano(min(start)) - {t:Int64},
+                       toUnixTimestamp64Nano(max(end)) - {t:Int64},
+                       sum(spans), sum(errors), max(root) AS r, r.operation
+                FROM trace_summary GROUP BY trace_id
+                """)
+                .bind("t", NOON_NS),
+            row ->
+                row.integer(0) + " " + row.integer(1) + " " + row.integer(2) + " "
+                    + row.integer(3) + " " + row.text(5));
+    assertThat(summary).containsExactly("0 302 3 1 op1");
+  }
+
+  @Test
+  void promotesAttributesWhereTypeAndValueFit() {
+    store.insert(new RandomSpans(3).batch(2000, NOON_NS), "promoted");
+    assertThat(count("spans WHERE http_status = 404 AND bitTest(promoted, 6)")).isPositive();
+    assertThat(count("spans WHERE ints['http.response.status_code'] = 65536")).isPositive();
+    assertThat(
+            count("spans WHERE has(string_hashes, cityHash64('k1', 'wert')) AND "
+                + "string_values[indexOf(string_keys, 'k1')] = 'wert'"))
+        .isPositive()
+        .isEqualTo(count("spans WHERE arrayExists((k, v) -> k = 'k1' AND v = 'wert', "
+            + "string_keys, string_values)"));
+  }
+
+  @Test
+  void migratesTwiceAndIsReady() {
+    store.migrate();
+    assertThat(store.isReady()).isTrue();
+    try (SpanStore other = SpanStore.connect(server.newDatabase())) {
+      assertThat(other.isReady()).isFalse();
+    }
+  }
+
+  @Test
+  void readsEveryTypeThatQueriesGive() {
+    List<Object> values =
+        store.query(
+            SqlQuery.of(
+                """
+                SELECT toUInt8(200), toInt16(-7), toUInt64(18446744073709551615), 1.5, toFloat32(0.25),
+                       true, 'text', toFixedString('ab', 3), toLowCardinality('low'),
+                       CAST(NULL, 'Nullable(Int32)'), toNullable(5), [1, 2, 3], ['a', 'b'],
+                       (1, 'x'), map('k', 1), toDate('1970-01-03'),
+                       toDateTime('1970-01-01 00:01:00', 'UTC'),
+                       toDateTime64('1970-01-01 00:00:00.000000007', 9, 'UTC'),
+                       CAST('b', 'Enum8(\\'a\\' = -1, \\'b\\' = 2)'),
+                       toUUID('01234567-89ab-cdef-0123-456789abcdef'), NULL, [],
+                       CAST(('k', 2), 'Tuple(key LowCardinality(String), n UInt8)'),
+                       CAST(['n', NULL], 'Array(LowCardinality(Nullable(String)))')
+                """),
+            row -> {
+              List<Object> list = new ArrayList<>();
+              for (int i = 0; i < row.columns(); i++) {
+                list.add(String.valueOf(row.value(i)));
+              }
+              return (Object) list;
+            });
+    assertThat(values)
+        .containsExactly(
+            List.of(
+                "200", "-7", "-1", "1.5", "0.25", "true", "text", "ab\0", "low", "null", "5",
+                "[1, 2, 3]", "[a, b]", "[1, x]", "{k=1}", "2", "60", "7", "b",
+                "01234567-89ab-cdef-0123-456789abcdef", "null", "[]", "[k, 2]", "[n, null]"));
+  }
+
+  @Test
+  void bindsAnyTextWithoutInjection() {
+    for (String text : List.of("", "a'b", "tab\tnewline\nreturn\r", "back\\slash\\n", "{x:String}",
+        "ключ 🔑", "'; DROP TABLE spans; --")) {
+      List<String> result =
+          store.query(
+              SqlQuery.of("SELECT {text:String}, {list:Array(String)}")
+                  .bind("text", text)
+                  .bind("list", List.of(text, "second")),
+              row -> row.text(0) + "|" + row.texts(1));
+      assertThat(result).containsExactly(text + "|" + List.of(text, "second"));
+    }
+    assertThat(
+            store.query(
+                SqlQuery.of("SELECT {n:UInt64} + 1, {d:Float64}, {b:Bool}, {l:Array(Int64)}")
+                    .bind("n", 41)
+                    .bind("d", 0.5)
+                    .bind("b", true)
+                    .bind("l", List.of(1L, -2L)),
+                row ->
+                    row.integer(0) + " " + row.number(1) + " " + row.flag(2) + " "
+                        + row.integers(3)[1]))
+        .containsExactly("42 0.5 true -2");
+  }
+
+  @Test
+  void streamsManyRows() {
+    List<Long> rows =
+        store.query(
+            SqlQuery.of("SELECT number FROM numbers(1000000)"), row -> row.integer(0));
+    assertThat(rows).hasSize(1_000_000);
+    assertThat(rows.get(999_999)).isEqualTo(999_999);
+  }
+
+  @Test
+  void tellsWhyAQueryFailed() {
+    assertThat(kindOf(SqlQuery.of("SELECT nonsense(")))
+        .isEqualTo(StoreException.Kind.REJECTED);
+    assertThat(kindOf(SqlQuery.of("SELECT match('a', '(')")))
+        .isEqualTo(StoreException.Kind.REJECTED);
+    assertThat(kindOf(SqlQuery.of("SELECT * FROM no_such_table")))
+        .isEqualTo(StoreException.Kind.UNAVAILABLE);
+    assertThat(
+            kindOf(
+                SqlQuery.of("SELECT count() FROM numbers(1e12) WHERE NOT ignore(cityHash64(number))")
+                    .timeout(Duration.ofMillis(300))))
+        .isEqualTo(StoreException.Kind.LIMIT_EXCEEDED);
+    assertThat(
+            kindOf(
+                SqlQuery.of("SELECT groupArray(number) FROM numbers(100000000)")
+                    .maxMemoryBytes(10_000_000)))
+        .isEqualTo(StoreException.Kind.LIMIT_EXCEEDED);
+    assertThat(kindOf(SqlQuery.of("SELECT number FROM numbers(100)").maxResultRows(10)))
+        .isEqualTo(StoreException.Kind.LIMIT_EXCEEDED);
+    assertThat(kindOf(SqlQuery.of("SELECT 1").setting("no_such_setting", "1")))
+        .isEqualTo(StoreException.Kind.REJECTED);
+  }
+
+  @Test
+  void saysThatTheStoreIsUnavailable() throws IOException {
+    int port;
+    try (ServerSocket unused = new ServerSocket(0)) {
+      port = unused.getLocalPort();
+    }
+    try (SpanStore gone = SpanStore.connect(StoreAddress.parse("http://127.0.0.1:" + port))) {
+      assertThat(gone.isReady()).isFalse();
+      assertThatThrownBy(() -> gone.insert(oneTrace(1), "t"))
+          .isInstanceOfSatisfying(
+              StoreException.class,
+              e -> assertThat(e.kind()).isEqualTo(StoreException.Kind.UNAVAILABLE))
+          .hasMessageContaining("127.0.0.1:" + port);
+    }
+  }
+
+  private StoreException.Kind kindOf(SqlQuery query) {
+    try {
+      store.query(query, row -> row.value(0));
+    } catch (StoreException e) {
+      return e.kind();
+    }
+    throw new AssertionError("query did not fail: " + query);
+  }
+
+  private static SpanBatch oneTrace(int spans) {
+    SpanBatch.Builder builder = new SpanBatch.Builder();
+    int scope = builder.addScope(builder.addResource());
+    for (int i = spans - 1; i >= 0; i--) {
+      int span = builder.addSpan(scope);
+      builder.traceIdHigh(span, 1);
+      builder.traceIdLow(span, 2);
+      builder.spanId(span, i + 1);
+      builder.startNs(span, NOON_NS + i);
+    }
+    return builder.build();
+  }
+
+  private SpanBatch trace(String id) {
+    return store.trace(
+        HexFormat.fromHexDigitsToLong(id, 0, 16),
+        HexFormat.fromHexDigitsToLong(id, 16, 32),
+        10_000);
+  }
+
+  private long count(String from) {
+    return store.query(SqlQuery.of("SELECT count() FROM " + from), row -> row.integer(0)).getFirst();
+  }
+
+  /// What the rollups say, in a form that does not depend on merges.
+  private List<String> rollups() {
+    List<String> rollups = new ArrayList<>();
+    rollups.addAll(
+        store.query(
+            SqlQuery.of(
+                """
+                SELECT toString(tuple(minute, tenant, service, version, operation, runtime, status,
+                    sum(invocations), sum(duration_sum), max(duration_max),
+                    quantilesDDMerge(0.01, 0.5, 0.99)(latency))) AS line
+                FROM latency_minute
+                GROUP BY minute, tenant, service, version, operation, runtime, status ORDER BY line
+                """),
+            row -> row.text(0)));
+    rollups.addAll(
+        store.query(
+            SqlQuery.of(
+                """
+                SELECT toString(tuple(hex(trace_id), min(start), max(end), sum(spans), sum(errors),
+                    max(root))) AS line
+                FROM trace_summary GROUP BY trace_id ORDER BY line
+                """),
+            row -> row.text(0)));
+    return rollups;
+  }
+}

@@ -1,0 +1,62 @@
+package io.headspan.storage;
+
+import io.headspan.storage.embedded.StoreProcess;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Comparator;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+
+/// The store that tests run against: the one at `HEADSPAN_TEST_STORE`, else an embedded one in a
+/// process of its own. Tests get databases of their own.
+public final class TestStore implements AutoCloseable {
+  private static final AtomicInteger DATABASES = new AtomicInteger();
+
+  private final StoreAddress address;
+  private final @Nullable StoreProcess process;
+  private final @Nullable Path directory;
+
+  private TestStore(
+      StoreAddress address, @Nullable StoreProcess process, @Nullable Path directory) {
+    this.address = address;
+    this.process = process;
+    this.directory = directory;
+  }
+
+  public static TestStore start() throws IOException {
+    String outside = System.getenv("HEADSPAN_TEST_STORE");
+    if (outside != null && !outside.isEmpty()) {
+      return new TestStore(StoreAddress.parse(outside), null, null);
+    }
+    Path directory = Files.createTempDirectory("headspan-store");
+    StoreProcess process = StoreProcess.start(directory);
+    return new TestStore(process.address(), process, directory);
+  }
+
+  /// The store with a database that no other test has.
+  public StoreAddress newDatabase() {
+    return address.withDatabase(
+        "test_" + ProcessHandle.current().pid() + "_" + DATABASES.incrementAndGet());
+  }
+
+  @Override
+  public void close() throws IOException {
+    if (process != null) {
+      process.close();
+    }
+    if (directory != null) {
+      delete(directory);
+    }
+  }
+
+  /// Deletes a directory with all in it.
+  public static void delete(Path directory) throws IOException {
+    try (Stream<Path> paths = Files.walk(directory)) {
+      for (Path path : paths.sorted(Comparator.reverseOrder()).toList()) {
+        Files.delete(path);
+      }
+    }
+  }
+}
