@@ -10,9 +10,10 @@ import java.util.Arrays;
 /// Turns batches into blocks of ClickHouse's Native format, column by column, without an object for
 /// each span. Keeps its buffers from block to block; for one thread at a time.
 ///
-/// A block is a varint count of columns, one of rows, and for each column its name, its type and its
-/// data. Nested types put the prefixes of everything within them first, then the ends of the rows'
-/// arrays as UInt64, then the elements; a Map is an array of tuples, a tuple its elements in turn.
+/// A block is a varint count of columns, one of rows, and for each column its name, its type and
+/// its data. Nested types put the prefixes of everything within them first, then the ends of the
+/// rows' arrays as UInt64, then the elements; a Map is an array of tuples, a tuple its elements in
+/// turn.
 final class BlockEncoder {
   private static final String LOW_TEXT = "LowCardinality(String)";
   private static final String TIME = "DateTime64(9, 'UTC')";
@@ -35,7 +36,7 @@ final class BlockEncoder {
   private byte[] places = new byte[0];
   private final int[] placeCounts = new int[PLACES];
 
-  /// By id of the batch's table: 0 not looked at yet, 1 not promoted, else ordinal + 2.
+  /// By id of the batch's table: 0 not looked at yet, 1 not promoted, else index + 2.
   private byte[] promotedKeys = new byte[0];
 
   private final long[][] promoted = new long[Promoted.COUNT][0];
@@ -161,7 +162,7 @@ final class BlockEncoder {
       sink.putInt(promotedBits[i]);
     }
     for (Promoted each : Promoted.values()) {
-      long[] values = promoted[each.ordinal()];
+      long[] values = promoted[each.index()];
       switch (each) {
         case QUEUE_NS, CPU_NS, STOLEN_NS -> {
           column(each.column(), "Int64");
@@ -379,9 +380,10 @@ final class BlockEncoder {
     }
   }
 
-  /// The day of a time as ClickHouse's Date, days since 1970, what it cannot hold moved to its ends.
+  /// The day of a time as ClickHouse's Date, days since 1970, what it cannot hold moved to its
+  /// ends.
   static int day(long timeNs) {
-    return (int) Math.clamp(Math.floorDiv(timeNs, DAY_NS), 0, DATE_MAX);
+    return Math.clamp(Math.floorDiv(timeNs, DAY_NS), 0, DATE_MAX);
   }
 
   private void begin(SpanBatch batch, int columnCount, int rows) {
@@ -489,7 +491,7 @@ final class BlockEncoder {
       // A key that comes twice has one column only; the second goes with the rest.
       if (column.fits(type, value) && (promotedBits[span] & column.bit()) == 0) {
         promotedBits[span] |= column.bit();
-        promoted[column.ordinal()][span] = value;
+        promoted[column.index()][span] = value;
         return PROMOTED;
       }
     }

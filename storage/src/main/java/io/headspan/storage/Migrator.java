@@ -81,18 +81,17 @@ final class Migrator {
     applied.keySet().stream()
         .filter(version -> version > known)
         .findFirst()
-        .ifPresent(
-            version -> {
-              throw new StoreException(
-                  StoreException.Kind.REJECTED,
-                  "schema of the store is newer than this program: address="
-                      + address
-                      + ", migration="
-                      + version
-                      + ", known="
-                      + known
-                      + "; upgrade this program");
-            });
+        .ifPresent(version -> {
+          throw new StoreException(
+              StoreException.Kind.REJECTED,
+              "schema of the store is newer than this program: address="
+                  + address
+                  + ", migration="
+                  + version
+                  + ", known="
+                  + known
+                  + "; upgrade this program");
+        });
   }
 
   private void apply(Migration migration) {

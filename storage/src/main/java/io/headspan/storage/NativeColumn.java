@@ -53,13 +53,14 @@ sealed interface NativeColumn {
       case "Nothing" -> new Longs("Nothing", 1, false);
       case "Array" -> new Lists(of(type.argument(0)));
       case "Map" -> new Maps(of(type.argument(0)), of(type.argument(1)));
-      case "Tuple" ->
-          new Tuples(type.arguments().stream().map(NativeColumn::of).toList());
+      case "Tuple" -> new Tuples(type.arguments().stream().map(NativeColumn::of).toList());
       // What a SELECT of such a column gives is the plain value.
       case "SimpleAggregateFunction" -> of(type.argument(type.arguments().size() - 1));
       default ->
           throw new IllegalArgumentException(
-              "column of a type that is not read: type=" + type.name() + "; convert it in the query");
+              "column of a type that is not read: type="
+                  + type.name()
+                  + "; convert it in the query");
     };
   }
 

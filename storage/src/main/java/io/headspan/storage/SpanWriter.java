@@ -83,8 +83,7 @@ final class SpanWriter {
       return;
     }
     if (resources.size() > 0) {
-      encoder.resources(
-          batch, origins, resources.owners(), resources.days(), resources.size());
+      encoder.resources(batch, origins, resources.owners(), resources.days(), resources.size());
       client.insert("resources", encoder.sink(), Map.of());
     }
     if (scopes.size() > 0) {

@@ -3,8 +3,8 @@ package io.headspan.storage;
 import java.util.List;
 import java.util.StringJoiner;
 
-/// Bound values as ClickHouse reads them from a request: a plain value as in a TabSeparated file, an
-/// array as a literal.
+/// Bound values as ClickHouse reads them from a request: a plain value as in a TabSeparated file,
+/// an array as a literal.
 final class SqlParameter {
   private SqlParameter() {}
 

@@ -1,7 +1,7 @@
 package io.headspan.storage;
 
-import com.clickhouse.client.api.Client;
 import com.clickhouse.client.api.ClickHouseException;
+import com.clickhouse.client.api.Client;
 import com.clickhouse.client.api.ClientFaultCause;
 import com.clickhouse.client.api.ServerException;
 import com.clickhouse.client.api.insert.InsertResponse;
@@ -20,8 +20,8 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.function.Consumer;
 
-/// ClickHouse's Java client as this package uses it: Native blocks in and out, settings per request,
-/// and every failure as a [StoreException]. Thread-safe.
+/// ClickHouse's Java client as this package uses it: Native blocks in and out, settings per
+/// request, and every failure as a [StoreException]. Thread-safe.
 final class StoreClient implements AutoCloseable {
   private static final Duration CONNECT_LIMIT = Duration.ofSeconds(5);
 
@@ -42,8 +42,30 @@ final class StoreClient implements AutoCloseable {
   /// Shortages, restarts and lost tables: a later try may do.
   private static final Set<Integer> PASSING =
       Set.of(
-          3, 60, 81, 164, 173, 192, 193, 194, 202, 203, 209, 210, 236, 242, 243, TOO_MANY_PARTS,
-          279, 285, 319, 394, 425, 439, 516, 999);
+          3,
+          60,
+          81,
+          164,
+          173,
+          192,
+          193,
+          194,
+          202,
+          203,
+          209,
+          210,
+          236,
+          242,
+          243,
+          TOO_MANY_PARTS,
+          279,
+          285,
+          319,
+          394,
+          425,
+          439,
+          516,
+          999);
 
   private final StoreAddress address;
   private final Client client;
@@ -82,12 +104,9 @@ final class StoreClient implements AutoCloseable {
     CompletableFuture<InsertResponse> response =
         call(
             what,
-            () ->
-                client.insert(
-                    table, List.of(), block::writeTo, ClickHouseFormat.Native, insert));
-    try (InsertResponse ignored = join(what, response, BAD_DATA)) {
-      // The response says that the block is stored; it holds nothing else.
-    }
+            () -> client.insert(table, List.of(), block::writeTo, ClickHouseFormat.Native, insert));
+    // The response says that the block is stored; it holds nothing else.
+    join(what, response, BAD_DATA).close();
   }
 
   /// Runs a statement without result.
@@ -105,18 +124,15 @@ final class StoreClient implements AutoCloseable {
   void select(SqlQuery sql, Consumer<NativeBlock> blocks) {
     QuerySettings query = new QuerySettings();
     query.setFormat(ClickHouseFormat.Native);
-    query.setNetworkTimeout(
-        sql.timeout().plus(ANSWER_GRACE).toMillis(), ChronoUnit.MILLIS);
-    query.serverSetting(
-        "max_execution_time", Double.toString(sql.timeout().toMillis() / 1000.0));
+    query.setNetworkTimeout(sql.timeout().plus(ANSWER_GRACE).toMillis(), ChronoUnit.MILLIS);
+    query.serverSetting("max_execution_time", Double.toString(sql.timeout().toMillis() / 1000.0));
     query.serverSetting("max_memory_usage", Long.toString(sql.maxMemoryBytes()));
     if (sql.maxResultRows() > 0) {
       query.serverSetting("max_result_rows", Long.toString(sql.maxResultRows()));
     }
     sql.settings().forEach(query::serverSetting);
     sql.parameters()
-        .forEach(
-            (name, value) -> query.serverSetting("param_" + name, SqlParameter.format(value)));
+        .forEach((name, value) -> query.serverSetting("param_" + name, SqlParameter.format(value)));
     String what = "query";
     CompletableFuture<QueryResponse> pending = call(what, () -> client.query(sql.sql(), query));
     QueryResponse response = join(what, pending, Set.of());

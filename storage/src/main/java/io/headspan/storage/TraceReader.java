@@ -95,8 +95,7 @@ final class TraceReader {
         .setting("max_threads", "1");
   }
 
-  private static Set<Long> fingerprints(
-      List<NativeBlock> blocks, String column, Set<String> days) {
+  private static Set<Long> fingerprints(List<NativeBlock> blocks, String column, Set<String> days) {
     Set<Long> fingerprints = new TreeSet<>();
     for (NativeBlock block : blocks) {
       NativeColumn values = block.column(column);
@@ -181,7 +180,8 @@ final class TraceReader {
 
     private void addSpan(NativeBlock block, int row) {
       int span =
-          builder.addSpan(scope(integer(block, "resource_fp", row), integer(block, "scope_fp", row)));
+          builder.addSpan(
+              scope(integer(block, "resource_fp", row), integer(block, "scope_fp", row)));
       NativeColumn.Bytes traceIds = (NativeColumn.Bytes) block.column("trace_id");
       builder.startNs(span, integer(block, "time", row));
       builder.durationNs(span, integer(block, "duration", row));
@@ -324,8 +324,7 @@ final class TraceReader {
       NativeColumn.Tuples fields = (NativeColumn.Tuples) attributes.elements();
       for (int i = attributes.start(row); i < attributes.end(row); i++) {
         int owner = first + (int) NativeBlock.integer(fields.element(0), i);
-        addText(
-            target, owner, fields.element(1), fields.element(2), fields.element(3), i);
+        addText(target, owner, fields.element(1), fields.element(2), fields.element(3), i);
       }
     }
 

@@ -23,7 +23,13 @@ final class RandomSpans {
   };
 
   private static final String[] TEXTS = {
-    "", "GET", "/a/b", "wert", "значение", "tab\t newline\n quote' backslash\\ nul\0", "x".repeat(300)
+    "",
+    "GET",
+    "/a/b",
+    "wert",
+    "значение",
+    "tab\t newline\n quote' backslash\\ nul\0",
+    "x".repeat(300)
   };
 
   private static final long[] LONGS = {

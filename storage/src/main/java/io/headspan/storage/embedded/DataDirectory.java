@@ -92,10 +92,7 @@ final class DataDirectory implements AutoCloseable {
       channel.close();
     } catch (IOException e) {
       throw new StoreException(
-          StoreException.Kind.UNAVAILABLE,
-          0,
-          "data directory cannot be unlocked: path=" + path,
-          e);
+          StoreException.Kind.UNAVAILABLE, 0, "data directory cannot be unlocked: path=" + path, e);
     }
   }
 

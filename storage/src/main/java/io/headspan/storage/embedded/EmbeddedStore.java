@@ -7,13 +7,14 @@ import io.headspan.storage.StoreException;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /// ClickHouse in this process: the embedded engine on a data directory, behind ClickHouse's HTTP
-/// interface. A process can have one, once; a fault in the engine's native code ends the process, so
-/// prefer [StoreProcess] where other work goes on.
+/// interface. A process can have one, once; a fault in the engine's native code ends the process,
+/// so prefer [StoreProcess] where other work goes on.
 ///
 /// The process must not exit before [#close()] has returned, or it aborts.
 public final class EmbeddedStore implements AutoCloseable {
@@ -82,11 +83,18 @@ public final class EmbeddedStore implements AutoCloseable {
   /// Stops listening, ends what runs and stops the engine.
   @Override
   public void close() {
+    stop().join();
+    LOG.info("Store stopped");
+  }
+
+  /// As [#close()], without waiting for the server's threads, which linger for 2 s. When this
+  /// returns the process may exit.
+  CompletableFuture<Void> stop() {
+    CompletableFuture<Void> stopped = server.stop();
     gateway.stop();
     engine.close();
     gateway.close();
-    server.stop().join();
-    LOG.info("Store stopped");
+    return stopped;
   }
 
   private static Server server(EmbeddedStoreConfig config, HttpGateway gateway) {

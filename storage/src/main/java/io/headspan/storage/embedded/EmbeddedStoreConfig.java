@@ -24,7 +24,8 @@ import java.util.TreeMap;
 /// @param markCacheMib `HEADSPAN_STORE_MARK_CACHE_MIB`, cache of index marks, 256 unless given
 /// @param backgroundThreads `HEADSPAN_STORE_BACKGROUND_THREADS`, threads that merge parts, one for
 ///   each CPU, at least 2, unless given
-/// @param maxConcurrent `HEADSPAN_STORE_MAX_CONCURRENT`, statements that run at once, 16 unless given
+/// @param maxConcurrent `HEADSPAN_STORE_MAX_CONCURRENT`, statements that run at once, 16 unless
+///   given
 /// @param library the file of libchdb, from `HEADSPAN_LIBCHDB`, else where `./dev setup` puts it
 public record EmbeddedStoreConfig(
     String host,
@@ -119,7 +120,7 @@ public record EmbeddedStoreConfig(
   private static int defaultMemoryMib() {
     if (ManagementFactory.getOperatingSystemMXBean()
         instanceof com.sun.management.OperatingSystemMXBean machine) {
-      return (int) Math.max(512, machine.getTotalMemorySize() / 2 >> 20);
+      return (int) Math.max(512, (machine.getTotalMemorySize() / 2) >> 20);
     }
     return 4096;
   }
@@ -130,12 +131,11 @@ public record EmbeddedStoreConfig(
     private final List<String> problems = new ArrayList<>();
 
     Reader(Map<String, String> environment) {
-      environment.forEach(
-          (key, value) -> {
-            if (key.startsWith(PREFIX)) {
-              left.put(key, value);
-            }
-          });
+      environment.forEach((key, value) -> {
+        if (key.startsWith(PREFIX)) {
+          left.put(key, value);
+        }
+      });
     }
 
     String text(String key, String otherwise) {

@@ -281,10 +281,7 @@ final class Engine implements AutoCloseable {
                 "--implicit_select=0",
                 "--log_comment=" + mark));
     if (connection == null) {
-      throw EngineException.refusal(
-          EngineException.TOO_MANY_SIMULTANEOUS_QUERIES,
-          "TOO_MANY_SIMULTANEOUS_QUERIES",
-          "The engine refuses another connection");
+      throw EngineException.busy("The engine refuses another connection");
     }
     if (!database.equals(DEFAULT_DATABASE)) {
       String name = database.replace("\\", "\\\\").replace("`", "\\`");

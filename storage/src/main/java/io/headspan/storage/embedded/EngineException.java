@@ -35,6 +35,11 @@ final class EngineException extends Exception {
         code, "Code: " + code + ". DB::Exception: " + message + ". (" + name + ")");
   }
 
+  /// A refusal that the client should take as a request to come back later.
+  static EngineException busy(String message) {
+    return refusal(TOO_MANY_SIMULTANEOUS_QUERIES, "TOO_MANY_SIMULTANEOUS_QUERIES", message);
+  }
+
   /// Of the text that the library gives, `Code: 60. DB::Exception: … (UNKNOWN_TABLE)`.
   static EngineException of(String text) {
     Matcher matcher = CODE.matcher(text);

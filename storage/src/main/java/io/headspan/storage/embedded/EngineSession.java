@@ -114,8 +114,8 @@ final class EngineSession implements AutoCloseable {
     }
   }
 
-  /// Ends the statement of this lease that runs now, if one does. The monitor is held meanwhile: the
-  /// connection cannot be leased again so early that the kill would hit another's statement.
+  /// Ends the statement of this lease that runs now, if one does. The monitor is held meanwhile:
+  /// the connection cannot be leased again so early that the kill would hit another's statement.
   synchronized void kill() {
     if (running) {
       // A statement killed between two chunks leaves the next one on its connection cancelled.

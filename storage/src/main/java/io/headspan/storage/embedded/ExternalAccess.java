@@ -98,10 +98,14 @@ final class ExternalAccess {
     SqlTokens tokens = new SqlTokens(sql, length);
     tokens.next();
     boolean attach = tokens.keyword().equals("ATTACH");
+    boolean create = tokens.keyword().equals("CREATE");
     boolean engine = false;
+    boolean dot = false;
+    String before = "";
     String name = "";
     while (true) {
-      if (refused.contains(name) && (engine || tokens.isSymbol('('))) {
+      boolean call = tokens.isSymbol('(') && !namesTable(before, create);
+      if (refused.contains(name) && (engine || call)) {
         throw refusal(name);
       }
       if (name.equals("outfile") || name.equals("infile")) {
@@ -113,12 +117,22 @@ final class ExternalAccess {
       if (tokens.kind() == SqlTokens.Kind.END) {
         return;
       }
+      before = name.isEmpty() && dot ? "." : name;
+      dot = tokens.isSymbol('.');
       // What is an engine: the name after ENGINE, an equals sign between them or not.
       engine = name.equals("engine") || (engine && name.isEmpty());
       name = nameOf(tokens);
       engine = engine && (!name.isEmpty() || tokens.isSymbol('='));
       tokens.next();
     }
+  }
+
+  /// Whether the name after `before` is that of a table, with its columns in the parentheses.
+  private static boolean namesTable(String before, boolean create) {
+    return before.equals("into")
+        || before.equals("exists")
+        || before.equals(".")
+        || (create && before.equals("table"));
   }
 
   private static String nameOf(SqlTokens tokens) {

@@ -19,7 +19,7 @@ import java.util.regex.Pattern;
 /// @param parameters values for `{name:Type}`
 /// @param settings settings for this statement
 /// @param compress whether to answer in LZ4 frames
-/// @param decompress whether the body is in LZ4 frames
+/// @param decompress whether the body is in compressed frames
 /// @param whole whether to answer only when the statement has ended
 record GatewayRequest(
     String queryId,

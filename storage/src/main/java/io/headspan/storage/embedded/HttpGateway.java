@@ -37,10 +37,10 @@ import org.slf4j.LoggerFactory;
 /// by GET or POST, with the statement in the `query` parameter, the body, or begun in one and
 /// continued in the other.
 ///
-/// Each statement runs on a thread of a bounded pool, since a call into the engine blocks; a bounded
-/// number waits for a thread, and more are refused with 503. INSERT data go from the network to the
-/// engine part by part, results the other way, each at the pace of the slower side. A client that
-/// goes away has its statement killed.
+/// Each statement runs on a thread of a bounded pool, since a call into the engine blocks; a
+/// bounded number waits for a thread, and more are refused with 503. INSERT data go from the
+/// network to the engine part by part, results the other way, each at the pace of the slower side.
+/// A client that goes away has its statement killed.
 final class HttpGateway implements HttpService, AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(HttpGateway.class);
 
@@ -81,11 +81,8 @@ final class HttpGateway implements HttpService, AutoCloseable {
             TimeUnit.MINUTES,
             new ArrayBlockingQueue<>(WAITING_MAX),
             Executors.defaultThreadFactory());
-    workers.setThreadFactory(
-        task ->
-            Thread.ofPlatform()
-                .name("store-statement-" + number.incrementAndGet())
-                .unstarted(task));
+    workers.setThreadFactory(task ->
+        Thread.ofPlatform().name("store-statement-" + number.incrementAndGet()).unstarted(task));
     workers.allowCoreThreadTimeOut(true);
   }
 
@@ -123,9 +120,7 @@ final class HttpGateway implements HttpService, AutoCloseable {
       body.close();
       reply.fail(
           query.get("query_id", ""),
-          EngineException.refusal(
-              EngineException.TOO_MANY_SIMULTANEOUS_QUERIES,
-              "TOO_MANY_SIMULTANEOUS_QUERIES",
+          EngineException.busy(
               "Too many statements: running="
                   + workers.getMaximumPoolSize()
                   + ", waiting="
@@ -153,30 +148,29 @@ final class HttpGateway implements HttpService, AutoCloseable {
   }
 
   private void run(RequestHeaders headers, QueryParams query, RequestBody body, Reply reply) {
-    String queryId = query.get("query_id", "");
+    // Closed last: an error is answered when the rest of the body has been read.
     try (body) {
-      GatewayRequest request = GatewayRequest.of(headers, query);
-      queryId = request.queryId();
-      run(request, decoded(headers, request, body), reply);
-      reply.end();
-    } catch (EngineException e) {
-      fail(queryId, body, reply, e);
-    } catch (StoreException e) {
-      fail(
-          queryId,
-          body,
-          reply,
-          EngineException.refusal(
-              EngineException.TOO_MANY_SIMULTANEOUS_QUERIES,
-              "TOO_MANY_SIMULTANEOUS_QUERIES",
-              String.valueOf(e.getMessage())));
-    } catch (IOException e) {
-      LOG.debug("Request not finished: queryId={}", queryId, e);
-      fail(queryId, body, reply, EngineException.refusal(3, "UNEXPECTED_END_OF_FILE", e.toString()));
-    } catch (RuntimeException | Error e) {
-      LOG.error("Request failed: queryId={}", queryId, e);
-      reply.abort(e);
-      throw e;
+      String queryId = query.get("query_id", "");
+      try {
+        GatewayRequest request = GatewayRequest.of(headers, query);
+        queryId = request.queryId();
+        run(request, decoded(headers, request, body), reply);
+        reply.end();
+      } catch (EngineException e) {
+        fail(queryId, body, reply, e);
+      } catch (StoreException e) {
+        String reason = String.valueOf(e.getMessage());
+        fail(queryId, body, reply, EngineException.busy(reason));
+      } catch (IOException e) {
+        LOG.debug("Request not finished: queryId={}", queryId, e);
+        String reason = e.toString();
+        fail(
+            queryId, body, reply, EngineException.refusal(3, "UNEXPECTED_END_OF_FILE", reason));
+      } catch (RuntimeException | Error e) {
+        LOG.error("Request failed: queryId={}", queryId, e);
+        reply.abort(e);
+        throw e;
+      }
     }
   }
 
@@ -215,11 +209,10 @@ final class HttpGateway implements HttpService, AutoCloseable {
     try (EngineSession session = engine.lease(request.database())) {
       reply
           .whenComplete()
-          .exceptionally(
-              cause -> {
-                session.kill();
-                return null;
-              });
+          .exceptionally(cause -> {
+            session.kill();
+            return null;
+          });
       session.set(request.settings());
       switch (statement) {
         case Statement.Insert insert -> {
@@ -268,13 +261,14 @@ final class HttpGateway implements HttpService, AutoCloseable {
       throws EngineException, IOException {
     StatementSummary summary = new StatementSummary();
     String format = statement.format().orElse(request.inputFormat());
+    // Not closed here: after a failure the rest of the body is still to be drained.
+    InputStream data =
+        inline.length == 0
+            ? rest
+            : new SequenceInputStream(new ByteArrayInputStream(inline), rest);
     try (EngineSession.Insert insert =
             session.insert(statement.head(), format, request.parameters());
-        Arena arena = Arena.ofConfined();
-        InputStream data =
-            inline.length == 0
-                ? rest
-                : new SequenceInputStream(new ByteArrayInputStream(inline), rest)) {
+        Arena arena = Arena.ofConfined()) {
       MemorySegment part = arena.allocate(INSERT_PART_BYTES);
       byte[] buffer = new byte[INSERT_PART_BYTES];
       for (int count = data.read(buffer); count >= 0; count = data.read(buffer)) {
@@ -350,12 +344,12 @@ final class HttpGateway implements HttpService, AutoCloseable {
                       + encoding
                       + "', only gzip and lz4");
         };
-    return request.decompress() ? Lz4Frame.decompress(plain) : plain;
+    return request.decompress() ? CompressedFrames.decompress(plain) : plain;
   }
 
   /// Whether a browser sends the request for a page: any page may send one to a loopback address,
-  /// and without users nothing would keep it from the data. Clients of ClickHouse send none of these
-  /// headers; an address typed into a browser passes.
+  /// and without users nothing would keep it from the data. Clients of ClickHouse send none of
+  /// these headers; an address typed into a browser passes.
   private boolean isFromWebPage(RequestHeaders headers) {
     if (headers.contains(HttpHeaderNames.ORIGIN)) {
       return true;

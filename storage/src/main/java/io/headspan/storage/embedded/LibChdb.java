@@ -363,13 +363,12 @@ final class LibChdb {
     MemorySegment address =
         library
             .find(name)
-            .orElseThrow(
-                () ->
-                    new StoreException(
-                        StoreException.Kind.UNAVAILABLE,
-                        "libchdb lacks a function: name="
-                            + name
-                            + "; run ./dev setup to fetch the right version"));
+            .orElseThrow(() ->
+                new StoreException(
+                    StoreException.Kind.UNAVAILABLE,
+                    "libchdb lacks a function: name="
+                        + name
+                        + "; run ./dev setup to fetch the right version"));
     return LINKER.downcallHandle(address, type);
   }
 

@@ -14,7 +14,8 @@ final class LibChdbFile {
 
   private LibChdbFile() {}
 
-  /// `$HEADSPAN_LIBCHDB`, else `${XDG_CACHE_HOME:-$HOME/.cache}/headspan/libchdb/VERSION/libchdb.so`.
+  /// `$HEADSPAN_LIBCHDB`, else
+  /// `${XDG_CACHE_HOME:-$HOME/.cache}/headspan/libchdb/VERSION/libchdb.so`.
   ///
   /// @throws StoreException if there is no file
   static Path locate(Map<String, String> environment) {

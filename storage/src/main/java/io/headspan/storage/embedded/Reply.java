@@ -60,12 +60,13 @@ final class Reply {
     }
   }
 
-  /// Sends the bytes of `result` from `offset` on, and returns when the client has taken nearly all.
+  /// Sends the bytes of `result` from `offset` on, and returns when the client has taken nearly
+  /// all.
   void write(EngineResult result, long offset, boolean compress) throws IOException {
     for (long at = offset; at < result.length(); ) {
       byte[] part = result.copy(at, (int) Math.min(PART_BYTES, result.length() - at));
       awaitTaken();
-      if (!writer.tryWrite(HttpData.wrap(compress ? Lz4Frame.compress(part) : part))) {
+      if (!writer.tryWrite(HttpData.wrap(compress ? CompressedFrames.compress(part) : part))) {
         throw gone();
       }
       at += part.length;

@@ -1,5 +1,6 @@
 package io.headspan.storage.embedded;
 
+import com.linecorp.armeria.common.ByteBufAccessMode;
 import com.linecorp.armeria.common.HttpData;
 import com.linecorp.armeria.common.HttpObject;
 import com.linecorp.armeria.common.HttpRequest;
@@ -30,7 +31,7 @@ final class RequestBody extends InputStream implements Subscriber<HttpObject> {
   private final LinkedBlockingQueue<HttpData> parts = new LinkedBlockingQueue<>();
   private volatile @Nullable Subscription subscription;
   private volatile @Nullable Throwable failure;
-  private @Nullable HttpData current;
+  private @Nullable ByteBuf current;
   private boolean ended;
 
   /// @param eventLoop where parts arrive
@@ -73,16 +74,14 @@ final class RequestBody extends InputStream implements Subscriber<HttpObject> {
     if (length == 0) {
       return 0;
     }
-    HttpData part = part();
+    ByteBuf part = part();
     if (part == null) {
       return -1;
     }
-    ByteBuf bytes = part.byteBuf();
-    int count = Math.min(length, bytes.readableBytes());
-    bytes.readBytes(target, offset, count);
-    if (!bytes.isReadable()) {
-      current = null;
-      part.close();
+    int count = Math.min(length, part.readableBytes());
+    part.readBytes(target, offset, count);
+    if (!part.isReadable()) {
+      releaseCurrent();
     }
     return count;
   }
@@ -93,10 +92,9 @@ final class RequestBody extends InputStream implements Subscriber<HttpObject> {
   /// @return false if there was more than `maxBytes`
   boolean drain(long maxBytes) throws IOException {
     long drained = 0;
-    for (HttpData part = part(); part != null; part = part()) {
-      drained += part.length();
-      current = null;
-      part.close();
+    for (ByteBuf part = part(); part != null; part = part()) {
+      drained += part.readableBytes();
+      releaseCurrent();
       if (drained > maxBytes) {
         return false;
       }
@@ -110,17 +108,15 @@ final class RequestBody extends InputStream implements Subscriber<HttpObject> {
     if (!ended) {
       request.abort();
     }
-    HttpData part = current;
-    current = null;
-    if (part != null) {
-      part.close();
-    }
+    releaseCurrent();
     for (HttpData left = parts.poll(); left != null; left = parts.poll()) {
       left.close();
     }
   }
 
-  private @Nullable HttpData part() throws IOException {
+  // The end is told apart by identity: a client may send the same bytes.
+  @SuppressWarnings("ReferenceEquality")
+  private @Nullable ByteBuf part() throws IOException {
     while (current == null && !ended) {
       HttpData next = take();
       if (next == END) {
@@ -137,11 +133,21 @@ final class RequestBody extends InputStream implements Subscriber<HttpObject> {
         if (next.isEmpty()) {
           next.close();
         } else {
-          current = next;
+          // Wrapped once: every call gives a view of its own that begins at the first byte.
+          current = next.byteBuf(ByteBufAccessMode.RETAINED_DUPLICATE);
+          next.close();
         }
       }
     }
     return current;
+  }
+
+  private void releaseCurrent() {
+    ByteBuf part = current;
+    current = null;
+    if (part != null) {
+      part.release();
+    }
   }
 
   private HttpData take() throws IOException {

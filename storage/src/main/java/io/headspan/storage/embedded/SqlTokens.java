@@ -162,8 +162,7 @@ final class SqlTokens {
     }
     int tagLength = tagEnd + 1 - position;
     for (int i = tagEnd + 1; i + tagLength <= length; i++) {
-      if (java.util.Arrays.equals(
-          sql, position, position + tagLength, sql, i, i + tagLength)) {
+      if (java.util.Arrays.equals(sql, position, position + tagLength, sql, i, i + tagLength)) {
         position = i + tagLength;
         return true;
       }

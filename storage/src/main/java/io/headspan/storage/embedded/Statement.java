@@ -93,8 +93,7 @@ sealed interface Statement {
             byte[] head = Arrays.copyOf(sql, tokens.start());
             tokens.next();
             return Optional.of(
-                new Insert(
-                    head, Optional.of(tokens.text()), dataStart(sql, length, tokens.end())));
+                new Insert(head, Optional.of(tokens.text()), dataStart(sql, length, tokens.end())));
           }
           default -> {}
         }

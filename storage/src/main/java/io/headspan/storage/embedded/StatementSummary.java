@@ -28,8 +28,9 @@ final class StatementSummary {
   /// The header's value: numbers as JSON strings.
   String toJson() {
     return """
-        {"read_rows":"%d","read_bytes":"%d","written_rows":"%d","written_bytes":"%d",\
-        "total_rows_to_read":"0","result_rows":"%d","result_bytes":"%d","elapsed_ns":"%d"}"""
+    {"read_rows":"%d","read_bytes":"%d","written_rows":"%d","written_bytes":"%d",\
+    "total_rows_to_read":"0","result_rows":"%d","result_bytes":"%d","elapsed_ns":"%d"}\
+    """
         .formatted(
             readRows,
             readBytes,

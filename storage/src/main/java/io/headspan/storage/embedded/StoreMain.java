@@ -6,6 +6,8 @@ import java.io.InputStream;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.concurrent.CountDownLatch;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /// Runs the embedded store until SIGTERM or SIGINT, and exits with 0 then.
 ///
@@ -16,6 +18,7 @@ public final class StoreMain {
   static final String READY = "headspan store ready: address=";
   static final String EXIT_WITH_STDIN = EmbeddedStoreConfig.PREFIX + "EXIT_WITH_STDIN";
 
+  private static final Logger LOG = LoggerFactory.getLogger(StoreMain.class);
   private static final int EXIT_FAILED = 1;
 
   private StoreMain() {}
@@ -50,12 +53,13 @@ public final class StoreMain {
     return 0;
   }
 
-  /// The hook halts by itself: a JVM ended by a signal would exit with 128 plus the signal's number,
-  /// but being told to stop is no failure of the store.
+  /// The hook halts by itself: a JVM ended by a signal would exit with 128 plus the signal's
+  /// number, but being told to stop is no failure of the store.
   private static void stop(EmbeddedStore store) {
     int exitCode = 0;
     try {
-      store.close();
+      var lingering = store.stop();
+      LOG.debug("Store stopped: serverStopped={}", lingering.isDone());
     } catch (RuntimeException e) {
       System.err.println("store did not stop cleanly: " + e.getMessage());
       exitCode = EXIT_FAILED;

@@ -44,8 +44,10 @@ public final class StoreProcess implements AutoCloseable {
   public static StoreProcess start(Path directory) {
     return start(
         Map.of(
-            EmbeddedStoreConfig.LISTEN, "127.0.0.1:0",
-            EmbeddedStoreConfig.PATH, directory.toString()));
+            EmbeddedStoreConfig.LISTEN,
+            "127.0.0.1:0",
+            EmbeddedStoreConfig.PATH,
+            directory.toString()));
   }
 
   /// Starts a store configured by `settings`, variables as [EmbeddedStoreConfig] names them; the

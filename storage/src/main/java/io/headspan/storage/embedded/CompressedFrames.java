@@ -1,6 +1,7 @@
 package io.headspan.storage.embedded;
 
 import com.clickhouse.data.ClickHouseCityHash;
+import com.github.luben.zstd.Zstd;
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
@@ -11,20 +12,24 @@ import net.jpountz.lz4.LZ4Exception;
 import net.jpountz.lz4.LZ4Factory;
 import net.jpountz.lz4.LZ4SafeDecompressor;
 
-/// ClickHouse's own compression of HTTP bodies (`compress=1`, `decompress=1`): a sequence of frames,
-/// little-endian, after its `src/Compression/CompressedWriteBuffer.cpp`:
+/// ClickHouse's own compression of HTTP bodies (`compress=1`, `decompress=1`): a sequence of
+/// frames, little-endian, after its `src/Compression/CompressedWriteBuffer.cpp`:
 ///
 /// ```
 ///  0  16  CityHash128 (version 1.0.2) of everything after it in the frame
-/// 16   1  method: 0x82 LZ4, 0x02 none
+/// 16   1  method: 0x82 LZ4, 0x90 ZSTD, 0x02 none
 /// 17   4  size of the compressed data, plus 9 for the header from the method on
 /// 21   4  size of the data once decompressed
 /// 25   …  the compressed data
 /// ```
-final class Lz4Frame {
+// The client library keeps its CityHash to itself by deprecating it, but uses it for the same
+// frames.
+@SuppressWarnings("deprecation")
+final class CompressedFrames {
   private static final int CHECKSUM_BYTES = 16;
   private static final int HEADER_BYTES = 9;
   private static final byte METHOD_LZ4 = (byte) 0x82;
+  private static final byte METHOD_ZSTD = (byte) 0x90;
   private static final byte METHOD_NONE = 0x02;
 
   /// ClickHouse refuses larger frames, too.
@@ -34,9 +39,9 @@ final class Lz4Frame {
   private static final LZ4SafeDecompressor DECOMPRESSOR =
       LZ4Factory.fastestInstance().safeDecompressor();
 
-  private Lz4Frame() {}
+  private CompressedFrames() {}
 
-  /// One frame that holds `data`.
+  /// One LZ4 frame that holds `data`.
   static byte[] compress(byte[] data) {
     int start = CHECKSUM_BYTES + HEADER_BYTES;
     byte[] frame = new byte[start + COMPRESSOR.maxCompressedLength(data.length)];
@@ -135,7 +140,8 @@ final class Lz4Frame {
       position = 0;
       limit = dataSize;
       switch (method) {
-        case METHOD_LZ4 -> decompress(size, dataSize);
+        case METHOD_LZ4 -> decompressLz4(size, dataSize);
+        case METHOD_ZSTD -> decompressZstd(size, dataSize);
         case METHOD_NONE -> {
           if (size - HEADER_BYTES != dataSize) {
             throw new IOException("uncompressed frame of wrong size: data=" + dataSize);
@@ -144,20 +150,34 @@ final class Lz4Frame {
         }
         default ->
             throw new IOException(
-                "compressed frame of unknown method: method=" + (method & 0xff) + ", known=LZ4");
+                "compressed frame of unknown method: method=" + (method & 0xff) + ", known=LZ4,ZSTD");
       }
     }
 
-    private void decompress(int size, int dataSize) throws IOException {
+    private void decompressLz4(int size, int dataSize) throws IOException {
       try {
         int actual =
             DECOMPRESSOR.decompress(frame, HEADER_BYTES, size - HEADER_BYTES, data, 0, dataSize);
-        if (actual != dataSize) {
-          throw new IOException(
-              "compressed frame of wrong size: stated=" + dataSize + ", actual=" + actual);
-        }
+        checkSize(dataSize, actual);
       } catch (LZ4Exception e) {
         throw new IOException("compressed frame cannot be decompressed", e);
+      }
+    }
+
+    private void decompressZstd(int size, int dataSize) throws IOException {
+      long actual =
+          Zstd.decompressByteArray(data, 0, dataSize, frame, HEADER_BYTES, size - HEADER_BYTES);
+      if (Zstd.isError(actual)) {
+        throw new IOException(
+            "compressed frame cannot be decompressed: error=" + Zstd.getErrorName(actual));
+      }
+      checkSize(dataSize, actual);
+    }
+
+    private static void checkSize(int stated, long actual) throws IOException {
+      if (actual != stated) {
+        throw new IOException(
+            "compressed frame of wrong size: stated=" + stated + ", actual=" + actual);
       }
     }
 
