@@ -150,7 +150,9 @@ final class CompressedFrames {
         }
         default ->
             throw new IOException(
-                "compressed frame of unknown method: method=" + (method & 0xff) + ", known=LZ4,ZSTD");
+                "compressed frame of unknown method: method="
+                    + (method & 0xff)
+                    + ", known=LZ4,ZSTD");
       }
     }
 

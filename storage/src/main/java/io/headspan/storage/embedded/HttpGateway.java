@@ -164,8 +164,7 @@ final class HttpGateway implements HttpService, AutoCloseable {
       } catch (IOException e) {
         LOG.debug("Request not finished: queryId={}", queryId, e);
         String reason = e.toString();
-        fail(
-            queryId, body, reply, EngineException.refusal(3, "UNEXPECTED_END_OF_FILE", reason));
+        fail(queryId, body, reply, EngineException.refusal(3, "UNEXPECTED_END_OF_FILE", reason));
       } catch (RuntimeException | Error e) {
         LOG.error("Request failed: queryId={}", queryId, e);
         reply.abort(e);
@@ -263,9 +262,7 @@ final class HttpGateway implements HttpService, AutoCloseable {
     String format = statement.format().orElse(request.inputFormat());
     // Not closed here: after a failure the rest of the body is still to be drained.
     InputStream data =
-        inline.length == 0
-            ? rest
-            : new SequenceInputStream(new ByteArrayInputStream(inline), rest);
+        inline.length == 0 ? rest : new SequenceInputStream(new ByteArrayInputStream(inline), rest);
     try (EngineSession.Insert insert =
             session.insert(statement.head(), format, request.parameters());
         Arena arena = Arena.ofConfined()) {
