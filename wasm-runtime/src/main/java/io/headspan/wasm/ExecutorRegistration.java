@@ -6,8 +6,11 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.nio.file.attribute.FileAttribute;
+import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
+import java.util.Set;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -52,13 +55,9 @@ final class ExecutorRegistration implements AutoCloseable {
                 .toList());
     Path directory = file.getParent();
     try {
-      Files.createDirectories(directory);
-      Path written =
-          Files.createTempFile(
-              directory,
-              ".executor",
-              ".json",
-              PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-r--r--")));
+      Files.createDirectories(directory, permissions("rwxr-xr-x"));
+      // Readers look for *.json, so that they never see this one.
+      Path written = Files.createTempFile(directory, ".executor", ".tmp", permissions("rw-r--r--"));
       try {
         Files.write(written, JSON.writeValueAsBytes(executor));
         Files.move(written, file, StandardCopyOption.ATOMIC_MOVE);
@@ -84,6 +83,11 @@ final class ExecutorRegistration implements AutoCloseable {
       logger.warn(
           "cannot remove the executor's registration: file={}, cause={}", file, e.toString());
     }
+  }
+
+  /// The agent trusts only what not everybody may write.
+  private static FileAttribute<Set<PosixFilePermission>> permissions(String permissions) {
+    return PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString(permissions));
   }
 
   private void warnOnce(IOException e) {
