@@ -117,7 +117,8 @@ final class InvocationPipeline {
   private void onCall(HttpExchange exchange, RequestHead head, boolean late) {
     long cgroupId = exchange.cgroupId();
     switch (identities.ofCaller(cgroupId)) {
-      case Identity _ -> correlator.report(exchange, head, nowNs);
+      case Identity _ ->
+          correlator.report(exchange, head, identities.sawBeginning(cgroupId), nowNs);
       case NoIdentity.NO_CONTAINER -> leaveOut(exchange, LeftOut.NO_CONTAINER);
       case NoIdentity.PENDING -> {
         if (late || !identities.await(cgroupId, null, again -> onCall(exchange, head, again))) {

@@ -96,10 +96,11 @@ public final class NodeAgent implements AutoCloseable {
       HostIdentity host = HostIdentity.read(PROC, config);
       SpanExporter exporter = SpanExporter.start(exportSettings(host));
       open.add(() -> exporter.close(config.closeTimeout()));
-      lifecycle = LifecycleProbe.open();
-      open.add(lifecycle);
       http = HttpProbe.open(cgroups);
       open.add(http);
+      // After that: of a cgroup whose beginning is told, no connection was missed.
+      lifecycle = LifecycleProbe.open();
+      open.add(lifecycle);
       ProbeCounters counters = new ProbeCounters(http, lifecycle);
       open.add(counters::close);
       Identities identities = Identities.start(identitySettings(cgroups), this::watch, nowNs());

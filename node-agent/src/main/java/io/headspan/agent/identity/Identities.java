@@ -92,6 +92,7 @@ public final class Identities implements AutoCloseable {
   private static final class Cgroup extends Pending {
     final long id;
     boolean settled;
+    boolean sawBeginning;
     @Nullable String path;
     @Nullable Identity container;
     long removedNs;
@@ -173,6 +174,7 @@ public final class Identities implements AutoCloseable {
     switch (event) {
       case LifecycleEvent.CgroupCreated created -> {
         Cgroup cgroup = cgroup(created.cgroupId());
+        cgroup.sawBeginning = true;
         if (cgroup.path == null) {
           cgroup.path = created.path();
           findContainer(cgroup, created.path(), RETRY_MILLIS.length);
@@ -254,6 +256,12 @@ public final class Identities implements AutoCloseable {
       return NoIdentity.PENDING;
     }
     return cgroup.container == null ? NoIdentity.NO_CONTAINER : cgroup.container;
+  }
+
+  /// Whether the cgroup was made after this object: nothing in it can have been missed.
+  public boolean sawBeginning(long cgroupId) {
+    Cgroup cgroup = cgroups.get(cgroupId);
+    return cgroup != null && cgroup.sawBeginning;
   }
 
   /// Calls `waiter` once, within a later [#poll], when the lookup that [#ofServer] or [#ofCaller]

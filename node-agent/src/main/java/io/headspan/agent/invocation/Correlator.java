@@ -24,7 +24,9 @@ import org.jspecify.annotations.Nullable;
 ///    counted how many were (`openAtHead`), but invocations are reported when they end. So the call
 ///    waits until as many have been reported whose interval covers its head; only then are all
 ///    candidates known. With a context, the parent is the one candidate of the same trace. Without
-///    one, it is the only candidate if there was only one, and the call joins its trace.
+///    one, it is the only candidate if there was only one, and the call joins its trace; that asks
+///    for an instance that was watched from its beginning, because connections older than the probe
+///    are not followed and their invocations not counted.
 ///
 /// Count and clock are read a moment apart and on different processors. An invocation that begins
 /// or ends within [#EDGE_NS] of the call's head is a candidate but does not count towards
@@ -90,14 +92,25 @@ public final class Correlator {
     this.output = output;
   }
 
-  /// Takes a reported exchange.
+  /// Takes a reported exchange of an instance that was watched from its beginning.
   ///
   /// @param head what its request said; null if the exchange is to have no span (it could not be
   ///   read, or is not to be captured): it was open all the same and answers who waits for it
   /// @param nowNs not before that of the call before
   public void report(HttpExchange exchange, @Nullable RequestHead head, long nowNs) {
+    report(exchange, head, true, nowNs);
+  }
+
+  /// Takes a reported exchange.
+  ///
+  /// @param head what its request said; null if the exchange is to have no span
+  /// @param wholeLife whether its instance was watched from its beginning, so that no invocation of
+  ///   it can be missing
+  /// @param nowNs not before that of the call before
+  public void report(
+      HttpExchange exchange, @Nullable RequestHead head, boolean wholeLife, long nowNs) {
     advance(nowNs);
-    Node node = new Node(exchange, head, nonZero(), nowNs + patienceNs);
+    Node node = new Node(exchange, head, wholeLife, nonZero(), nowNs + patienceNs);
     if (node.hasSpan()) {
       unsettled++;
     }
@@ -285,6 +298,9 @@ public final class Correlator {
       }
     } else if (call.contextCutOff()) {
       missing.add(MissingEvidence.CONTEXT_CUT_OFF);
+      settleByHeader(call);
+    } else if (!call.wholeLife()) {
+      missing.add(MissingEvidence.OPEN_NOT_COUNTED);
       settleByHeader(call);
     } else if (open == 1 && candidates == 1 && candidate != null && candidate.hasSpan()) {
       join(call, candidate, ParentEvidence.ONLY_OPEN);

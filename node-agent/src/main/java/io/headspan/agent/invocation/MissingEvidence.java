@@ -9,7 +9,8 @@ public enum MissingEvidence {
   CALL_DIFFERS,
   /// A call: not all invocations that were open when it left were reported in time.
   OPEN_NOT_REPORTED,
-  /// A call: it is not known how many invocations were open when it left.
+  /// A call: it is not known how many invocations were open when it left, or not for sure because
+  /// the instance is older than the agent.
   OPEN_NOT_COUNTED,
   /// A call: invocations were open, none of its trace.
   OTHER_TRACES,

@@ -23,6 +23,7 @@ final class Node {
 
   private final HttpExchange.Role role;
   private final ConnectionKey key;
+  private final boolean wholeLife;
   private final boolean hasSpan;
   private final boolean hasContext;
   private final long cgroupId;
@@ -44,7 +45,14 @@ final class Node {
   private ParentEvidence evidence = ParentEvidence.NONE;
 
   /// @param head null if the exchange is to have no span, but is known to have been there
-  Node(HttpExchange exchange, @Nullable RequestHead head, long spanId, long deadlineNs) {
+  /// @param wholeLife whether its instance was watched from its beginning
+  Node(
+      HttpExchange exchange,
+      @Nullable RequestHead head,
+      boolean wholeLife,
+      long spanId,
+      long deadlineNs) {
+    this.wholeLife = wholeLife;
     this.exchange = exchange;
     this.head = head;
     this.spanId = spanId;
@@ -90,6 +98,11 @@ final class Node {
 
   void awaitInvocations(int count) {
     awaitedInvocations = count;
+  }
+
+  /// Whether no invocation of its instance can be missing.
+  boolean wholeLife() {
+    return wholeLife;
   }
 
   /// Whether the request carried a valid context.

@@ -59,6 +59,7 @@ class IdentitiesTest {
     assertThat(identity.serviceName()).isEqualTo("checkout");
     assertThat(identities.ofCaller(id)).isSameAs(identity);
     assertThat(cgroups).containsEntry(id, true);
+    assertThat(identities.sawBeginning(id)).isFalse();
   }
 
   @Test
@@ -75,6 +76,7 @@ class IdentitiesTest {
     assertThat(((Identity) identities.ofServer(id, local(80), "/", now())).tenant())
         .isEqualTo("acme");
     assertThat(identities.waiting()).isZero();
+    assertThat(identities.sawBeginning(id)).isTrue();
   }
 
   @Test

@@ -214,6 +214,19 @@ class CorrelatorTest {
     assertThat(correlator.missing().count(MissingEvidence.OPEN_NOT_COUNTED)).isEqualTo(1);
   }
 
+  /// Connections older than the agent are not followed, so another invocation may be open.
+  @Test
+  void doesNotTakeTheOnlyOpenInvocationOfAnInstanceOlderThanTheAgent() {
+    report(served(A, OUTSIDE, 1, 0, 100), head(FROM_USER));
+    HttpExchange call = called(A, 4000, B, 11, 19, 81, 1);
+    correlator.report(call, head(CarriedContext.NONE), false, nowNs);
+    assertThat(span(HttpExchange.Role.CLIENT, A).evidence()).isEqualTo(ParentEvidence.NONE);
+    assertThat(correlator.missing().count(MissingEvidence.OPEN_NOT_COUNTED)).isEqualTo(1);
+    HttpExchange withContext = called(A, 4001, B, 12, 19, 81, 1);
+    correlator.report(withContext, head(FROM_USER), false, nowNs);
+    assertThat(spans.getLast().evidence()).isEqualTo(ParentEvidence.SAME_TRACE);
+  }
+
   @Test
   void doesNotJoinACallWhoseContextMayBeCutOff() {
     report(served(A, OUTSIDE, 1, 0, 100), head(FROM_USER));

@@ -65,6 +65,7 @@ class TimeLineTest {
             -1,
             false),
         null,
+        true,
         1,
         0);
   }
