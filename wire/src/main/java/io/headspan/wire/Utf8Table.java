@@ -1,8 +1,12 @@
 package io.headspan.wire;
 
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.Objects;
+import java.util.SplittableRandom;
 import org.jspecify.annotations.Nullable;
 
 /// Byte strings stored once each and named by a dense id, in order of first appearance. Id 0 is
@@ -16,6 +20,12 @@ public final class Utf8Table {
   public static final int EMPTY = 0;
 
   private static final int INITIAL_SLOTS = 64;
+  private static final VarHandle LONG =
+      MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
+  private static final long SEED = new SplittableRandom().nextLong();
+
+  /// Odd, with as many ones as zeros: the fractional part of the golden ratio.
+  private static final long MULTIPLIER = 0x9E37_79B9_7F4A_7C15L;
 
   private byte[] bytes = new byte[1024];
   private int[] ends = new int[32];
@@ -134,11 +144,28 @@ public final class Utf8Table {
     slots = larger;
   }
 
+  /// Multiplies 8 bytes at a time and folds the 128-bit product, as wyhash does. The seed keeps
+  /// senders from choosing texts that collide.
   private static int hash(byte[] source, int offset, int length) {
-    int hash = length;
-    for (int i = offset, end = offset + length; i < end; i++) {
-      hash = 31 * hash + source[i];
+    long hash = SEED ^ length;
+    int end = offset + length;
+    if (length >= Long.BYTES) {
+      int last = end - Long.BYTES;
+      for (int i = offset; i < last; i += Long.BYTES) {
+        hash = fold(hash ^ (long) LONG.get(source, i));
+      }
+      hash = fold(hash ^ (long) LONG.get(source, last));
+    } else {
+      long tail = 0;
+      for (int i = offset; i < end; i++) {
+        tail = tail << Byte.SIZE | (source[i] & 0xff);
+      }
+      hash = fold(hash ^ tail);
     }
-    return hash ^ (hash >>> 15);
+    return (int) (hash ^ hash >>> Integer.SIZE);
+  }
+
+  private static long fold(long value) {
+    return value * MULTIPLIER ^ Math.unsignedMultiplyHigh(value, MULTIPLIER);
   }
 }

@@ -13,9 +13,9 @@ import io.opentelemetry.proto.trace.v1.ScopeSpans;
 import io.opentelemetry.proto.trace.v1.Span;
 import io.opentelemetry.proto.trace.v1.Status;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.TreeMap;
 
 /// Spans without what carries no meaning, to compare two batches: each span with its resource and
 /// scope, its attributes, events and links in a fixed order, absent messages like default ones; and
@@ -24,23 +24,35 @@ public final class SpanMultiset {
   private static final Comparator<MessageLite> BY_BYTES =
       Comparator.comparing(
           MessageLite::toByteString, ByteString.unsignedLexicographicalComparator());
+  private static final Comparator<KeyValue> BY_KEY =
+      Comparator.comparing(KeyValue::getKey).thenComparing(BY_BYTES);
+
+  /// A span with what it belongs to.
+  public record Item(
+      Span span,
+      Resource resource,
+      String resourceSchemaUrl,
+      InstrumentationScope scope,
+      String scopeSchemaUrl) {}
 
   private SpanMultiset() {}
 
-  /// The spans as readable text, with how often each occurs.
-  public static Map<String, Integer> of(List<ResourceSpans> resourceSpans) {
-    Map<String, Integer> spans = new TreeMap<>();
+  /// The spans, with how often each occurs.
+  public static Map<Item, Integer> of(List<ResourceSpans> resourceSpans) {
+    Map<Item, Integer> spans = new HashMap<>();
     for (ResourceSpans resource : resourceSpans) {
+      Resource normalResource = normal(resource.getResource());
       for (ScopeSpans scope : resource.getScopeSpansList()) {
-        String owner =
-            "resource:\n"
-                + normal(resource.getResource())
-                + resource.getSchemaUrl()
-                + "\nscope:\n"
-                + normal(scope.getScope())
-                + scope.getSchemaUrl();
+        InstrumentationScope normalScope = normal(scope.getScope());
         for (Span span : scope.getSpansList()) {
-          spans.merge(normal(span) + owner, 1, Integer::sum);
+          Item item =
+              new Item(
+                  normal(span),
+                  normalResource,
+                  resource.getSchemaUrl(),
+                  normalScope,
+                  scope.getSchemaUrl());
+          spans.merge(item, 1, Integer::sum);
         }
       }
     }
@@ -92,8 +104,11 @@ public final class SpanMultiset {
 
   private static List<KeyValue> sorted(List<KeyValue> attributes) {
     return attributes.stream()
-        .map(entry -> entry.toBuilder().setValue(normal(entry.getValue())).build())
-        .sorted(BY_BYTES)
+        .map(entry ->
+            entry.getValue().hasKvlistValue() || entry.getValue().hasArrayValue()
+                ? entry.toBuilder().setValue(normal(entry.getValue())).build()
+                : entry)
+        .sorted(BY_KEY)
         .toList();
   }
 

@@ -6,6 +6,7 @@ import io.headspan.wire.SpanBatch;
 import io.headspan.wire.Utf8Table;
 import io.opentelemetry.proto.experimental.arrow.v1.ArrowPayloadType;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -13,6 +14,9 @@ import org.jspecify.annotations.Nullable;
 /// Puts the tables of one OTAP batch together to a [SpanBatch]: spans first, then events and links,
 /// then attributes. Each column is decoded as a whole and copied into the batch's column.
 final class BatchRows implements Dictionary.Interner {
+  /// Most resources and most scopes: as many as their ids can tell apart.
+  private static final int MAX_OWNERS = 1 << 16;
+
   private final long number;
   private final SpanBatch.Builder batch;
   private final Utf8Table table;
@@ -276,14 +280,43 @@ final class BatchRows implements Dictionary.Interner {
       }
       batch.addSpan(scope);
     }
+    checkCount("resources", batch.resources());
+    checkCount("scopes", batch.scopes());
     resources = new OwnerIndex(idsOfResources, batch.resources());
     scopes = new OwnerIndex(idsOfScopes, batch.scopes());
   }
 
-  private record ResourceKey(long id, int schemaUrl, int dropped) {}
+  /// What tells resources apart. Comparable so that a hash map stays fast when a sender makes
+  /// hashes collide.
+  private record ResourceKey(long id, int schemaUrl, int dropped)
+      implements Comparable<ResourceKey> {
+    private static final Comparator<ResourceKey> ORDER =
+        Comparator.comparingLong(ResourceKey::id)
+            .thenComparingInt(ResourceKey::schemaUrl)
+            .thenComparingInt(ResourceKey::dropped);
 
-  private record ScopeKey(
-      int resource, long id, int name, int version, int schemaUrl, int dropped) {}
+    @Override
+    public int compareTo(ResourceKey other) {
+      return ORDER.compare(this, other);
+    }
+  }
+
+  /// What tells scopes apart.
+  private record ScopeKey(int resource, long id, int name, int version, int schemaUrl, int dropped)
+      implements Comparable<ScopeKey> {
+    private static final Comparator<ScopeKey> ORDER =
+        Comparator.comparingInt(ScopeKey::resource)
+            .thenComparingLong(ScopeKey::id)
+            .thenComparingInt(ScopeKey::name)
+            .thenComparingInt(ScopeKey::version)
+            .thenComparingInt(ScopeKey::schemaUrl)
+            .thenComparingInt(ScopeKey::dropped);
+
+    @Override
+    public int compareTo(ScopeKey other) {
+      return ORDER.compare(this, other);
+    }
+  }
 
   /// Ids where a null row keeps the id of the row before.
   private static long[] carriedIds(@Nullable Column column, int rows) {
@@ -353,6 +386,13 @@ final class BatchRows implements Dictionary.Interner {
     column.longs(0, rows, longs);
     for (int row = 0; row < rows; row++) {
       setter.set(row, (int) longs[row]);
+    }
+  }
+
+  private static void checkCount(String what, int count) {
+    if (count > MAX_OWNERS) {
+      throw OtapException.invalid(
+          "too many " + what + " in OTAP data: count=" + count + ", limit=" + MAX_OWNERS);
     }
   }
 

@@ -1,11 +1,15 @@
 package io.headspan.wire.otap;
 
+import com.github.luben.zstd.ZstdCompressCtx;
 import com.google.flatbuffers.FlatBufferBuilder;
 import com.google.protobuf.ByteString;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
 import java.util.List;
+import org.apache.arrow.flatbuf.BodyCompression;
+import org.apache.arrow.flatbuf.BodyCompressionMethod;
 import org.apache.arrow.flatbuf.Buffer;
+import org.apache.arrow.flatbuf.CompressionType;
 import org.apache.arrow.flatbuf.DictionaryBatch;
 import org.apache.arrow.flatbuf.Endianness;
 import org.apache.arrow.flatbuf.FieldNode;
@@ -16,50 +20,49 @@ import org.apache.arrow.flatbuf.RecordBatch;
 import org.apache.arrow.flatbuf.Schema;
 
 /// Writes the Arrow IPC messages of one payload after each other. arrow-vector's writer is not used
-/// because it cannot write delta dictionaries. A batch is written in two steps: [Layout] first
-/// gathers what its columns will take, which the message says ahead of its body; then the columns
-/// put their bytes.
-final class IpcWriter {
+/// because it cannot write delta dictionaries.
+///
+/// A batch is started, its columns put their nodes and buffers into the body, and when it ends the
+/// message is written ahead of it. Buffers are compressed by zstd, each for itself, where that
+/// saves something; others go as they are.
+final class IpcWriter implements AutoCloseable {
   private static final int CONTINUATION = -1;
   private static final int ALIGNMENT = 8;
+  private static final long NOT_COMPRESSED = -1;
+  private static final int LEVEL = 3;
 
-  private byte[] out = new byte[64 << 10];
-  private int size;
-  private int bufferStart;
+  /// Shorter buffers gain nothing over the compression of the whole message.
+  private static final int MIN_COMPRESSED_BYTES = 2_048;
 
-  /// Nodes and buffers of a batch, in the order of the schema.
-  static final class Layout {
-    private long[] nodes = new long[64];
-    private int nodeCount;
-    private long[] buffers = new long[128];
-    private int bufferCount;
-    private long bodyBytes;
+  private final ZstdCompressCtx zstd = new ZstdCompressCtx();
+  private byte[] messages = new byte[64 << 10];
+  private int messagesSize;
+  private byte[] body = new byte[64 << 10];
+  private int bodySize;
+  private byte[] buffer = new byte[16 << 10];
+  private int bufferSize;
 
-    void node(long rows, long nulls) {
-      if (2 * nodeCount == nodes.length) {
-        nodes = Arrays.copyOf(nodes, 2 * nodes.length);
-      }
-      nodes[2 * nodeCount] = rows;
-      nodes[2 * nodeCount + 1] = nulls;
-      nodeCount++;
-    }
+  /// Rows and nulls of each node; offset and length of each buffer.
+  private long[] nodes = new long[64];
 
-    void buffer(long bytes) {
-      if (2 * bufferCount == buffers.length) {
-        buffers = Arrays.copyOf(buffers, 2 * buffers.length);
-      }
-      buffers[2 * bufferCount] = bodyBytes;
-      buffers[2 * bufferCount + 1] = bytes;
-      bufferCount++;
-      bodyBytes += aligned(bytes);
-    }
+  private int nodeCount;
+  private long[] buffers = new long[128];
+  private int bufferCount;
+
+  IpcWriter() {
+    zstd.setLevel(LEVEL).setContentSize(false);
+  }
+
+  @Override
+  public void close() {
+    zstd.close();
   }
 
   /// The messages written since the last call.
   ByteString take() {
-    ByteString messages = ByteString.copyFrom(out, 0, size);
-    size = 0;
-    return messages;
+    ByteString taken = ByteString.copyFrom(messages, 0, messagesSize);
+    messagesSize = 0;
+    return taken;
   }
 
   /// Writes the schema of `columns`.
@@ -68,101 +71,162 @@ final class IpcWriter {
     int[] fields = columns.stream().mapToInt(column -> column.field(builder)).toArray();
     int fieldsVector = Schema.createFieldsVector(builder, fields);
     int schema = Schema.createSchema(builder, Endianness.Little, fieldsVector, 0, 0);
-    message(builder, MessageHeader.Schema, schema, 0);
+    startBatch();
+    message(builder, MessageHeader.Schema, schema);
   }
 
-  /// Starts a record batch of `rows` rows; its buffers follow.
-  void batch(long rows, Layout layout) {
+  /// Starts a record batch or dictionary.
+  void startBatch() {
+    bodySize = 0;
+    nodeCount = 0;
+    bufferCount = 0;
+  }
+
+  /// Writes the record batch of `rows` rows.
+  void endBatch(long rows) {
     FlatBufferBuilder builder = new FlatBufferBuilder(2 << 10);
-    int batch = recordBatch(builder, rows, layout);
-    message(builder, MessageHeader.RecordBatch, batch, layout.bodyBytes);
+    message(builder, MessageHeader.RecordBatch, recordBatch(builder, rows));
   }
 
-  /// Starts a dictionary batch of `entries` values; its buffers follow.
-  void dictionary(long id, boolean delta, long entries, Layout layout) {
+  /// Writes the dictionary of `entries` values.
+  void endDictionary(long id, boolean delta, long entries) {
     FlatBufferBuilder builder = new FlatBufferBuilder(256);
-    int batch = recordBatch(builder, entries, layout);
+    int batch = recordBatch(builder, entries);
     int dictionary = DictionaryBatch.createDictionaryBatch(builder, id, batch, delta);
-    message(builder, MessageHeader.DictionaryBatch, dictionary, layout.bodyBytes);
+    message(builder, MessageHeader.DictionaryBatch, dictionary);
   }
 
-  /// Starts a buffer of `bytes` bytes.
+  /// Starts a column: its node, and its validity, which is left out if no row is null.
+  void node(int rows, int nulls, byte[] validity) {
+    if (2 * nodeCount == nodes.length) {
+      nodes = Arrays.copyOf(nodes, 2 * nodes.length);
+    }
+    nodes[2 * nodeCount] = rows;
+    nodes[2 * nodeCount + 1] = nulls;
+    nodeCount++;
+    int bytes = nulls == 0 ? 0 : OutColumn.bitmapBytes(rows);
+    startBuffer(bytes);
+    put(validity, 0, bytes);
+    endBuffer();
+  }
+
+  /// Starts a buffer of up to `bytes` bytes.
   void startBuffer(int bytes) {
-    reserve(bytes + ALIGNMENT);
-    bufferStart = size;
-  }
-
-  /// Ends the buffer with the padding that its alignment needs.
-  void endBuffer() {
-    int end = bufferStart + (int) aligned(size - bufferStart);
-    Arrays.fill(out, size, end, (byte) 0);
-    size = end;
+    if (buffer.length < bytes) {
+      buffer = new byte[Math.max(bytes, (int) Math.min(2L * buffer.length, 1 << 30))];
+    }
+    bufferSize = 0;
   }
 
   void putByte(int value) {
-    out[size++] = (byte) value;
+    buffer[bufferSize++] = (byte) value;
   }
 
   void putShort(int value) {
-    Slice.SHORT.set(out, size, (short) value);
-    size += Short.BYTES;
+    Slice.SHORT.set(buffer, bufferSize, (short) value);
+    bufferSize += Short.BYTES;
   }
 
   void putInt(int value) {
-    Slice.INT.set(out, size, value);
-    size += Integer.BYTES;
+    Slice.INT.set(buffer, bufferSize, value);
+    bufferSize += Integer.BYTES;
   }
 
   void putLong(long value) {
-    Slice.LONG.set(out, size, value);
-    size += Long.BYTES;
+    Slice.LONG.set(buffer, bufferSize, value);
+    bufferSize += Long.BYTES;
   }
 
   void putBigEndianLong(long value) {
-    Slice.BIG_ENDIAN_LONG.set(out, size, value);
-    size += Long.BYTES;
+    Slice.BIG_ENDIAN_LONG.set(buffer, bufferSize, value);
+    bufferSize += Long.BYTES;
   }
 
   void put(byte[] source, int offset, int length) {
-    System.arraycopy(source, offset, out, size, length);
-    size += length;
+    System.arraycopy(source, offset, buffer, bufferSize, length);
+    bufferSize += length;
   }
 
-  private static int recordBatch(FlatBufferBuilder builder, long rows, Layout layout) {
-    RecordBatch.startBuffersVector(builder, layout.bufferCount);
-    for (int i = layout.bufferCount - 1; i >= 0; i--) {
-      Buffer.createBuffer(builder, layout.buffers[2 * i], layout.buffers[2 * i + 1]);
+  /// Moves the buffer into the body.
+  void endBuffer() {
+    int start = bodySize;
+    if (bufferSize > 0) {
+      body = roomFor(body, bodySize, 2 * bufferSize + 1_024);
+      bodySize += Long.BYTES;
+      if (compressed()) {
+        Slice.LONG.set(body, start, (long) bufferSize);
+      } else {
+        Slice.LONG.set(body, start, NOT_COMPRESSED);
+        System.arraycopy(buffer, 0, body, bodySize, bufferSize);
+        bodySize += bufferSize;
+      }
     }
-    int buffers = builder.endVector();
-    RecordBatch.startNodesVector(builder, layout.nodeCount);
-    for (int i = layout.nodeCount - 1; i >= 0; i--) {
-      FieldNode.createFieldNode(builder, layout.nodes[2 * i], layout.nodes[2 * i + 1]);
+    if (2 * bufferCount == buffers.length) {
+      buffers = Arrays.copyOf(buffers, 2 * buffers.length);
     }
-    int nodes = builder.endVector();
-    return RecordBatch.createRecordBatch(builder, rows, nodes, buffers, 0, 0);
+    buffers[2 * bufferCount] = start;
+    buffers[2 * bufferCount + 1] = (long) bodySize - start;
+    bufferCount++;
+    int aligned = aligned(bodySize);
+    Arrays.fill(body, bodySize, aligned, (byte) 0);
+    bodySize = aligned;
   }
 
-  private void message(FlatBufferBuilder builder, byte type, int header, long bodyBytes) {
-    builder.finish(Message.createMessage(builder, MetadataVersion.V5, type, header, bodyBytes, 0));
+  /// Whether the buffer was put into the body compressed.
+  private boolean compressed() {
+    if (bufferSize < MIN_COMPRESSED_BYTES) {
+      return false;
+    }
+    int length =
+        zstd.compressByteArray(body, bodySize, body.length - bodySize, buffer, 0, bufferSize);
+    if (length > bufferSize - bufferSize / 16) {
+      return false;
+    }
+    bodySize += length;
+    return true;
+  }
+
+  private int recordBatch(FlatBufferBuilder builder, long rows) {
+    RecordBatch.startBuffersVector(builder, bufferCount);
+    for (int i = bufferCount - 1; i >= 0; i--) {
+      Buffer.createBuffer(builder, buffers[2 * i], buffers[2 * i + 1]);
+    }
+    int bufferVector = builder.endVector();
+    RecordBatch.startNodesVector(builder, nodeCount);
+    for (int i = nodeCount - 1; i >= 0; i--) {
+      FieldNode.createFieldNode(builder, nodes[2 * i], nodes[2 * i + 1]);
+    }
+    int nodeVector = builder.endVector();
+    int compression =
+        BodyCompression.createBodyCompression(
+            builder, CompressionType.ZSTD, BodyCompressionMethod.BUFFER);
+    return RecordBatch.createRecordBatch(builder, rows, nodeVector, bufferVector, compression, 0);
+  }
+
+  private void message(FlatBufferBuilder builder, byte type, int header) {
+    builder.finish(Message.createMessage(builder, MetadataVersion.V5, type, header, bodySize, 0));
     ByteBuffer metadata = builder.dataBuffer();
     int length = metadata.remaining();
-    int padded = (int) aligned(length);
-    reserve(2 * Integer.BYTES + padded);
-    putInt(CONTINUATION);
-    putInt(padded);
-    metadata.get(out, size, length);
-    Arrays.fill(out, size + length, size + padded, (byte) 0);
-    size += padded;
+    int padded = aligned(length);
+    messages = roomFor(messages, messagesSize, 2 * Integer.BYTES + padded + bodySize);
+    Slice.INT.set(messages, messagesSize, CONTINUATION);
+    Slice.INT.set(messages, messagesSize + Integer.BYTES, padded);
+    messagesSize += 2 * Integer.BYTES;
+    metadata.get(messages, messagesSize, length);
+    Arrays.fill(messages, messagesSize + length, messagesSize + padded, (byte) 0);
+    messagesSize += padded;
+    System.arraycopy(body, 0, messages, messagesSize, bodySize);
+    messagesSize += bodySize;
   }
 
-  private void reserve(int more) {
+  private static byte[] roomFor(byte[] array, int size, int more) {
     int needed = Math.addExact(size, more);
-    if (needed > out.length) {
-      out = Arrays.copyOf(out, (int) Math.max(needed, Math.min(2L * out.length, 1 << 30)));
-    }
+    return needed <= array.length
+        ? array
+        : Arrays.copyOf(array, (int) Math.max(needed, Math.min(2L * array.length, 1 << 30)));
   }
 
-  private static long aligned(long bytes) {
-    return (bytes + ALIGNMENT - 1) & -ALIGNMENT;
+  private static int aligned(int bytes) {
+    return Math.addExact(bytes, ALIGNMENT - 1) & -ALIGNMENT;
   }
 }

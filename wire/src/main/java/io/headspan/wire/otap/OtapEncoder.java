@@ -19,7 +19,8 @@ import org.jspecify.annotations.Nullable;
 /// thread-safe.
 ///
 /// Every batch that was encoded must reach the receiver, in order; after a failure start a new
-/// stream with a new encoder. Bodies are not compressed, the gRPC message is to be.
+/// stream with a new encoder. Large buffers are compressed, small ones and what describes them are
+/// left to the compression of the gRPC message.
 public final class OtapEncoder implements AutoCloseable {
   /// Most spans with attributes, events or links, most resources and most scopes in one batch.
   public static final int MAX_PARENTS = 65_535;
@@ -78,6 +79,7 @@ public final class OtapEncoder implements AutoCloseable {
   @Override
   public void close() {
     closed = true;
+    out.close();
   }
 
   private void add(BatchArrowRecords.Builder records, AttributeTable table, Utf8Table texts) {

@@ -27,6 +27,8 @@ import org.apache.arrow.flatbuf.Utf8;
 /// that a stream soon has one schema. Before a batch is written, [#start] makes room for its rows,
 /// the encoder fills them, and [#prepare] says whether the schema has to change.
 abstract sealed class OutColumn {
+  private static final byte[] NO_NULLS = {};
+
   private final String name;
   private final boolean optional;
   private boolean present;
@@ -86,10 +88,7 @@ abstract sealed class OutColumn {
   /// Describes the column and returns its offset.
   abstract int field(FlatBufferBuilder builder);
 
-  /// Adds what the column takes to `layout`.
-  abstract void layout(IpcWriter.Layout layout);
-
-  /// Writes the column's buffers.
+  /// Writes the column's node and buffers into the batch that was started.
   abstract void write(IpcWriter out);
 
   /// Integers of up to 32 bits. Null rows are only possible if the column is optional.
@@ -166,17 +165,8 @@ abstract sealed class OutColumn {
     }
 
     @Override
-    void layout(IpcWriter.Layout layout) {
-      layout.node(rows, nullCount);
-      layout.buffer(nullCount == 0 ? 0 : bitmapBytes(rows));
-      layout.buffer((long) rows * bits / Byte.SIZE);
-    }
-
-    @Override
     void write(IpcWriter out) {
-      if (nullCount > 0) {
-        bytes(out, validity, bitmapBytes(rows));
-      }
+      out.node(rows, nullCount, validity);
       out.startBuffer(rows * bits / Byte.SIZE);
       switch (bits) {
         case 8 -> {
@@ -270,17 +260,8 @@ abstract sealed class OutColumn {
     }
 
     @Override
-    void layout(IpcWriter.Layout layout) {
-      layout.node(rows, nullCount);
-      layout.buffer(nullCount == 0 ? 0 : bitmapBytes(rows));
-      layout.buffer((long) rows * Long.BYTES);
-    }
-
-    @Override
     void write(IpcWriter out) {
-      if (nullCount > 0) {
-        bytes(out, validity, bitmapBytes(rows));
-      }
+      out.node(rows, nullCount, validity);
       out.startBuffer(rows * Long.BYTES);
       for (int row = 0; row < rows; row++) {
         out.putLong(values[row]);
@@ -345,17 +326,8 @@ abstract sealed class OutColumn {
     }
 
     @Override
-    void layout(IpcWriter.Layout layout) {
-      layout.node(rows, nullCount);
-      layout.buffer(nullCount == 0 ? 0 : bitmapBytes(rows));
-      layout.buffer((long) rows * width);
-    }
-
-    @Override
     void write(IpcWriter out) {
-      if (nullCount > 0) {
-        bytes(out, validity, bitmapBytes(rows));
-      }
+      out.node(rows, nullCount, validity);
       out.startBuffer(rows * width);
       for (int i = 0, n = rows * width / Long.BYTES; i < n; i++) {
         out.putBigEndianLong(values[i]);
@@ -404,18 +376,11 @@ abstract sealed class OutColumn {
     }
 
     @Override
-    void layout(IpcWriter.Layout layout) {
-      layout.node(rows, nullCount);
-      layout.buffer(nullCount == 0 ? 0 : bitmapBytes(rows));
-      layout.buffer(bitmapBytes(rows));
-    }
-
-    @Override
     void write(IpcWriter out) {
-      if (nullCount > 0) {
-        bytes(out, validity, bitmapBytes(rows));
-      }
-      bytes(out, values, bitmapBytes(rows));
+      out.node(rows, nullCount, validity);
+      out.startBuffer(bitmapBytes(rows));
+      out.put(values, 0, bitmapBytes(rows));
+      out.endBuffer();
     }
   }
 
@@ -578,12 +543,8 @@ abstract sealed class OutColumn {
       int entries = dictionary.size() - from;
       int start = dictionary.offset(from);
       int bytes = sizeOf(dictionary) - start;
-      IpcWriter.Layout layout = new IpcWriter.Layout();
-      layout.node(entries, 0);
-      layout.buffer(0);
-      layout.buffer((entries + 1L) * Integer.BYTES);
-      layout.buffer(bytes);
-      out.dictionary(dictionaryId, from > 0, entries, layout);
+      out.startBatch();
+      out.node(entries, 0, NO_NULLS);
       out.startBuffer((entries + 1) * Integer.BYTES);
       out.putInt(0);
       for (int entry = from; entry < dictionary.size(); entry++) {
@@ -593,6 +554,7 @@ abstract sealed class OutColumn {
       out.startBuffer(bytes);
       out.put(dictionary.backing(), start, bytes);
       out.endBuffer();
+      out.endDictionary(dictionaryId, from > 0, entries);
       sentEntries = dictionary.size();
       replaced = false;
     }
@@ -619,22 +581,8 @@ abstract sealed class OutColumn {
     }
 
     @Override
-    void layout(IpcWriter.Layout layout) {
-      layout.node(rows, nullCount);
-      layout.buffer(nullCount == 0 ? 0 : bitmapBytes(rows));
-      if (indexBits == PLAIN) {
-        layout.buffer((rows + 1L) * Integer.BYTES);
-        layout.buffer(plainBytes());
-      } else {
-        layout.buffer((long) rows * indexBits / Byte.SIZE);
-      }
-    }
-
-    @Override
     void write(IpcWriter out) {
-      if (nullCount > 0) {
-        bytes(out, validity, bitmapBytes(rows));
-      }
+      out.node(rows, nullCount, validity);
       switch (indexBits) {
         case Byte.SIZE -> {
           out.startBuffer(rows);
@@ -659,7 +607,7 @@ abstract sealed class OutColumn {
       out.putInt(0);
       int end = 0;
       for (int row = 0; row < rows; row++) {
-        end += table.length(ids[row]);
+        end = Math.addExact(end, table.length(ids[row]));
         out.putInt(end);
       }
       out.endBuffer();
@@ -668,14 +616,6 @@ abstract sealed class OutColumn {
         out.put(table.backing(), table.offset(ids[row]), table.length(ids[row]));
       }
       out.endBuffer();
-    }
-
-    private int plainBytes() {
-      long total = 0;
-      for (int row = 0; row < rows; row++) {
-        total += table.length(ids[row]);
-      }
-      return Math.toIntExact(total);
     }
   }
 
@@ -741,14 +681,8 @@ abstract sealed class OutColumn {
     }
 
     @Override
-    void layout(IpcWriter.Layout layout) {
-      layout.node(rows, 0);
-      layout.buffer(0);
-      presentChildren().forEach(child -> child.layout(layout));
-    }
-
-    @Override
     void write(IpcWriter out) {
+      out.node(rows, 0, NO_NULLS);
       presentChildren().forEach(child -> child.write(out));
     }
   }
@@ -781,13 +715,7 @@ abstract sealed class OutColumn {
         builder, name, column.optional, kind, type, dictionary, childrenVector, 0);
   }
 
-  private static void bytes(IpcWriter out, byte[] source, int length) {
-    out.startBuffer(length);
-    out.put(source, 0, length);
-    out.endBuffer();
-  }
-
-  private static int bitmapBytes(int rows) {
+  static int bitmapBytes(int rows) {
     return (rows + 7) / 8;
   }
 

@@ -40,10 +40,9 @@ final class OutTable {
       out.schema(present);
     }
     present.forEach(column -> column.dictionaries(out));
-    IpcWriter.Layout layout = new IpcWriter.Layout();
-    present.forEach(column -> column.layout(layout));
-    out.batch(rows, layout);
+    out.startBatch();
     present.forEach(column -> column.write(out));
+    out.endBatch(rows);
     // The type is part of the id because the Go consumer tells streams apart by id alone.
     return ArrowPayload.newBuilder()
         .setSchemaId(type.getNumber() + "." + schemas)
