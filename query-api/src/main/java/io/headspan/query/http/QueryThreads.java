@@ -1,0 +1,126 @@
+package io.headspan.query.http;
+
+import com.linecorp.armeria.common.HttpResponse;
+import com.linecorp.armeria.common.HttpStatus;
+import com.linecorp.armeria.common.MediaType;
+import com.linecorp.armeria.server.HttpService;
+import com.linecorp.armeria.server.ServiceRequestContext;
+import io.headspan.query.traceql.TraceQlException;
+import io.headspan.storage.StoreException;
+import java.time.Clock;
+import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Future;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/// Runs handlers, which wait for the store, on a bounded number of threads, and turns what they
+/// throw into answers. A request whose caller goes away, or which takes too long, interrupts its
+/// handler, which ends its query.
+public final class QueryThreads implements AutoCloseable {
+  private static final Logger logger = LoggerFactory.getLogger(QueryThreads.class);
+
+  /// Answers one request, on a thread that may block.
+  @FunctionalInterface
+  public interface Handler {
+    HttpResponse handle(Request request);
+  }
+
+  private final ThreadPoolExecutor threads;
+  private final Clock clock;
+
+  /// @param count handlers at the same time
+  /// @param waiting requests that may wait for a thread
+  public QueryThreads(int count, int waiting, Clock clock) {
+    this.clock = clock;
+    threads =
+        new ThreadPoolExecutor(
+            count,
+            count,
+            1,
+            TimeUnit.MINUTES,
+            new ArrayBlockingQueue<>(waiting),
+            Thread.ofPlatform().name("query-", 0).daemon().factory());
+    threads.allowCoreThreadTimeOut(true);
+  }
+
+  /// A service that runs `handler` for each request.
+  public HttpService service(Handler handler) {
+    return (context, _) -> HttpResponse.of(submit(context, handler));
+  }
+
+  private CompletableFuture<HttpResponse> submit(ServiceRequestContext context, Handler handler) {
+    CompletableFuture<HttpResponse> response = new CompletableFuture<>();
+    try {
+      Future<?> running =
+          threads.submit(() -> response.complete(answer(new Request(context, clock), handler)));
+      CompletableFuture<?> _ =
+          context
+              .whenRequestCancelling()
+              .thenAccept(_ -> {
+                running.cancel(true);
+                response.cancel(false);
+              });
+    } catch (RejectedExecutionException _) {
+      response.complete(
+          error(
+              HttpStatus.TOO_MANY_REQUESTS,
+              "too many queries at once: running="
+                  + threads.getMaximumPoolSize()
+                  + ", waiting="
+                  + threads.getQueue().size()
+                  + "; try again later"));
+    }
+    return response;
+  }
+
+  private static HttpResponse answer(Request request, Handler handler) {
+    try {
+      return handler.handle(request);
+    } catch (RequestException e) {
+      return error(e.status(), message(e));
+    } catch (TraceQlException e) {
+      return error(HttpStatus.BAD_REQUEST, message(e));
+    } catch (StoreException e) {
+      return storeError(e);
+    } catch (RuntimeException e) {
+      logger.error("request failed by a fault of this program", e);
+      return error(HttpStatus.INTERNAL_SERVER_ERROR, "internal error: " + e);
+    }
+  }
+
+  private static HttpResponse storeError(StoreException e) {
+    return switch (e.kind()) {
+      case UNAVAILABLE -> error(HttpStatus.SERVICE_UNAVAILABLE, message(e));
+      case LIMIT_EXCEEDED ->
+          error(
+              HttpStatus.UNPROCESSABLE_ENTITY,
+              message(e) + "; ask for a shorter time range or a narrower query");
+      case REJECTED -> {
+        logger.error("the store refused a statement of ours", e);
+        yield error(HttpStatus.INTERNAL_SERVER_ERROR, message(e));
+      }
+      case PROTOCOL -> {
+        logger.error("the store's answer cannot be read", e);
+        yield error(HttpStatus.BAD_GATEWAY, message(e));
+      }
+    };
+  }
+
+  private static String message(RuntimeException e) {
+    String message = e.getMessage();
+    return message == null ? e.getClass().getSimpleName() : message;
+  }
+
+  private static HttpResponse error(HttpStatus status, String message) {
+    return HttpResponse.of(status, MediaType.PLAIN_TEXT_UTF_8, message);
+  }
+
+  @Override
+  public void close() {
+    threads.shutdownNow();
+  }
+}

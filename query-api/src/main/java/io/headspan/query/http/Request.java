@@ -1,0 +1,138 @@
+package io.headspan.query.http;
+
+import com.linecorp.armeria.common.HttpHeaderNames;
+import com.linecorp.armeria.common.MediaType;
+import com.linecorp.armeria.server.ServiceRequestContext;
+import io.headspan.query.traceql.GoDuration;
+import io.headspan.query.traceql.TimeRange;
+import java.math.BigDecimal;
+import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.OffsetDateTime;
+import java.time.format.DateTimeParseException;
+import java.util.Optional;
+
+/// A request's parameters, typed. A value that cannot be read is a [RequestException] that names
+/// the parameter.
+public final class Request {
+  /// How far back a request without start looks.
+  private static final Duration RECENT = Duration.ofHours(1);
+
+  /// Clocks of senders may run ahead of ours.
+  private static final Duration AHEAD = Duration.ofMinutes(1);
+
+  private static final BigDecimal NS_PER_SECOND = BigDecimal.valueOf(1_000_000_000);
+
+  /// From here on a number is ns and not s: 1e11 s are 3,000 years, 1e11 ns are under 2 minutes.
+  private static final BigDecimal FIRST_NS = BigDecimal.valueOf(100_000_000_000L);
+
+  private final ServiceRequestContext context;
+  private final Clock clock;
+
+  Request(ServiceRequestContext context, Clock clock) {
+    this.context = context;
+    this.clock = clock;
+  }
+
+  /// A part of the path; "" if the route has none of that name.
+  public String path(String name) {
+    String value = context.pathParam(name);
+    return value == null ? "" : value;
+  }
+
+  /// A query parameter; empty if absent or blank.
+  public Optional<String> parameter(String name) {
+    return Optional.ofNullable(context.queryParam(name)).filter(value -> !value.isBlank());
+  }
+
+  public int integer(String name, int otherwise, int min, int max) {
+    Optional<String> text = parameter(name);
+    if (text.isEmpty()) {
+      return otherwise;
+    }
+    try {
+      int value = Integer.parseInt(text.get().strip());
+      if (value >= min && value <= max) {
+        return value;
+      }
+    } catch (NumberFormatException _) {
+      // Reported below, like a number out of range.
+    }
+    throw RequestException.badRequest(
+        "not a number in range: " + name + "=" + text.get() + ", want=" + min + ".." + max);
+  }
+
+  /// A duration in Go's form.
+  public Optional<Duration> duration(String name) {
+    return parameter(name)
+        .map(text ->
+            GoDuration.parse(text.strip())
+                .filter(ns -> ns >= 0)
+                .map(Duration::ofNanos)
+                .orElseThrow(() ->
+                    RequestException.badRequest(
+                        "not a duration: " + name + "=" + text + ", want=1h30m, 100ms …")));
+  }
+
+  /// `start` and `end` as unix seconds or nanoseconds or RFC 3339; the last hour if they are absent
+  /// or 0. The end is included with its whole second.
+  public TimeRange timeRange() {
+    Instant now = clock.instant();
+    long endNs = time("end").map(end -> wholeSecond(end)).orElse(ns(now.plus(AHEAD)));
+    long startNs = time("start").orElse(Math.max(0, endNs - RECENT.plus(AHEAD).toNanos()));
+    if (startNs > endNs) {
+      throw RequestException.badRequest(
+          "start lies after end: startNs=" + startNs + ", endNs=" + endNs);
+    }
+    return new TimeRange(startNs, endNs);
+  }
+
+  private static long wholeSecond(long ns) {
+    long second = 1_000_000_000;
+    return ns % second == 0 ? ns + second - 1 : ns;
+  }
+
+  private Optional<Long> time(String name) {
+    Optional<String> parameter = parameter(name);
+    if (parameter.isEmpty()) {
+      return Optional.empty();
+    }
+    String text = parameter.get().strip();
+    try {
+      BigDecimal number = new BigDecimal(text);
+      if (number.signum() == 0) {
+        return Optional.empty();
+      }
+      BigDecimal ns =
+          number.abs().compareTo(FIRST_NS) < 0 ? number.multiply(NS_PER_SECOND) : number;
+      if (ns.signum() > 0 && ns.precision() - ns.scale() <= 19) {
+        return Optional.of(ns.toBigInteger().longValueExact());
+      }
+    } catch (NumberFormatException _) {
+      try {
+        return Optional.of(ns(OffsetDateTime.parse(text).toInstant()));
+      } catch (DateTimeParseException _) {
+        // Reported below.
+      }
+    } catch (ArithmeticException _) {
+      // Reported below.
+    }
+    throw RequestException.badRequest(
+        "not a time: " + name + "=" + text + ", want=unix seconds or RFC 3339");
+  }
+
+  private static long ns(Instant instant) {
+    return Math.addExact(
+        Math.multiplyExact(instant.getEpochSecond(), 1_000_000_000L), instant.getNano());
+  }
+
+  /// Whether the caller prefers protobuf to JSON.
+  public boolean acceptsProtobuf() {
+    return context.request().headers().getAll(HttpHeaderNames.ACCEPT).stream()
+        .anyMatch(accept ->
+            accept.contains("application/protobuf")
+                || accept.contains(MediaType.PROTOBUF.toString())
+                || accept.contains("application/x-protobuf"));
+  }
+}

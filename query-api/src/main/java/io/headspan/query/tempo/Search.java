@@ -1,0 +1,79 @@
+package io.headspan.query.tempo;
+
+import com.linecorp.armeria.common.HttpResponse;
+import io.headspan.query.http.QueryLimits;
+import io.headspan.query.http.Request;
+import io.headspan.query.traceql.Query;
+import io.headspan.query.traceql.SearchPlan;
+import io.headspan.query.traceql.SearchPlanner;
+import io.headspan.query.traceql.Spanset;
+import io.headspan.query.traceql.TimeRange;
+import io.headspan.query.traceql.TraceQl;
+import io.headspan.storage.SpanStore;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/// `/api/search`: the newest traces with spans that a query matches. Which traces first, then what
+/// the answer shows of them: see [SearchPlan].
+final class Search {
+  private static final int DEFAULT_LIMIT = 20;
+  private static final int MAX_LIMIT = 5_000;
+  private static final int DEFAULT_SPANS_PER_SET = 3;
+  private static final int MAX_SPANS_PER_SET = 10_000;
+
+  private final SpanStore store;
+  private final QueryLimits limits;
+  private final TraceSummaries summaries;
+
+  Search(SpanStore store, QueryLimits limits) {
+    this.store = store;
+    this.limits = limits;
+    summaries = new TraceSummaries(store, limits);
+  }
+
+  HttpResponse search(Request request) {
+    TimeRange range = request.timeRange();
+    int limit = request.integer("limit", DEFAULT_LIMIT, 1, MAX_LIMIT);
+    int spansPerSet = request.integer("spss", DEFAULT_SPANS_PER_SET, 1, MAX_SPANS_PER_SET);
+    SearchPlan plan = SearchPlanner.plan(query(request), range);
+    return SearchJson.response(find(plan, limit, spansPerSet));
+  }
+
+  private static Query query(Request request) {
+    Optional<Duration> min = request.duration("minDuration");
+    Optional<Duration> max = request.duration("maxDuration");
+    Optional<String> traceQl = request.parameter("q");
+    String text =
+        traceQl.orElseGet(() -> TagFilter.toTraceQl(request.parameter("tags").orElse("")));
+    return TraceQl.parse(text + TagFilter.durationStages(min, max));
+  }
+
+  private List<FoundTrace> find(SearchPlan plan, int limit, int spansPerSet) {
+    List<String> ids = store.query(limits.apply(plan.candidates(limit)), row -> row.text(0));
+    if (ids.isEmpty()) {
+      return List.of();
+    }
+    Map<String, List<Spanset>> sets = new LinkedHashMap<>();
+    store
+        .query(limits.apply(plan.details(ids, spansPerSet)), plan.reader())
+        .forEach(set -> sets.computeIfAbsent(set.traceId(), _ -> new ArrayList<>()).add(set));
+    Map<String, TraceSummary> found = summaries.of(ids, plan.range());
+    List<FoundTrace> traces = new ArrayList<>();
+    for (String id : ids) {
+      // A trace may be gone, or new, between the statements.
+      List<Spanset> itsSets = sets.get(id);
+      TraceSummary summary = found.get(id);
+      if (itsSets != null && summary != null) {
+        traces.add(new FoundTrace(id, summary, itsSets));
+      }
+    }
+    traces.sort(
+        Comparator.comparingLong((FoundTrace trace) -> trace.summary().startNs()).reversed());
+    return traces;
+  }
+}

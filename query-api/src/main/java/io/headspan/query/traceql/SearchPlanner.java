@@ -1,0 +1,312 @@
+package io.headspan.query.traceql;
+
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/// Turns a query for traces into a [SearchPlan]: rewrites it into fewer kinds of nodes, and refuses
+/// what cannot be run.
+public final class SearchPlanner {
+  /// Most spanset filters: each has a bit of a 64-bit number.
+  static final int MAX_FILTERS = 64;
+
+  private SearchPlanner() {}
+
+  /// A plan for `query` over the spans of `range`.
+  ///
+  /// @throws TraceQlException if the query asks for metrics or uses what cannot be run yet; the
+  ///   message names the construct and its place
+  public static SearchPlan plan(Query query, TimeRange range) {
+    List<Stage> stages = new ArrayList<>();
+    Map<String, FieldExpression> shown = new LinkedHashMap<>();
+    for (Stage stage : query.pipeline().stages()) {
+      switch (stage) {
+        case SpansetExpression spanset -> add(stages, rewrite(spanset));
+        case Stage.ScalarFilter filter -> stages.add(checked(filter));
+        case Stage.GroupBy by -> {
+          stages.add(by);
+          show(by.key(), shown);
+        }
+        case Stage.Coalesce coalesce -> stages.add(coalesce);
+        case Stage.Select select -> select.fields().forEach(field -> show(field, shown));
+        case MetricsExpression metrics ->
+            throw TraceQlException.unsupported(metrics.at(), "a metrics function in a search");
+        case ScalarExpression scalar ->
+            throw TraceQlException.unsupported(scalar.at(), "an aggregate without comparison");
+      }
+    }
+    if (stages.isEmpty() || !(stages.getFirst() instanceof SpansetExpression)) {
+      // A pipeline may begin with a stage that works on spansets; it then works on all spans.
+      Position at = query.pipeline().at();
+      stages.addFirst(
+          new SpansetExpression.Filter(at, new FieldExpression.Literal(at, new Value.Bool(true))));
+    }
+    stages.forEach(stage -> showConditions(stage, shown));
+    SearchPlan plan = new SearchPlan(stages, List.copyOf(shown.values()), range);
+    // What can be parsed and not be run shows while SQL is made: now, not when rows are asked for.
+    plan.candidates(1);
+    plan.details(List.of("00000000000000000000000000000001"), 1);
+    return plan;
+  }
+
+  /// A filter behind a filter is their conjunction, which needs no grouping by trace.
+  private static void add(List<Stage> stages, SpansetExpression spanset) {
+    if (stages.size() == 1
+        && stages.getFirst() instanceof SpansetExpression.Filter first
+        && spanset instanceof SpansetExpression.Filter second) {
+      stages.set(0, both(first, second));
+    } else {
+      stages.add(spanset);
+    }
+  }
+
+  private static SpansetExpression.Filter both(
+      SpansetExpression.Filter first, SpansetExpression.Filter second) {
+    return new SpansetExpression.Filter(
+        first.at(),
+        new FieldExpression.Logical(
+            second.at(), LogicalOperator.AND, List.of(first.condition(), second.condition())));
+  }
+
+  private static SpansetExpression rewrite(SpansetExpression spanset) {
+    return switch (spanset) {
+      case SpansetExpression.Filter filter -> withoutParent(filter);
+      case SpansetExpression.Combination combination -> combine(combination);
+      case SpansetExpression.Structural structural ->
+          new SpansetExpression.Structural(
+              structural.at(),
+              structural.operator(),
+              rewrite(structural.left()),
+              rewrite(structural.right()));
+      case SpansetExpression.Nested nested -> nested(nested);
+    };
+  }
+
+  /// `{a} || {b}` of plain filters is `{a || b}`.
+  private static SpansetExpression combine(SpansetExpression.Combination combination) {
+    List<SpansetExpression> operands =
+        combination.operands().stream().map(SearchPlanner::rewrite).toList();
+    List<FieldExpression> conditions = new ArrayList<>();
+    for (SpansetExpression operand : operands) {
+      if (combination.operator() == LogicalOperator.OR
+          && operand instanceof SpansetExpression.Filter filter) {
+        conditions.add(filter.condition());
+      }
+    }
+    return conditions.size() == operands.size()
+        ? new SpansetExpression.Filter(
+            combination.at(),
+            new FieldExpression.Logical(combination.at(), LogicalOperator.OR, conditions))
+        : new SpansetExpression.Combination(combination.at(), combination.operator(), operands);
+  }
+
+  private static SpansetExpression nested(SpansetExpression.Nested nested) {
+    List<Stage> stages = new ArrayList<>();
+    for (Stage stage : nested.pipeline().stages()) {
+      switch (stage) {
+        case SpansetExpression spanset -> stages.add(rewrite(spanset));
+        case Stage.ScalarFilter filter -> stages.add(checked(filter));
+        case Stage.GroupBy by -> throw inParentheses(by, "by()");
+        case Stage.Coalesce coalesce -> throw inParentheses(coalesce, "coalesce()");
+        case Stage.Select select -> throw inParentheses(select, "select()");
+        case MetricsExpression metrics -> throw inParentheses(metrics, "a metrics function");
+        case ScalarExpression scalar -> throw inParentheses(scalar, "a bare aggregate");
+      }
+    }
+    return new SpansetExpression.Nested(nested.at(), new Pipeline(nested.pipeline().at(), stages));
+  }
+
+  private static TraceQlException inParentheses(Stage stage, String what) {
+    return TraceQlException.unsupported(stage.at(), what + " inside parentheses");
+  }
+
+  /// Only an aggregate against a literal, as in Tempo.
+  private static Stage.ScalarFilter checked(Stage.ScalarFilter filter) {
+    if (filter.left() instanceof ScalarExpression.Aggregate
+        && filter.right() instanceof ScalarExpression.Literal) {
+      return filter;
+    }
+    Stage wrong =
+        filter.left() instanceof ScalarExpression.Aggregate ? filter.right() : filter.left();
+    throw TraceQlException.unsupported(
+        wrong.at(), "anything but one aggregate on the left and a value on the right");
+  }
+
+  /// `{ parent.x && y }` is `{ x } > { y }`: the terms about the parent select the parent, the
+  /// others the span.
+  private static SpansetExpression withoutParent(SpansetExpression.Filter filter) {
+    if (!usesParent(filter.condition())) {
+      return filter;
+    }
+    List<FieldExpression> ofParent = new ArrayList<>();
+    List<FieldExpression> own = new ArrayList<>();
+    for (FieldExpression term : terms(filter.condition())) {
+      if (!usesParent(term)) {
+        own.add(term);
+      } else {
+        ofParent.add(asOwn(term));
+      }
+    }
+    return new SpansetExpression.Structural(
+        filter.at(),
+        new StructuralOperator(StructuralOperator.Relation.CHILD, StructuralOperator.Form.PLAIN),
+        new SpansetExpression.Filter(filter.at(), all(filter.at(), ofParent)),
+        new SpansetExpression.Filter(filter.at(), all(filter.at(), own)));
+  }
+
+  private static List<FieldExpression> terms(FieldExpression condition) {
+    return condition instanceof FieldExpression.Logical(_, LogicalOperator operator, var operands)
+            && operator == LogicalOperator.AND
+        ? operands.stream().flatMap(operand -> terms(operand).stream()).toList()
+        : List.of(condition);
+  }
+
+  private static FieldExpression all(Position at, List<FieldExpression> terms) {
+    return switch (terms.size()) {
+      case 0 -> new FieldExpression.Literal(at, new Value.Bool(true));
+      case 1 -> terms.getFirst();
+      default -> new FieldExpression.Logical(at, LogicalOperator.AND, terms);
+    };
+  }
+
+  private static boolean usesParent(FieldExpression expression) {
+    return switch (expression) {
+      case FieldExpression.Attribute attribute -> attribute.ofParent();
+      case FieldExpression.Literal _, FieldExpression.Field _ -> false;
+      case FieldExpression.Logical logical ->
+          logical.operands().stream().anyMatch(SearchPlanner::usesParent);
+      case FieldExpression.Compare compare ->
+          usesParent(compare.left()) || usesParent(compare.right());
+      case FieldExpression.Calculate calculate ->
+          usesParent(calculate.left()) || usesParent(calculate.right());
+      case FieldExpression.Not not -> usesParent(not.operand());
+      case FieldExpression.Negate negate -> usesParent(negate.operand());
+    };
+  }
+
+  /// A term about the parent as a term about the span itself. It must be about nothing else, and
+  /// must not be true of a span without a parent, which it would not find.
+  private static FieldExpression asOwn(FieldExpression term) {
+    return switch (term) {
+      case FieldExpression.Attribute(
+              Position at,
+              AttributeScope scope,
+              boolean ofParent,
+              String name) -> {
+        if (!ofParent) {
+          throw mixed(at);
+        }
+        yield new FieldExpression.Attribute(at, scope, false, name);
+      }
+      case FieldExpression.Field field -> throw mixed(field.at());
+      case FieldExpression.Literal literal -> literal;
+      case FieldExpression.Compare(
+              Position at,
+              Comparison operator,
+              FieldExpression left,
+              FieldExpression right) -> {
+        if (operator == Comparison.EQUAL && (isNil(left) || isNil(right))) {
+          throw TraceQlException.unsupported(at, "= nil on an attribute of the parent");
+        }
+        yield new FieldExpression.Compare(at, operator, asOwn(left), asOwn(right));
+      }
+      case FieldExpression.Calculate(
+              Position at,
+              Arithmetic operator,
+              FieldExpression left,
+              FieldExpression right) ->
+          new FieldExpression.Calculate(at, operator, asOwn(left), asOwn(right));
+      case FieldExpression.Negate(Position at, FieldExpression operand) ->
+          new FieldExpression.Negate(at, asOwn(operand));
+      case FieldExpression.Logical(Position at, LogicalOperator operator, var operands) ->
+          new FieldExpression.Logical(
+              at, operator, operands.stream().map(SearchPlanner::asOwn).toList());
+      case FieldExpression.Not not ->
+          throw TraceQlException.unsupported(not.at(), "! on an attribute of the parent");
+    };
+  }
+
+  private static boolean isNil(FieldExpression expression) {
+    return expression instanceof FieldExpression.Literal(_, Value.Nil _);
+  }
+
+  private static TraceQlException mixed(Position at) {
+    return TraceQlException.unsupported(
+        at, "a term that mixes a field of the span with one of its parent");
+  }
+
+  // What the spans of the answer carry: the fields that the query speaks of.
+
+  private static void showConditions(Stage stage, Map<String, FieldExpression> shown) {
+    switch (stage) {
+      case SpansetExpression.Filter filter -> showFields(filter.condition(), shown);
+      case SpansetExpression.Combination combination ->
+          combination.operands().forEach(operand -> showConditions(operand, shown));
+      case SpansetExpression.Structural structural -> {
+        showConditions(structural.left(), shown);
+        showConditions(structural.right(), shown);
+      }
+      case SpansetExpression.Nested nested ->
+          nested.pipeline().stages().forEach(inner -> showConditions(inner, shown));
+      case Stage.ScalarFilter _,
+          Stage.GroupBy _,
+          Stage.Coalesce _,
+          Stage.Select _,
+          MetricsExpression _,
+          ScalarExpression _ -> {}
+    }
+  }
+
+  private static void showFields(FieldExpression expression, Map<String, FieldExpression> shown) {
+    switch (expression) {
+      case FieldExpression.Attribute _ -> show(expression, shown);
+      case FieldExpression.Field field -> {
+        // Showing numbers of the tree that a condition did not need would mean making the tree.
+        if (!Columns.isOfTree(field.intrinsic())) {
+          show(field, shown);
+        }
+      }
+      case FieldExpression.Literal _ -> {}
+      case FieldExpression.Logical logical ->
+          logical.operands().forEach(operand -> showFields(operand, shown));
+      case FieldExpression.Compare compare -> {
+        showFields(compare.left(), shown);
+        showFields(compare.right(), shown);
+      }
+      case FieldExpression.Calculate calculate -> {
+        showFields(calculate.left(), shown);
+        showFields(calculate.right(), shown);
+      }
+      case FieldExpression.Not not -> showFields(not.operand(), shown);
+      case FieldExpression.Negate negate -> showFields(negate.operand(), shown);
+    }
+  }
+
+  private static void show(FieldExpression expression, Map<String, FieldExpression> shown) {
+    shownName(expression).ifPresent(_ -> shown.putIfAbsent(FieldText.of(expression), expression));
+  }
+
+  /// The name under which a field stands among a span's attributes; empty for what a span of the
+  /// answer has anyway, and for what belongs to the trace.
+  static Optional<String> shownName(FieldExpression expression) {
+    return switch (expression) {
+      case FieldExpression.Attribute attribute -> Optional.of(attribute.name());
+      case FieldExpression.Field field ->
+          switch (field.intrinsic()) {
+            case NAME,
+                DURATION,
+                SPAN_ID,
+                TRACE_ID,
+                TRACE_DURATION,
+                ROOT_NAME,
+                ROOT_SERVICE_NAME,
+                PARENT ->
+                Optional.empty();
+            default -> Optional.of(field.intrinsic().text());
+          };
+      default -> Optional.empty();
+    };
+  }
+}

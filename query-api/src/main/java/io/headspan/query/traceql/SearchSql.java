@@ -1,0 +1,424 @@
+package io.headspan.query.traceql;
+
+import io.headspan.storage.SqlQuery;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+
+/// Makes one statement of a search.
+///
+/// A lone filter at the head is a plain scan. Everything else has one shape: one scan in which each
+/// spanset filter is a bit of `f`; one GROUP BY trace, whose HAVING drops traces that cannot match;
+/// then one SELECT around it per node of the tree, each adding a column that is a set of spans.
+/// Nesting SELECTs and not expressions keeps the statement linear in the query: ClickHouse copies
+/// an expression for each of its uses.
+///
+/// For one statement and one thread.
+final class SearchSql {
+  /// The fields of an element of a set.
+  private record Field(String name, String expression, String type) {}
+
+  private static final int MAX_SQL_BYTES = 4 << 20;
+
+  private final List<Stage> stages;
+  private final List<FieldExpression> shown;
+  private final Bindings bindings = new Bindings();
+  private final SpanSource source;
+  private final FieldSql fields;
+  private final List<String> filters = new ArrayList<>();
+  private final List<String> filtersWithoutTree = new ArrayList<>();
+  private final List<Field> numbers = new ArrayList<>();
+  private final List<Field> keys = new ArrayList<>();
+  private final List<String> columns = new ArrayList<>();
+  private boolean isStructural;
+
+  SearchSql(List<Stage> stages, List<FieldExpression> shown, TimeRange range) {
+    this.stages = stages;
+    this.shown = shown;
+    source = new SpanSource(bindings, range);
+    fields = new FieldSql(bindings, source);
+  }
+
+  SqlQuery candidates(int limit) {
+    if (stages.size() == 1 && stages.getFirst() instanceof SpansetExpression.Filter filter) {
+      String condition = fields.condition(filter.condition());
+      if (!fields.usesTree()) {
+        return query(newestSpans(condition, limit));
+      }
+    }
+    String sets = sets("", false);
+    return query(
+        """
+        SELECT lower(hex(trace_id)) FROM (SELECT trace_id, \
+        max(arrayMax(tupleElement(set,'st'))) AS newest FROM (%s) GROUP BY trace_id) \
+        ORDER BY newest DESC, trace_id LIMIT %d\
+        """
+            .formatted(sets, limit));
+  }
+
+  /// Reads in the order of the primary key and stops at the limit.
+  private String newestSpans(String condition, int limit) {
+    return """
+    SELECT lower(hex(trace_id)) FROM %s WHERE %s AND %s \
+    ORDER BY toStartOfFiveMinutes(time) DESC, time DESC LIMIT 1 BY trace_id LIMIT %d\
+    """
+        .formatted(source.from(), source.inRange(), condition, limit);
+  }
+
+  SqlQuery details(List<String> traceIds, int spansPerSet) {
+    String ids =
+        traceIds.stream()
+            .map(id -> "unhex(" + SearchSql.hexLiteral(id) + ")")
+            .collect(Collectors.joining(",", " AND trace_id IN (", ")"));
+    String sets = sets(ids, true);
+    String fieldColumns =
+        IntStream.range(0, shown.size())
+            .mapToObj(i -> ", tupleElement(some,'a" + i + "')")
+            .collect(Collectors.joining());
+    return query(
+        """
+        SELECT lower(hex(trace_id)), attrs.1, attrs.2, length(set), \
+        tupleElement(some,'id'), tupleElement(some,'st'), tupleElement(some,'du'), \
+        tupleElement(some,'nm')%s FROM (SELECT trace_id, attrs, set, \
+        arraySlice(arraySort(e->(e.st,e.id),set),1,%d) AS some FROM (%s))\
+        """
+            .formatted(fieldColumns, spansPerSet, sets));
+  }
+
+  /// Trace ids come from the store and are checked here, so they are the one value that is written
+  /// into the text: thousands of them would not fit into parameters.
+  private static String hexLiteral(String traceId) {
+    if (!traceId.matches("[0-9a-f]{32}")) {
+      throw new IllegalArgumentException("not a trace id: " + traceId);
+    }
+    return "'" + traceId + "'";
+  }
+
+  private SqlQuery query(String sql) {
+    return bindings
+        .bind(SqlQuery.of(sql))
+        .setting("read_in_order_use_buffering", "0")
+        .setting("max_query_size", Integer.toString(MAX_SQL_BYTES));
+  }
+
+  /// Rows `trace_id, set, attrs`, one per spanset of the answer.
+  private String sets(String more, boolean withDetails) {
+    SpansetExpression head = (SpansetExpression) stages.getFirst();
+    String set = set(head, "x");
+    String needed = needed(head);
+    List<String> layers = new ArrayList<>();
+    for (Stage stage : stages.subList(1, stages.size())) {
+      layers.addAll(layers(stage));
+    }
+    StringBuilder body = new StringBuilder(grouped(more, needed, withDetails));
+    for (int i = 0; i < columns.size(); i++) {
+      body.insert(0, "SELECT *, " + columns.get(i) + " AS c" + i + " FROM (").append(')');
+    }
+    body.insert(
+            0,
+            "SELECT trace_id, "
+                + set
+                + " AS set, CAST([],'Array(Tuple(String,String))') AS attrs FROM (")
+        .append(") WHERE notEmpty(set)");
+    String sql = body.toString();
+    for (String layer : layers) {
+      sql = layer.replace(INNER, sql);
+    }
+    return sql;
+  }
+
+  private static final String INNER = "\u0001";
+
+  private String grouped(String more, String needed, boolean withDetails) {
+    List<Field> elements = new ArrayList<>();
+    elements.add(new Field("id", "span_id", "UInt64"));
+    elements.add(new Field("st", "toUnixTimestamp64Nano(time)", "Int64"));
+    elements.add(new Field("f", "f", "UInt64"));
+    if (isStructural) {
+      elements.add(new Field("l", "tree_left", "UInt32"));
+      elements.add(new Field("r", "tree_right", "UInt32"));
+      elements.add(new Field("p", "tree_parent", "Int32"));
+    }
+    elements.addAll(numbers);
+    elements.addAll(keys);
+    if (withDetails) {
+      elements.add(new Field("du", "duration", "Int64"));
+      elements.add(new Field("nm", "operation", "String"));
+      for (int i = 0; i < shown.size(); i++) {
+        elements.add(new Field("a" + i, fields.tagged(shown.get(i)), "String"));
+      }
+    }
+    String tuple =
+        elements.stream().map(Field::expression).collect(Collectors.joining(",", "tuple(", ")"));
+    String type =
+        elements.stream()
+            .map(element -> element.name() + " " + element.type())
+            .collect(Collectors.joining(",", "Tuple(", ")"));
+    return """
+    SELECT trace_id, groupUniqArray(e) AS x FROM (\
+    SELECT trace_id, %s, CAST(%s,'%s') AS e FROM %s \
+    WHERE %s%s AND %s) GROUP BY trace_id HAVING %s\
+    """
+        .formatted(
+            bits(filters),
+            tuple,
+            type,
+            from(more, needed),
+            source.inRange(),
+            more,
+            any(filters),
+            needed);
+  }
+
+  /// Each condition as a column, and all of them as bits of `f`.
+  private static String bits(List<String> conditions) {
+    String columns =
+        IntStream.range(0, conditions.size())
+            .mapToObj(i -> conditions.get(i) + " AS b" + i + ", ")
+            .collect(Collectors.joining());
+    return IntStream.range(0, conditions.size())
+        .mapToObj(i -> "bitShiftLeft(toUInt64(b" + i + ")," + i + ")")
+        .collect(Collectors.joining("+", columns, " AS f"));
+  }
+
+  private static String any(List<String> conditions) {
+    return IntStream.range(0, conditions.size())
+        .mapToObj(i -> "b" + i)
+        .collect(Collectors.joining(" OR ", "(", ")"));
+  }
+
+  /// The tree is made of whole traces: of those that have what the head of the pipeline needs, as
+  /// far as it can be told without the tree.
+  private String from(String more, String needed) {
+    if (!isStructural && !fields.usesTree()) {
+      return source.from();
+    }
+    String candidates =
+        """
+        SELECT trace_id FROM (SELECT trace_id, %s FROM %s WHERE %s%s AND %s) \
+        GROUP BY trace_id HAVING %s\
+        """
+            .formatted(
+                bits(filtersWithoutTree),
+                source.from(),
+                source.inRange(),
+                more,
+                any(filtersWithoutTree),
+                needed);
+    String spans =
+        "SELECT trace_id, span_id, parent_span_id, time FROM spans WHERE %s AND trace_id IN (%s)"
+            .formatted(source.inRange(), candidates);
+    return source.from()
+        + " INNER JOIN ("
+        + SpanTree.numbers(spans)
+        + ") AS tree ON spans.trace_id=tree.tree_trace AND spans.span_id=tree.tree_span";
+  }
+
+  // Sets of spans of one trace, as columns.
+
+  private String set(SpansetExpression expression, String base) {
+    return switch (expression) {
+      case SpansetExpression.Filter filter ->
+          column("arrayFilter(e->bitTest(e.f," + bit(filter) + ")," + base + ")");
+      case SpansetExpression.Combination combination -> combined(combination, base);
+      case SpansetExpression.Structural structural -> {
+        isStructural = true;
+        yield SpanTree.operate(
+            structural.operator(),
+            set(structural.left(), base),
+            set(structural.right(), base),
+            this::column);
+      }
+      case SpansetExpression.Nested nested -> {
+        List<Stage> inner = nested.pipeline().stages();
+        String current = base;
+        for (Stage stage : inner) {
+          current =
+              switch (stage) {
+                case SpansetExpression spanset -> set(spanset, current);
+                case Stage.ScalarFilter filter -> {
+                  Scalar scalar = scalar(filter, current);
+                  yield column("if(" + scalar.condition() + "," + current + ",[])");
+                }
+                default -> throw TraceQlException.unsupported(stage.at(), "a stage in parentheses");
+              };
+        }
+        yield current;
+      }
+    };
+  }
+
+  private String combined(SpansetExpression.Combination combination, String base) {
+    List<String> sets = combination.operands().stream().map(operand -> set(operand, base)).toList();
+    String union = "arrayDistinct(arrayConcat(" + String.join(",", sets) + "))";
+    if (combination.operator() == LogicalOperator.OR) {
+      return column(union);
+    }
+    String all =
+        sets.stream().map(set -> "notEmpty(" + set + ")").collect(Collectors.joining(" AND "));
+    return column("if(" + all + "," + union + ",[])");
+  }
+
+  /// What the bits of a trace's spans must have for `expression` to give a span, as a condition on
+  /// the group.
+  private String needed(SpansetExpression expression) {
+    return switch (expression) {
+      case SpansetExpression.Filter filter -> "bitTest(groupBitOr(f)," + bit(filter) + ")";
+      case SpansetExpression.Combination combination ->
+          combination.operands().stream()
+              .map(this::needed)
+              .collect(
+                  Collectors.joining(
+                      combination.operator() == LogicalOperator.AND ? " AND " : " OR ", "(", ")"));
+      case SpansetExpression.Structural structural ->
+          structural.operator().form() == StructuralOperator.Form.NEGATED
+              ? needed(structural.right())
+              : "(" + needed(structural.left()) + " AND " + needed(structural.right()) + ")";
+      case SpansetExpression.Nested nested ->
+          nested.pipeline().stages().getFirst() instanceof SpansetExpression first
+              ? needed(first)
+              : "1";
+    };
+  }
+
+  private int bit(SpansetExpression.Filter filter) {
+    String condition = fields.condition(filter.condition());
+    int known = filters.indexOf(condition);
+    if (known >= 0) {
+      return known;
+    }
+    if (filters.size() == SearchPlanner.MAX_FILTERS) {
+      throw TraceQlException.tooLarge(
+          filter.at() + ": more than " + SearchPlanner.MAX_FILTERS + " different spanset filters");
+    }
+    filters.add(condition);
+    filtersWithoutTree.add(fields.conditionWithoutTree(filter.condition()));
+    return filters.size() - 1;
+  }
+
+  private String column(String expression) {
+    int known = columns.indexOf(expression);
+    if (known >= 0) {
+      return "c" + known;
+    }
+    columns.add(expression);
+    return "c" + (columns.size() - 1);
+  }
+
+  // Stages after the head, as SELECTs around rows of (trace_id, set, attrs).
+
+  private List<String> layers(Stage stage) {
+    return switch (stage) {
+      case SpansetExpression spanset -> filterLayer(spanset);
+      case Stage.ScalarFilter filter -> List.of(scalarLayer(filter));
+      case Stage.GroupBy by -> List.of(groupLayer(by));
+      case Stage.Coalesce _ ->
+          List.of(
+              """
+              SELECT trace_id, sets AS set, none AS attrs FROM (SELECT trace_id, \
+              arrayDistinct(groupArrayArray(set)) AS sets, \
+              CAST([],'Array(Tuple(String,String))') AS none FROM (%s) GROUP BY trace_id)\
+              """
+                  .formatted(INNER));
+      case Stage.Select _, MetricsExpression _, ScalarExpression _ ->
+          throw new IllegalArgumentException("no layer: stage=" + stage);
+    };
+  }
+
+  private List<String> filterLayer(SpansetExpression spanset) {
+    int before = columns.size();
+    String set = set(spanset, "set");
+    List<String> own = new ArrayList<>(columns.subList(before, columns.size()));
+    // These columns stand on a later set than those of the head, so they move into this layer. An
+    // expression that the head has too keeps its name there and is not in `own`.
+    columns.subList(before, columns.size()).clear();
+    String inner = INNER;
+    for (int i = 0; i < own.size(); i++) {
+      inner = "SELECT *, " + own.get(i) + " AS c" + (before + i) + " FROM (" + inner + ")";
+    }
+    return List.of(
+        "SELECT trace_id, " + set + " AS kept, attrs FROM (" + inner + ") WHERE notEmpty(kept)",
+        "SELECT trace_id, kept AS set, attrs FROM (" + INNER + ")");
+  }
+
+  private record Scalar(String condition, String name, String tagged) {}
+
+  private String scalarLayer(Stage.ScalarFilter filter) {
+    Scalar scalar = scalar(filter, "set");
+    return "SELECT trace_id, set, arrayConcat(attrs,[(%s,%s)]) AS attrs FROM (%s) WHERE %s"
+        .formatted(bindings.text(scalar.name()), scalar.tagged(), INNER, scalar.condition());
+  }
+
+  private String groupLayer(Stage.GroupBy by) {
+    String key = key(by.key());
+    return """
+    SELECT trace_id, groupArray(e) AS set, arrayConcat(before,[(%s,value)]) AS attrs \
+    FROM (SELECT trace_id, before, e, tupleElement(e,'%s') AS value \
+    FROM (SELECT trace_id, attrs AS before, arrayJoin(set) AS e FROM (%s))) \
+    GROUP BY trace_id, before, value\
+    """
+        .formatted(bindings.text("by(" + FieldText.of(by.key()) + ")"), key, INNER);
+  }
+
+  private String key(FieldExpression expression) {
+    return element(keys, "k", fields.tagged(expression), "String");
+  }
+
+  private static String element(
+      List<Field> elements, String prefix, String expression, String type) {
+    for (Field element : elements) {
+      if (element.expression().equals(expression)) {
+        return element.name();
+      }
+    }
+    String name = prefix + elements.size();
+    elements.add(new Field(name, expression, type));
+    return name;
+  }
+
+  private Scalar scalar(Stage.ScalarFilter filter, String set) {
+    ScalarExpression.Aggregate aggregate = (ScalarExpression.Aggregate) filter.left();
+    ScalarExpression.Literal literal = (ScalarExpression.Literal) filter.right();
+    String bound = filter.operator().symbol() + fields.literalNumber(literal.value());
+    if (aggregate.field().isEmpty()) {
+      String count = "length(" + set + ")";
+      return new Scalar(
+          count + bound,
+          "count()",
+          "concat('" + ValueType.INT.tag() + "',toString(" + count + "))");
+    }
+    FieldExpression field = aggregate.field().get();
+    String element = element(numbers, "n", fields.number(field), "Tuple(t UInt8,n Float64)");
+    String present = "arrayFilter(v->v.t>0,arrayMap(e->e." + element + "," + set + "))";
+    String values = "arrayMap(v->v.n," + present + ")";
+    String value =
+        switch (aggregate.function()) {
+          case AVG -> "arrayAvg(" + values + ")";
+          case MIN -> "arrayMin(" + values + ")";
+          case MAX -> "arrayMax(" + values + ")";
+          case SUM -> "arraySum(" + values + ")";
+          case COUNT -> throw new IllegalStateException("count() has no field");
+        };
+    // An integer stays one unless it is divided; a duration stays a duration in whole ns.
+    String integer =
+        aggregate.function() == AggregateFunction.AVG
+            ? "0"
+            : "arrayAll(v->v.t=" + ValueType.INT.code() + "," + present + ")";
+    String tagged =
+        "multiIf(%s,concat('%c',toString(toInt64(%s))),%s,concat('%c',toString(toInt64(%s))),concat('%c',toString(%s)))"
+            .formatted(
+                integer,
+                ValueType.INT.tag(),
+                value,
+                "arrayAll(v->v.t=" + ValueType.TIME.code() + "," + present + ")",
+                ValueType.TIME.tag(),
+                value,
+                ValueType.REAL.tag(),
+                value);
+    return new Scalar(
+        "notEmpty(" + present + ") AND " + value + bound,
+        aggregate.function().text() + "(" + FieldText.of(field) + ")",
+        tagged);
+  }
+}

@@ -1,0 +1,142 @@
+package io.headspan.query.traceql;
+
+import io.headspan.query.traceql.Columns.Table;
+import java.util.EnumSet;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Set;
+import java.util.stream.Collectors;
+
+/// The FROM clause of one statement: spans in a time range, joined with what the fields in use need
+/// of resources, scopes and traces.
+///
+/// A condition on one of those tables alone needs no join: [#membership] makes it a set of
+/// fingerprints or trace ids, which is smaller and can skip granules.
+final class SpanSource {
+  /// What stands for the service of a root that never came, as in Tempo.
+  static final String NO_ROOT = "<root span not yet received>";
+
+  private final Bindings bindings;
+  private final TimeRange range;
+  private final Map<String, String> resourceColumns = new LinkedHashMap<>();
+  private final Map<String, String> scopeColumns = new LinkedHashMap<>();
+  private final Set<Table> joined = EnumSet.noneOf(Table.class);
+
+  SpanSource(Bindings bindings, TimeRange range) {
+    this.bindings = bindings;
+    this.range = range;
+  }
+
+  /// The condition that spans lie in the time range; the primary key prunes by it.
+  String inRange() {
+    return "time>=" + bindings.time(range.fromNs()) + " AND time<=" + bindings.time(range.toNs());
+  }
+
+  /// The FROM clause without its keyword. Ask after everything else has been compiled.
+  String from() {
+    StringBuilder sql = new StringBuilder("spans");
+    if (joined.contains(Table.RESOURCE)) {
+      sql.append(sideJoin("resources", "resource", "resource_fp", resourceColumns, days()));
+    }
+    if (joined.contains(Table.SCOPE)) {
+      sql.append(sideJoin("scopes", "scope", "scope_fp", scopeColumns, days()));
+    }
+    if (joined.contains(Table.TRACE)) {
+      sql.append(
+              " LEFT ANY JOIN (SELECT trace_id AS trace_key, root_name, root_service, trace_duration")
+          .append(" FROM (")
+          .append(traces())
+          .append(")) AS trace ON spans.trace_id=trace.trace_key");
+    }
+    return sql.toString();
+  }
+
+  private static String sideJoin(
+      String table, String alias, String key, Map<String, String> columns, String where) {
+    String selected =
+        columns.entrySet().stream()
+            .map(column -> column.getValue() + " AS " + column.getKey())
+            .collect(Collectors.joining(", "));
+    return " LEFT ANY JOIN (SELECT fp AS "
+        + alias
+        + "_key, "
+        + selected
+        + " FROM "
+        + table
+        + " WHERE "
+        + where
+        + ") AS "
+        + alias
+        + " ON spans."
+        + key
+        + "="
+        + alias
+        + "."
+        + alias
+        + "_key";
+  }
+
+  /// A condition on spans: that the row of `table` they name fulfils `condition`.
+  String membership(Table table, String condition) {
+    return switch (table) {
+      case RESOURCE -> setOf("resource_fp", "resources", condition);
+      case SCOPE -> setOf("scope_fp", "scopes", condition);
+      case TRACE -> "trace_id IN (SELECT trace_id FROM (" + traces() + ") WHERE " + condition + ")";
+      case SPAN -> condition;
+    };
+  }
+
+  private String setOf(String key, String table, String condition) {
+    return key + " IN (SELECT fp FROM " + table + " WHERE " + days() + " AND " + condition + ")";
+  }
+
+  /// A side table's column on the rows of spans.
+  String joinedColumn(Table table, String expression) {
+    joined.add(table);
+    Map<String, String> columns =
+        switch (table) {
+          case RESOURCE -> resourceColumns;
+          case SCOPE -> scopeColumns;
+          case SPAN, TRACE -> throw new IllegalArgumentException("no side table: table=" + table);
+        };
+    for (Map.Entry<String, String> column : columns.entrySet()) {
+      if (column.getValue().equals(expression)) {
+        return column.getKey();
+      }
+    }
+    String name = (table == Table.RESOURCE ? "resource_" : "scope_") + "value" + columns.size();
+    columns.put(name, expression);
+    return name;
+  }
+
+  /// Makes the columns of traces usable on the rows of spans.
+  void joinTraces() {
+    joined.add(Table.TRACE);
+  }
+
+  /// Resources and scopes are kept per day of their spans.
+  private String days() {
+    return "day>=toDate("
+        + bindings.time(range.fromNs())
+        + ") AND day<=toDate("
+        + bindings.time(range.toNs())
+        + ")";
+  }
+
+  /// A trace's summary lies under the days of all its spans, of which some may be out of range.
+  private String traces() {
+    String days =
+        "day>=toDate("
+            + bindings.time(range.fromNs())
+            + ")-1 AND day<=toDate("
+            + bindings.time(range.toNs())
+            + ")+1";
+    return """
+    SELECT trace_id, max(root) AS r, if(r.found=1,toString(r.operation),'') AS root_name, \
+    if(r.found=1,toString(r.service),'%s') AS root_service, \
+    toUnixTimestamp64Nano(max(end))-toUnixTimestamp64Nano(min(start)) AS trace_duration \
+    FROM trace_summary WHERE %s GROUP BY trace_id\
+    """
+        .formatted(NO_ROOT, days);
+  }
+}

@@ -1,0 +1,89 @@
+package io.headspan.query.traceql;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.util.List;
+
+/// Reads the tagged text that [FieldSql#tagged] writes.
+final class TaggedValue {
+  private static final ObjectMapper JSON = new ObjectMapper();
+
+  /// Tag of a field that a span does not have; nothing follows.
+  static final char NOTHING = 'n';
+
+  /// The SQL of a tagged text that says nothing.
+  static final String NOTHING_SQL = "'" + NOTHING + "'";
+
+  /// Tag of an array; its elements follow, as tagged texts in JSON.
+  static final char ARRAY = 'a';
+
+  private TaggedValue() {}
+
+  static ResultValue read(String tagged) {
+    char tag = tagged.charAt(0);
+    String text = tagged.substring(1);
+    if (tag == NOTHING) {
+      return new ResultValue.Nothing();
+    }
+    if (tag == ARRAY) {
+      return new ResultValue.Array(strings(text).stream().map(TaggedValue::read).toList());
+    }
+    return read(type(tag), text);
+  }
+
+  private static ValueType type(char tag) {
+    for (ValueType type : ValueType.values()) {
+      if (type.tag() == tag) {
+        return type;
+      }
+    }
+    throw new IllegalArgumentException("unknown tag: tag=" + tag);
+  }
+
+  private static List<String> strings(String json) {
+    try {
+      return JSON.readerForListOf(String.class).readValue(json);
+    } catch (JsonProcessingException e) {
+      throw new IllegalArgumentException("not an array of strings in JSON: text=" + json, e);
+    }
+  }
+
+  private static ResultValue read(ValueType type, String text) {
+    return switch (type) {
+      case TEXT -> new ResultValue.Text(text);
+      case INT -> new ResultValue.Int(Long.parseLong(text));
+      case REAL -> new ResultValue.Real(real(text));
+      case BOOL -> new ResultValue.Bool(text.equals("1") || text.equals("true"));
+      case TIME -> new ResultValue.Duration(GoDuration.format(Long.parseLong(text)));
+      case STATUS -> new ResultValue.Text(status(Integer.parseInt(text)));
+      case KIND -> new ResultValue.Text(kind(Integer.parseInt(text)));
+    };
+  }
+
+  private static double real(String text) {
+    return switch (text) {
+      case "inf" -> Double.POSITIVE_INFINITY;
+      case "-inf" -> Double.NEGATIVE_INFINITY;
+      case "nan" -> Double.NaN;
+      default -> Double.parseDouble(text);
+    };
+  }
+
+  private static String status(int code) {
+    for (SpanStatus status : SpanStatus.values()) {
+      if (status.code() == code) {
+        return status.keyword();
+      }
+    }
+    return Integer.toString(code);
+  }
+
+  private static String kind(int code) {
+    for (SpanKind kind : SpanKind.values()) {
+      if (kind.code() == code) {
+        return kind.keyword();
+      }
+    }
+    return Integer.toString(code);
+  }
+}

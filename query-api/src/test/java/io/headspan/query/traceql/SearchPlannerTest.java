@@ -1,0 +1,141 @@
+package io.headspan.query.traceql;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.headspan.storage.SqlQuery;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class SearchPlannerTest {
+  private static final TimeRange RANGE = new TimeRange(1_000_000_000L, 5_000_000_000L);
+
+  private static SearchPlan plan(String query) {
+    return SearchPlanner.plan(TraceQl.parse(query), RANGE);
+  }
+
+  private static String candidates(String query) {
+    return plan(query).candidates(20).sql();
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "{ name = `it's` }",
+        "{ span.`it's` = 1 }",
+        "{ resource.\"it's\" =~ `it's` } | by(.\"it's\") | avg(span.\"it's\") > 1.5",
+        "{ event.\"it's\" = `it's` } | select(link.\"it's\", instrumentation.\"it's\")",
+        "{ span.\"it's\" + 1 = .\"it's\" } >> { trace:id = `it's` }"
+      })
+  void boundValuesNeverStandInTheText(String query) {
+    SearchPlan plan;
+    try {
+      plan = plan(query);
+    } catch (TraceQlException e) {
+      assertThat(e).hasMessageContaining("line 1");
+      return;
+    }
+    for (SqlQuery sql :
+        List.of(plan.candidates(20), plan.details(List.of("0".repeat(31) + "1"), 3))) {
+      assertThat(sql.sql()).doesNotContain("it's");
+      assertThat(sql.parameters().toString()).contains("it's");
+    }
+  }
+
+  @Test
+  void loneFilterReadsInOrderOfTheKey() {
+    assertThat(candidates("{ status = error && duration > 1s }"))
+        .contains(
+            "ORDER BY toStartOfFiveMinutes(time) DESC, time DESC LIMIT 1 BY trace_id LIMIT 20")
+        .contains("(status=2)")
+        .doesNotContain("GROUP BY");
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "{ name = `a` } || { name = `b` }",
+        "{ name = `a` } | { name = `b` }",
+        "({ name = `a` }) || ({ name = `b` } || { name = `c` })",
+        "{ name = `a` } | select(span.x)"
+      })
+  void whatIsAboutSingleSpansIsNotGrouped(String query) {
+    assertThat(candidates(query)).doesNotContain("GROUP BY");
+  }
+
+  @Test
+  void equalFiltersShareABit() {
+    assertThat(candidates("{ name = `a` } && ({ name = `a` } && { name = `b` })"))
+        .contains(" AS b1,")
+        .doesNotContain(" AS b2,");
+  }
+
+  @Test
+  void defaultsOfAbsentAttributesNeedNoPresenceTest() {
+    assertThat(candidates("{ span.x > 5 }")).doesNotContain("mapContains(ints");
+    assertThat(candidates("{ span.x < 5 }")).contains("mapContains(ints");
+    assertThat(candidates("{ span.x = `a` }")).contains("has(string_hashes,cityHash64(");
+    assertThat(candidates("{ span.x != `a` }")).contains("has(string_keys,");
+    assertThat(candidates("{ resource.service.name = `a` }")).doesNotContain("resources");
+    assertThat(candidates("{ resource.service.name != `a` }"))
+        .contains("resource_fp IN (SELECT fp");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '\t',
+      quoteCharacter = '\0',
+      textBlock =
+          """
+          {} | rate()	column 6: a metrics function in a search
+          {} | compare({status = error})	column 6: a metrics function
+          ({} | rate()) / ({} | rate())	column 15: a metrics function
+          ({} | count()) > ({.a} | count())	column 1: anything but one aggregate on the left
+          {} | count() + 1 > 2	column 14: anything but one aggregate on the left
+          {} | 2 < count()	column 6: anything but one aggregate on the left
+          {} | count() > count()	column 16: anything but one aggregate on the left
+          ({} | by(name)) && {}	column 7: by() inside parentheses
+          ({} | coalesce()) && {}	column 7: coalesce() inside parentheses
+          ({} | select(.a)) && {}	column 7: select() inside parentheses
+          { parent = nil }	column 3: parent
+          { parent.a = 1 || .b = 2 }	column 19: a term that mixes
+          { parent.a = .b }	column 14: a term that mixes
+          { parent.a = nil }	column 12: = nil on an attribute of the parent
+          { !(parent.a = 1) }	column 3: ! on an attribute of the parent
+          {} | by(parent.a)	column 9: parent. in this place
+          { event.a = event.b }	column 11: a comparison of two fields that may have several
+          { event.a + 1 = 2 }	column 3: arithmetic on event.a
+          """)
+  void namesWhatCannotBeRun(String query, String construct) {
+    assertThatThrownBy(() -> plan(query))
+        .isInstanceOfSatisfying(
+            TraceQlException.class,
+            e -> assertThat(e.kind()).isEqualTo(TraceQlException.Kind.UNSUPPORTED))
+        .hasMessageContaining("not supported yet: line 1, " + construct);
+  }
+
+  @Test
+  void refusesMoreFiltersThanBits() {
+    StringBuilder query = new StringBuilder("{ name = `x` }");
+    for (int i = 0; i < 64; i++) {
+      query.append(" && { name = `").append(i).append("` }");
+    }
+    assertThatThrownBy(() -> plan(query.toString()))
+        .hasMessageContaining("more than 64 different spanset filters");
+  }
+
+  @Test
+  void sizeOfTheStatementGrowsWithTheQueryOnly() {
+    int few = candidates(sum(10)).length();
+    int many = candidates(sum(80)).length();
+    assertThat(many).isLessThan(few * 8 * 8);
+    assertThat(candidates("{} " + "&~ {} ".repeat(60)).length()).isLessThan(200_000);
+  }
+
+  private static String sum(int terms) {
+    return "{ .a" + " + .a".repeat(terms) + " = 1 }";
+  }
+}
