@@ -23,6 +23,7 @@ import java.time.Duration;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -43,7 +44,12 @@ public final class Collector implements AutoCloseable {
   private static final int STREAMS_PER_CONNECTION = 1000;
   private static final int BATCHES_PER_STREAM = 16;
   private static final Duration ADMISSION_TIMEOUT = Duration.ofSeconds(5);
+
+  /// A peer that went away without a word is noticed by the pings; Armeria sends none unless an
+  /// idle connection lives longer than the time between two.
   private static final Duration PING_INTERVAL = Duration.ofSeconds(30);
+
+  private static final Duration IDLE_TIMEOUT = Duration.ofMinutes(2);
   private static final Duration REQUEST_TIMEOUT = Duration.ofSeconds(10);
   private static final long REQUEST_BYTES = 64 * 1024;
 
@@ -56,6 +62,7 @@ public final class Collector implements AutoCloseable {
   private final Receivers receivers;
   private final StatusEndpoints status;
   private final Server server;
+  private final AtomicBoolean closed = new AtomicBoolean();
 
   /// Starts a collector. It accepts connections when this returns; the store may come later.
   ///
@@ -116,9 +123,13 @@ public final class Collector implements AutoCloseable {
     return server.activeLocalPort();
   }
 
-  /// Takes no more batches, answers those under way, for at most the configured time, and stops.
+  /// Takes no more batches, answers those under way, and stops. Waits for at most the configured
+  /// time for streams to end, and as long for calls.
   @Override
   public void close() {
+    if (!closed.compareAndSet(false, true)) {
+      return;
+    }
     long deadline = System.nanoTime() + config.closeTimeout().toNanos();
     status.close();
     try {
@@ -143,6 +154,7 @@ public final class Collector implements AutoCloseable {
             .meterRegistry(registry)
             .requestTimeout(REQUEST_TIMEOUT)
             .maxRequestLength(REQUEST_BYTES)
+            .idleTimeout(IDLE_TIMEOUT)
             .pingInterval(PING_INTERVAL)
             .http2InitialConnectionWindowSize(CONNECTION_WINDOW_BYTES)
             .http2InitialStreamWindowSize(STREAM_WINDOW_BYTES)

@@ -6,14 +6,14 @@ import java.util.function.BooleanSupplier;
 
 /// Waits for a condition that another thread brings about.
 public final class Await {
-  private static final Duration DEADLINE = Duration.ofSeconds(20);
+  private static final Duration DEADLINE = Duration.ofSeconds(60);
   private static final Duration BETWEEN_LOOKS = Duration.ofMillis(2);
 
   private Await() {}
 
   /// Returns when `condition` holds.
   ///
-  /// @throws AssertionError if it does not hold within 20 s
+  /// @throws AssertionError if it does not hold within a minute
   public static void until(String what, BooleanSupplier condition) {
     until(what, DEADLINE, condition);
   }

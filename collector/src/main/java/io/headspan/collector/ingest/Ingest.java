@@ -112,6 +112,9 @@ public final class Ingest implements AutoCloseable {
             metrics.insertRetried();
           }
         }
+      } catch (OutOfMemoryError e) {
+        logger.error("no memory to insert a batch: token={}, spans={}", token, batch.size(), e);
+        return new InsertOutcome.Unavailable("the collector is out of memory");
       } catch (RuntimeException e) {
         // A fault of this program: the batch may be what provokes it, so it must not come again.
         if (mayLog()) {

@@ -183,7 +183,7 @@ final class ArrowStream extends ServerCall.Listener<EncodedMessage> {
         case LIMIT -> lose(Status.RESOURCE_EXHAUSTED, Rejection.TOO_LARGE, e);
         case INVALID, UNSUPPORTED -> lose(Status.INTERNAL, Rejection.MALFORMED, e);
       }
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | OutOfMemoryError e) {
       reservation.close();
       logger.error("cannot decode an OTel-Arrow batch", e);
       lose(Status.INTERNAL, Rejection.MALFORMED, e);
@@ -265,7 +265,7 @@ final class ArrowStream extends ServerCall.Listener<EncodedMessage> {
   }
 
   /// The state of the stream is unknown from here on.
-  private void lose(Status status, Rejection reason, RuntimeException cause) {
+  private void lose(Status status, Rejection reason, Throwable cause) {
     reception.metrics().batchRejected(Protocol.OTAP, reason, 0);
     end(status.withDescription(ErrorText.of(cause)));
   }

@@ -6,7 +6,7 @@ final class ErrorText {
 
   private ErrorText() {}
 
-  static String of(RuntimeException e) {
+  static String of(Throwable e) {
     return shortened(e.getMessage() == null ? e.getClass().getName() : e.getMessage());
   }
 

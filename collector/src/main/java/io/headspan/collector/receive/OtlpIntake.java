@@ -137,7 +137,7 @@ final class OtlpIntake {
     };
   }
 
-  private OtlpAnswer refuse(Protocol protocol, RuntimeException e) {
+  private OtlpAnswer refuse(Protocol protocol, Throwable e) {
     Rejection reason = Rejection.MALFORMED;
     OtlpAnswer answer = new OtlpAnswer.Invalid(ErrorText.of(e));
     switch (e) {
@@ -146,6 +146,11 @@ final class OtlpIntake {
         answer = new OtlpAnswer.TooLarge(ErrorText.of(e));
       }
       case MessageException _, WireException _ -> {}
+      case OutOfMemoryError _ -> {
+        logger.error("no memory to decode an OTLP request", e);
+        reason = Rejection.OVERLOADED;
+        answer = new OtlpAnswer.Unavailable("the collector is out of memory; send again later");
+      }
       default -> logger.error("cannot decode an OTLP request", e);
     }
     reception.metrics().batchRejected(protocol, reason, 0);

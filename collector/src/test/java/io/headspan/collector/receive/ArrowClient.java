@@ -13,6 +13,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
@@ -52,6 +53,11 @@ public final class ArrowClient implements ClientResponseObserver<BatchArrowRecor
     }
   }
 
+  /// Whether what was sent has left this side, but for a little.
+  public boolean isReady() {
+    return call().isReady();
+  }
+
   public void halfClose() {
     call().onCompleted();
   }
@@ -82,6 +88,12 @@ public final class ArrowClient implements ClientResponseObserver<BatchArrowRecor
   public Map<Long, StatusCode> awaitCodes(int count) {
     Await.until(count + " statuses", () -> statuses().size() >= count || isEnded());
     return codes();
+  }
+
+  /// Waits for the status of batch `id`; empty if the stream ends before.
+  public Optional<StatusCode> awaitCode(long id) {
+    Await.until("the status of batch " + id, () -> codes().containsKey(id) || isEnded());
+    return Optional.ofNullable(codes().get(id));
   }
 
   public synchronized boolean isEnded() {

@@ -7,7 +7,9 @@ import io.grpc.Channel;
 import io.grpc.Status;
 import io.headspan.collector.Await;
 import io.headspan.collector.ingest.DeduplicationToken;
+import io.headspan.loadgen.spans.SyntheticSpans;
 import io.headspan.storage.StoreException;
+import io.headspan.wire.otap.OtapEncoder;
 import io.headspan.wire.otap.OtapHeaders;
 import io.headspan.wire.otlp.OtlpDecoder;
 import io.opentelemetry.proto.collector.trace.v1.ExportTraceServiceRequest;
@@ -26,6 +28,9 @@ import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class ArrowReceiverTest {
+  /// What HTTP/2 lets a sender send before the receiver reads, by Armeria's default.
+  private static final int WINDOW_BYTES = 1024 * 1024;
+
   private final TestReceivers receivers = new TestReceivers();
   private final Channel channel = receivers.channel();
 
@@ -115,6 +120,33 @@ class ArrowReceiverTest {
 
       assertThat(second.awaitCodes(2)).hasSize(2);
       Await.until("nothing in flight", () -> small.inFlight.bytes() == 0);
+    }
+  }
+
+  @Test
+  void backPressureReachesTheSender() {
+    try (TestReceivers small = new TestReceivers(20_000);
+        OtapEncoder encoder = new OtapEncoder()) {
+      small.store.hold();
+      SyntheticSpans source = new SyntheticSpans(1, 1_795_000_000_000_000_000L);
+      ArrowClient client = ArrowClient.open(small.channel());
+      long sentBytes = 0;
+      int batches = 0;
+      while (sentBytes < 8 * WINDOW_BYTES) {
+        BatchArrowRecords batch = encoder.encode(batches++, source.next(500), Map.of());
+        sentBytes += batch.getSerializedSize();
+        client.send(batch);
+      }
+      Await.until("one insert", () -> small.store.waiting() == 1);
+
+      assertThat(small.count("batches.received")).isEqualTo(1);
+      assertThat(client.isReady()).isFalse();
+
+      small.store.letGo();
+      client.halfClose();
+      assertThat(client.awaitEnd()).isEqualTo(Status.OK);
+      assertThat(client.codes()).hasSize(batches);
+      assertThat(small.store.spans()).isEqualTo(500 * batches);
     }
   }
 

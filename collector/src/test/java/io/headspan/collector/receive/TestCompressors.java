@@ -9,10 +9,10 @@ import java.util.zip.GZIPOutputStream;
 import org.xerial.snappy.SnappyFramedOutputStream;
 
 /// The compressors that OpenTelemetry exporters use, for clients in tests.
-final class TestCompressors {
+public final class TestCompressors {
   private TestCompressors() {}
 
-  static CompressorRegistry registry() {
+  public static CompressorRegistry registry() {
     CompressorRegistry registry = CompressorRegistry.newEmptyInstance();
     registry.register(new Named("gzip", GZIPOutputStream::new));
     registry.register(new Named("zstd", ZstdOutputStreamNoFinalizer::new));
