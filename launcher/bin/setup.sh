@@ -3,7 +3,7 @@
 
 readonly java_wanted=25
 readonly libchdb_version=26.7.3-stable.1
-readonly libchdb_sha512_x86_64=sha512-XP97mMqnc5tZpKQywR8N7cLTsHNiTmHr30pC5mzo3jWmukjKn2IBa60c2B/gWUNcuFjOMjWoorQICCqBVj5wpw==
+readonly libchdb_sha512_x86_64=5cff7b98caa7739b59a4a432c11f0dedc2d3b073624e61ebdf4a42e66ce8de35a6ba48ca9f62016bad1cd81fe059435cb858ce3235a8a2b408082a81563e70a7
 readonly cache_dir=${XDG_CACHE_HOME:-$HOME/.cache}/headspan
 
 say() { printf '\033[2m[headspan]\033[0m %s\n' "$*" >&2; }
@@ -110,7 +110,7 @@ install_libchdb() {
   archive=$(echo "$work"/*.tgz)
   if [ -n "$checksum" ]; then
     local got
-    got=sha512-$(openssl dgst -sha512 -binary "$archive" | base64 -w0)
+    got=$(sha512sum "$archive" | cut -d' ' -f1)
     [ "$got" = "$checksum" ] || { rm -rf "$work"; die "checksum of $package@$libchdb_version is wrong: expected=$checksum, got=$got"; }
   else
     say "no pinned checksum for $package: relying on the registry's own integrity check"

@@ -1,23 +1,32 @@
 package io.headspan.benchmarks;
 
+import io.headspan.benchmarks.capture.CaptureBench;
 import io.headspan.benchmarks.ingest.IngestBench;
 import java.util.Arrays;
+import java.util.Map;
 
-/// What `./dev bench NAME` runs.
+/// `./dev bench NAME`: measures the figures of one line of docs/figures.md, prints them and writes
+/// `target/bench/NAME.json`.
 public final class Bench {
-  private static final String NAMES = "ingest";
+  private static final Map<String, Entry> BENCHES =
+      Map.of("capture", CaptureBench::main, "ingest", IngestBench::main);
+
+  /// A benchmark's main method.
+  private interface Entry {
+    void run(String[] arguments) throws Exception;
+  }
 
   private Bench() {}
 
-  public static void main(String[] args) throws Exception {
-    String name = args.length == 0 ? "" : args[0];
-    String[] rest = args.length == 0 ? args : Arrays.copyOfRange(args, 1, args.length);
-    switch (name) {
-      case "ingest" -> IngestBench.main(rest);
-      default -> {
-        System.err.println("no such benchmark: name=" + name + ", known=" + NAMES);
-        System.exit(2);
-      }
+  public static void main(String[] arguments) throws Exception {
+    Entry bench = arguments.length == 0 ? null : BENCHES.get(arguments[0]);
+    if (bench == null) {
+      System.err.println(
+          "which benchmark? ./dev bench "
+              + String.join(" | ", BENCHES.keySet().stream().sorted().toList()));
+      System.exit(2);
+      return;
     }
+    bench.run(Arrays.copyOfRange(arguments, 1, arguments.length));
   }
 }

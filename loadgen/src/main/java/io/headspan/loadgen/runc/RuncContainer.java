@@ -3,6 +3,7 @@ package io.headspan.loadgen.runc;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.headspan.loadgen.TemporaryDirectory;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -11,10 +12,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayDeque;
-import java.util.Comparator;
 import java.util.Deque;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -35,14 +36,14 @@ public final class RuncContainer implements AutoCloseable {
   private static final long RUNC_TIMEOUT_SECONDS = 20;
 
   private final ContainerSpec spec;
-  private final Path bundle;
+  private final TemporaryDirectory bundle;
   private final Process process;
   private final Deque<String> log = new ArrayDeque<>();
   private final CompletableFuture<String> ready = new CompletableFuture<>();
   private final Thread reader;
 
   private RuncContainer(
-      ContainerSpec spec, Path bundle, Process process, Predicate<String> isReady) {
+      ContainerSpec spec, TemporaryDirectory bundle, Process process, Predicate<String> isReady) {
     this.spec = spec;
     this.bundle = bundle;
     this.process = process;
@@ -59,14 +60,14 @@ public final class RuncContainer implements AutoCloseable {
   ///   `timeout` passes first
   public static RuncContainer start(
       ContainerSpec spec, Predicate<String> isReady, Duration timeout) {
-    Path bundle;
+    TemporaryDirectory bundle;
     Process process;
     try {
-      bundle = Files.createTempDirectory("headspan-" + spec.id());
-      Files.createDirectory(bundle.resolve("rootfs"));
-      JSON.writeValue(bundle.resolve("config.json").toFile(), config(spec));
+      bundle = TemporaryDirectory.create(spec.id());
+      Files.createDirectory(bundle.path().resolve("rootfs"));
+      JSON.writeValue(bundle.path().resolve("config.json").toFile(), config(spec));
       process =
-          new ProcessBuilder("runc", "run", "--bundle", bundle.toString(), spec.id())
+          new ProcessBuilder("runc", "run", "--bundle", bundle.path().toString(), spec.id())
               .redirectErrorStream(true)
               .start();
     } catch (IOException e) {
@@ -79,10 +80,11 @@ public final class RuncContainer implements AutoCloseable {
     } catch (ExecutionException | TimeoutException e) {
       String output = container.output();
       container.close();
-      throw new RuncException(
-          "container not ready after %d ms: id=%s, output:%n%s"
-              .formatted(timeout.toMillis(), spec.id(), output),
-          e);
+      String what =
+          e instanceof TimeoutException
+              ? "container not ready after " + timeout.toMillis() + " ms"
+              : "container ended before it was ready";
+      throw new RuncException("%s: id=%s, output:%n%s".formatted(what, spec.id(), output), e);
     } catch (InterruptedException e) {
       container.close();
       Thread.currentThread().interrupt();
@@ -118,6 +120,24 @@ public final class RuncContainer implements AutoCloseable {
   /// Starts such a service and waits until it listens.
   public static RuncContainer startHttpService(ContainerSpec spec) {
     return start(spec, line -> line.startsWith("ready on "), Duration.ofSeconds(60));
+  }
+
+  /// Why containers cannot be run here, and the remedy; empty if they can.
+  public static Optional<String> refusal() {
+    try {
+      // Asks for what a container needs (namespaces and a cgroup) and removes it at once.
+      ContainerSpec probe =
+          ContainerSpec.of(
+              "headspan-probe-" + ProcessHandle.current().pid(),
+              List.of("/bin/sh", "-c", "echo ok"));
+      start(probe, "ok"::equals, Duration.ofSeconds(20)).close();
+      return Optional.empty();
+    } catch (RuncException e) {
+      String reason = e.getMessage();
+      return Optional.of(
+          "runc cannot start one (run as root, with runc installed): "
+              + (reason == null ? "" : reason.lines().reduce("", (_, last) -> last)));
+    }
   }
 
   public String id() {
@@ -156,7 +176,15 @@ public final class RuncContainer implements AutoCloseable {
       process.destroyForcibly();
       Thread.currentThread().interrupt();
     } finally {
-      deleteTree(bundle);
+      removeBundle();
+    }
+  }
+
+  private void removeBundle() {
+    try {
+      bundle.close();
+    } catch (IOException e) {
+      throw new RuncException("bundle not removed: directory=" + bundle.path(), e);
     }
   }
 
@@ -201,16 +229,6 @@ public final class RuncContainer implements AutoCloseable {
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new RuncException("interrupted: runc " + String.join(" ", arguments), e);
-    }
-  }
-
-  private static void deleteTree(Path directory) {
-    try (Stream<Path> files = Files.walk(directory)) {
-      for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
-        Files.delete(file);
-      }
-    } catch (IOException e) {
-      throw new RuncException("bundle not removed: directory=" + directory, e);
     }
   }
 

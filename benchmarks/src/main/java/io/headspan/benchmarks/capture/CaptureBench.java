@@ -1,0 +1,176 @@
+package io.headspan.benchmarks.capture;
+
+import io.headspan.benchmarks.BenchReport;
+import io.headspan.benchmarks.BenchReport.Target;
+import io.headspan.launcher.Parts;
+import io.headspan.launcher.RoleProcess;
+import io.headspan.loadgen.TemporaryDirectory;
+import io.headspan.storage.SpanStore;
+import io.headspan.storage.SqlQuery;
+import io.headspan.storage.StoreAddress;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Map;
+import java.util.SplittableRandom;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.ToDoubleFunction;
+
+/// `./dev bench capture`: cost of the agent at 10,000 requests/s, its effect on an nginx that does
+/// nothing else, and whether all is captured at twice that rate. Client, server, agent, collector
+/// and store share this machine.
+public final class CaptureBench {
+  private static final int PAIRS = 3;
+  private static final int SECONDS = 5;
+  private static final int PAUSE_MILLIS = 10;
+  private static final int RATED_CONNECTIONS = 100;
+  private static final int OVERLOAD_CONNECTIONS = 200;
+  private static final Duration STORED_WITHIN = Duration.ofSeconds(60);
+
+  private final Path directory;
+  private final SplittableRandom random = new SplittableRandom();
+  private final BenchReport report = new BenchReport("capture");
+
+  private CaptureBench(Path directory) {
+    this.directory = directory;
+  }
+
+  public static void main(String[] arguments) throws Exception {
+    try (TemporaryDirectory directory = TemporaryDirectory.create("headspan-bench")) {
+      // nginx drops its privileges and must still reach its directories.
+      Files.setPosixFilePermissions(directory.path(), PosixFilePermissions.fromString("rwxr-xr-x"));
+      new CaptureBench(directory.path()).run();
+    }
+  }
+
+  private void run() throws Exception {
+    Wrk wrk = new Wrk(directory);
+    try (WebServer server = WebServer.start(directory)) {
+      measureAgent(server, wrk);
+      measureEffect(server, wrk);
+    }
+    report.finish();
+  }
+
+  /// The agent's own use at the rated load, and completeness at twice that.
+  private void measureAgent(WebServer server, Wrk wrk) throws Exception {
+    try (Parts parts = new Parts()) {
+      RoleProcess engine =
+          parts.add(
+              RoleProcess.start(
+                  "store",
+                  Map.of(),
+                  "--listen",
+                  "127.0.0.1:0",
+                  "--path",
+                  directory.resolve("store").toString()));
+      String store = "http://" + engine.address();
+      RoleProcess collector =
+          parts.add(
+              RoleProcess.start(
+                  "collector", Map.of(), "--listen", "127.0.0.1:0", "--store", store));
+      RoleProcess agent = parts.add(startAgent(collector.address()));
+      SpanStore reader = parts.add(SpanStore.connect(StoreAddress.parse(store)));
+      // The first run warms the agent's code up; what it used is not counted.
+      wrk.run(server.url(), prefix(), RATED_CONNECTIONS, PAUSE_MILLIS, SECONDS);
+      double[] cores = new double[PAIRS];
+      double[] rates = new double[PAIRS];
+      for (int i = 0; i < PAIRS; i++) {
+        double before = ProcessUsage.cpuSeconds(agent.pid());
+        Wrk.Run run = wrk.run(server.url(), prefix(), RATED_CONNECTIONS, PAUSE_MILLIS, SECONDS);
+        cores[i] = (ProcessUsage.cpuSeconds(agent.pid()) - before) / SECONDS;
+        rates[i] = run.perSecond();
+      }
+      report.add("agent_cores_at_10k", "cores", Target.atMost(0.15), cores);
+      report.add("rate_at_10k", "requests/s", Target.none(BenchReport.Better.HIGHER), rates);
+      report.add("agent_rss_mib", "MiB", Target.atMost(200), ProcessUsage.residentMib(agent.pid()));
+      measureCompleteness(server, wrk, reader);
+    }
+  }
+
+  private void measureCompleteness(WebServer server, Wrk wrk, SpanStore reader) throws Exception {
+    double[] captured = new double[PAIRS];
+    double[] right = new double[PAIRS];
+    double[] wrong = new double[PAIRS];
+    double[] rates = new double[PAIRS];
+    for (int i = 0; i < PAIRS; i++) {
+      String prefix = prefix();
+      Wrk.Run run = wrk.run(server.url(), prefix, OVERLOAD_CONNECTIONS, PAUSE_MILLIS, SECONDS);
+      long[] stored = awaitStored(reader, prefix, run.requests());
+      // wrk stops in mid-request: what it had sent but not counted may be stored beyond what it
+      // counted.
+      captured[i] = Math.min(1, (double) stored[0] / run.requests());
+      right[i] = stored[0] == 0 ? 0 : (double) stored[1] / stored[0];
+      wrong[i] = stored[0] - stored[1];
+      rates[i] = run.perSecond();
+    }
+    report.add("captured_ratio", "ratio", Target.atLeast(0.999), captured);
+    report.add("right_parent_ratio", "ratio", Target.atLeast(0.999), right);
+    report.add("wrong_parents", "spans", Target.atMost(0), wrong);
+    report.add("rate_at_20k", "requests/s", Target.none(BenchReport.Better.HIGHER), rates);
+  }
+
+  /// Distinct invocations stored of a run, and those of them whose parent is the one sent.
+  private static long[] awaitStored(SpanStore reader, String prefix, long expected) {
+    SqlQuery query =
+        SqlQuery.of(
+                """
+                SELECT uniqExact(trace_id) AS found,
+                       uniqExactIf(trace_id, parent_span_id = reinterpretAsUInt64(reverse(substring(trace_id, 9, 8)))) AS right
+                FROM spans
+                WHERE startsWith(trace_id, unhex({prefix:String})) AND kind = 2
+                """)
+            .bind("prefix", prefix);
+    long deadlineNs = System.nanoTime() + STORED_WITHIN.toNanos();
+    while (true) {
+      long[] found =
+          reader.query(query, row -> new long[] {row.integer(0), row.integer(1)}).getFirst();
+      if (found[0] >= expected || System.nanoTime() - deadlineNs > 0) {
+        return found;
+      }
+      LockSupport.parkNanos(Duration.ofMillis(200).toNanos());
+    }
+  }
+
+  /// The agent's effect on the server: without, with, with, without, as often as [#PAIRS]. The
+  /// agent sends to an address where nobody listens, so that collector and store take no CPU from
+  /// the server; what it captures fills its bounded queue and is then dropped and counted.
+  private void measureEffect(WebServer server, Wrk wrk) throws Exception {
+    double[] throughput = new double[PAIRS];
+    double[] median = new double[PAIRS];
+    for (int i = 0; i < PAIRS; i++) {
+      List<Wrk.Run> without = new ArrayList<>();
+      List<Wrk.Run> with = new ArrayList<>();
+      without.add(wrk.run(server.url(), prefix(), 16, 0, SECONDS));
+      try (RoleProcess agent = startAgent("127.0.0.1:9")) {
+        if (!agent.isAlive()) {
+          throw new IllegalStateException("the agent ended: output=" + agent.output());
+        }
+        with.add(wrk.run(server.url(), prefix(), 16, 0, SECONDS));
+        with.add(wrk.run(server.url(), prefix(), 16, 0, SECONDS));
+      }
+      without.add(wrk.run(server.url(), prefix(), 16, 0, SECONDS));
+      throughput[i] = mean(with, Wrk.Run::perSecond) / mean(without, Wrk.Run::perSecond);
+      median[i] = mean(with, Wrk.Run::p50Us) / mean(without, Wrk.Run::p50Us);
+    }
+    report.add("app_p50_ratio", "ratio", Target.atMost(1.03), median);
+    report.add("app_throughput_ratio", "ratio", Target.atLeast(0.95), throughput);
+  }
+
+  private static RoleProcess startAgent(String collector) {
+    return RoleProcess.start(
+        "agent", Map.of(), "--listen", "127.0.0.1:0", "--collector", collector);
+  }
+
+  private String prefix() {
+    return HexFormat.of().toHexDigits(random.nextLong());
+  }
+
+  private static double mean(List<Wrk.Run> runs, ToDoubleFunction<Wrk.Run> figure) {
+    return runs.stream().mapToDouble(figure).average().orElseThrow();
+  }
+}

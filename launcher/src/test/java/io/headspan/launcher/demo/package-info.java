@@ -1,0 +1,4 @@
+@NullMarked
+package io.headspan.launcher.demo;
+
+import org.jspecify.annotations.NullMarked;

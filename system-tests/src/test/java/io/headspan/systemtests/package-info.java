@@ -1,0 +1,4 @@
+@NullMarked
+package io.headspan.systemtests;
+
+import org.jspecify.annotations.NullMarked;
