@@ -85,6 +85,13 @@ public final class Attributes {
       return size;
     }
 
+    /// Makes room for `rows` attributes in all.
+    public void reserve(int rows) {
+      if (rows > owners.length) {
+        resize(rows);
+      }
+    }
+
     /// Adds one attribute.
     ///
     /// @param owner index of the owner, from 0
@@ -93,11 +100,7 @@ public final class Attributes {
     /// @param value as described at [Attributes]
     public void add(int owner, int key, byte type, long value) {
       if (size == owners.length) {
-        int capacity = 2 * size;
-        owners = Arrays.copyOf(owners, capacity);
-        keys = Arrays.copyOf(keys, capacity);
-        types = Arrays.copyOf(types, capacity);
-        values = Arrays.copyOf(values, capacity);
+        resize(2 * size);
       }
       if (size > 0 && owner < owners[size - 1]) {
         ascending = false;
@@ -107,6 +110,13 @@ public final class Attributes {
       types[size] = type;
       values[size] = value;
       size++;
+    }
+
+    private void resize(int capacity) {
+      owners = Arrays.copyOf(owners, capacity);
+      keys = Arrays.copyOf(keys, capacity);
+      types = Arrays.copyOf(types, capacity);
+      values = Arrays.copyOf(values, capacity);
     }
 
     /// The columns for owners 0 to `ownerCount` - 1.

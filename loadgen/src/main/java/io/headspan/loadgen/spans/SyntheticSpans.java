@@ -277,6 +277,7 @@ public final class SyntheticSpans {
       resource(resource, "k8s.namespace.name", function.tenant());
       resource(resource, "k8s.deployment.name", function.name());
       resource(resource, "k8s.pod.name", span.instance.id());
+      resource(resource, "k8s.pod.uid", span.instance.uid());
       resource(resource, "os.type", "linux");
       resource(resource, "deployment.environment.name", "production");
       int pid = table.intern("process.pid");

@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.SplittableRandom;
+import java.util.UUID;
 
 /// A made-up system of functions that call each other and their databases, the same for the same
 /// seed. Calls go from functions of lower to functions of higher index, so there are no cycles.
@@ -63,7 +64,7 @@ record Topology(List<Function> functions, List<String> userAgents) {
       int[] callees) {}
 
   /// One running copy of a function; its spans share a resource.
-  record Instance(String id, String containerId, String host, String node, int pid) {}
+  record Instance(String id, String uid, String containerId, String host, String node, int pid) {}
 
   /// A kind of request that a function serves.
   ///
@@ -137,6 +138,7 @@ record Topology(List<Function> functions, List<String> userAgents) {
     int node = random.nextInt(NODES);
     return new Instance(
         noun + "-" + HexFormat.of().toHexDigits(random.nextInt()),
+        new UUID(random.nextLong(), random.nextLong()).toString(),
         containerId.toString(),
         "10.0.%d.%d".formatted(node, random.nextInt(2, 250)),
         "node-%02d".formatted(node),

@@ -62,6 +62,7 @@ final class AttributeRows {
             keys[row] == keys[previous]
                 && types[row] == types[previous]
                 && IdColumns.equalValues(types[row], values[row], values[previous]));
+    to.reserve(to.size() + rows);
     for (int row = 0; row < rows; row++) {
       int owner = owners.first(parents[row]);
       if (owner == OwnerIndex.NONE || types[row] > AttributeType.BYTES) {

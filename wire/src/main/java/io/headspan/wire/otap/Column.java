@@ -181,12 +181,8 @@ final class Column {
       }
       case UTF8, BINARY, FIXED, STRUCT, OTHER -> require(false, "a number");
     }
-    if (validity != null) {
-      for (int i = 0; i < count; i++) {
-        if (!bit(validity, from + i)) {
-          out[i] = 0;
-        }
-      }
+    for (int row = nextNull(from, to); row < to; row = nextNull(row + 1, to)) {
+      out[row - from] = 0;
     }
   }
 
@@ -197,8 +193,15 @@ final class Column {
     int count = to - from;
     if (dictionary != null) {
       indices(from, to, out);
+      int[] ids = dictionary.textIds(interner);
       for (int i = 0; i < count; i++) {
-        out[i] = out[i] < 0 ? Utf8Table.EMPTY : dictionary.textId(out[i], interner);
+        int entry = out[i];
+        if (entry < 0) {
+          out[i] = Utf8Table.EMPTY;
+        } else {
+          int id = ids[entry];
+          out[i] = id >= 0 ? id : dictionary.internText(entry, interner);
+        }
       }
       return;
     }
@@ -218,8 +221,15 @@ final class Column {
     int count = to - from;
     if (dictionary != null) {
       indices(from, to, out);
+      int[] ids = dictionary.containerIds(interner);
       for (int i = 0; i < count; i++) {
-        out[i] = out[i] < 0 ? empty : dictionary.containerId(out[i], interner);
+        int entry = out[i];
+        if (entry < 0) {
+          out[i] = empty;
+        } else {
+          int id = ids[entry];
+          out[i] = id >= 0 ? id : dictionary.internContainer(entry, interner);
+        }
       }
       return;
     }
@@ -256,12 +266,8 @@ final class Column {
     for (int i = 0; i < rows; i++) {
       out[i] = (long) Slice.BIG_ENDIAN_LONG.get(array, at + i * width);
     }
-    if (validity != null) {
-      for (int i = 0; i < rows; i++) {
-        if (!bit(validity, i)) {
-          out[i] = 0;
-        }
-      }
+    for (int row = nextNull(0, rows); row < rows; row = nextNull(row + 1, rows)) {
+      out[row] = 0;
     }
   }
 
@@ -330,13 +336,31 @@ final class Column {
         out[i] = -1;
       }
     }
-    if (validity != null) {
-      for (int i = 0; i < count; i++) {
-        if (!bit(validity, from + i)) {
-          out[i] = -1;
-        }
+    for (int row = nextNull(from, to); row < to; row = nextNull(row + 1, to)) {
+      out[row - from] = -1;
+    }
+  }
+
+  /// The first null row from `from` on, or `to` if there is none before it. Skips 64 rows at a time
+  /// where all have values.
+  private int nextNull(int from, int to) {
+    if (validity == null) {
+      return to;
+    }
+    int row = from;
+    while (row < to) {
+      int at = validity.offset() + (row >>> 3);
+      if ((row & 7) == 0
+          && row + Long.SIZE <= to
+          && (long) Slice.LONG.get(validity.array(), at) == -1) {
+        row += Long.SIZE;
+      } else if (bit(validity, row)) {
+        row++;
+      } else {
+        return row;
       }
     }
+    return to;
   }
 
   private ArrowField.Index index() {

@@ -82,25 +82,26 @@ final class Dictionary {
     return ends[entry] - offset(entry);
   }
 
-  /// The id of the text of `entry` in the table of `interner`.
-  int textId(int entry, Interner interner) {
-    int[] ids = texts.of(interner.batch(), size);
-    int id = ids[entry];
-    if (id == UNKNOWN) {
-      id = interner.text(bytes, offset(entry), length(entry));
-      ids[entry] = id;
-    }
+  /// Ids of the texts in the table of `interner` by entry; negative for those that no row named
+  /// yet, which [#internText] fills in.
+  int[] textIds(Interner interner) {
+    return texts.of(interner.batch(), size);
+  }
+
+  int internText(int entry, Interner interner) {
+    int id = interner.text(bytes, offset(entry), length(entry));
+    texts.ids[entry] = id;
     return id;
   }
 
-  /// The id of the CBOR value of `entry` in normal form.
-  int containerId(int entry, Interner interner) {
-    int[] ids = containers.of(interner.batch(), size);
-    int id = ids[entry];
-    if (id == UNKNOWN) {
-      id = interner.container(bytes, offset(entry), length(entry));
-      ids[entry] = id;
-    }
+  /// Ids of the CBOR values in normal form, as [#textIds].
+  int[] containerIds(Interner interner) {
+    return containers.of(interner.batch(), size);
+  }
+
+  int internContainer(int entry, Interner interner) {
+    int id = interner.container(bytes, offset(entry), length(entry));
+    containers.ids[entry] = id;
     return id;
   }
 
