@@ -287,6 +287,32 @@ static __always_inline void place_response(struct __sk_buff *skb, struct connect
 	place_response_packet(skb, c, at, segment.from, segment.length);
 }
 
+/*
+ * Takes note of bytes up to `after`. Packets on their way out come one after the other, those that
+ * come in may be on two CPUs.
+ *
+ * Returns how many bytes are new; too many if they cannot be of this connection.
+ */
+static __always_inline __s32 advance(struct window *window, __u32 after, const bool outgoing)
+{
+	__s32 growth = 0;
+
+	for (int i = 0; i < 8; i++) {
+		__u32 before = *(volatile __u32 *)&window->next;
+
+		growth = after - before;
+		if (growth <= 0 || growth > SEQUENCE_JUMP_MAX)
+			return growth;
+		if (outgoing) {
+			window->next = after;
+			return growth;
+		}
+		if (compare_and_swap(&window->next, before, after) == before)
+			return growth;
+	}
+	return growth;
+}
+
 static __always_inline void clear(struct window *window, __u64 *ahead, const __u32 size)
 {
 	window->have = 0;
@@ -326,9 +352,11 @@ SEPARATE int tell_tail(struct connection *c, __u32 end, __u64 end_ns)
 	return 0;
 }
 
+/* Whether there is more to tell of a response than its exchange's record did. */
 static __always_inline bool is_grown(const struct connection *c)
 {
-	return c->event.response_bytes != c->told_bytes || c->response.have != c->told_length;
+	return c->event.response_bytes != c->told_bytes || c->response.have != c->told_length ||
+	       c->told_gap;
 }
 
 static __always_inline void uncount_open(struct connection *c)
@@ -362,6 +390,7 @@ static __always_inline void await_head(struct connection *c)
 	c->head_done = 0;
 	c->searched = 0;
 	c->parts_next = HTTP_HEAD_BYTES;
+	c->event.head_parts = 0;
 }
 
 /* Ends the open exchange; called by who has set `open` back to 0. */
@@ -386,6 +415,7 @@ static __always_inline void tell_exchange(struct connection *c, __u32 end, __u64
 		count(HTTP_EXCHANGE_DROPPED);
 	c->told_bytes = c->event.response_bytes;
 	c->told_length = c->response.have;
+	c->told_gap = c->event.flags & HTTP_FLAG_RESPONSE_GAP;
 	uncount_open(c);
 	await_head(c);
 }
@@ -517,7 +547,6 @@ static __always_inline void begin_exchange(struct connection *c)
 	c->event.response_ns = 0;
 	c->event.last_ns = 0;
 	c->event.response_bytes = 0;
-	c->event.head_parts = 0;
 	c->event.flags &= ~HTTP_FLAG_RESPONSE_GAP;
 	c->response.seq = c->response.next;
 	clear(&c->response, c->response_ahead, HTTP_RESPONSE_BYTES);
@@ -591,7 +620,8 @@ static __always_inline void tell_parts(const struct source *source, struct conne
 			return;
 		}
 		part->kind = EVENT_HTTP_HEAD_PART;
-		part->exchange = c->event.exchange;
+		/* A part may overtake the head's first byte, with which the exchange opens. */
+		part->exchange = c->open ? c->event.exchange : c->event.exchange + 1;
 		part->cookie = c->event.cookie;
 		part->offset = at;
 		part->length = piece;
@@ -677,22 +707,19 @@ static __always_inline void refuse_head(struct connection *c, struct bpf_sock *s
 
 static __always_inline void request_segment(const struct source *source, struct bpf_sock *sk,
 					    struct connection *c, struct segment *segment,
-					    __u64 time_ns)
+					    __u64 time_ns, const bool outgoing)
 {
 	__u32 after = segment->seq + segment->length;
-	__s32 growth = after - c->request.next;
+	bool is_first = c->request.next == c->request.seq;
 	__s32 at = segment->seq - c->request.seq;
 	__u32 have;
 
-	if (growth > SEQUENCE_JUMP_MAX) {
+	if (advance(&c->request, after, outgoing) > SEQUENCE_JUMP_MAX) {
 		count(HTTP_SEQUENCE_REFUSED);
 		return;
 	}
-	if (c->head_done) {
-		if (growth > 0)
-			c->request.next = after;
+	if (c->head_done)
 		return;
-	}
 	if ((__s32)(after - c->request.seq) <= 0)
 		return; /* again what belonged to requests before */
 	if (at < 0) {
@@ -700,10 +727,8 @@ static __always_inline void request_segment(const struct source *source, struct 
 		segment->length += at;
 		at = 0;
 	}
-	if (c->request.next == c->request.seq)
+	if (is_first)
 		c->event.head_ns = time_ns ?: bpf_ktime_get_ns();
-	if (growth > 0)
-		c->request.next = after;
 	if (at < HTTP_HEAD_BYTES)
 		place_request(source, c, at, segment);
 	have = c->request.have;
@@ -843,22 +868,36 @@ SEPARATE int skip_interim(struct __sk_buff *skb, struct connection *c, __u32 seq
 	return verdict == VERDICT_INTERIM ? VERDICT_OTHER : verdict;
 }
 
-/* Remembers the last bytes of a response: an ending of chunks shows there. */
+/*
+ * Remembers the last bytes of a response, each at its place by sequence number: an ending of chunks
+ * shows there.
+ */
 static __always_inline void keep_last_bytes(const struct source *source, struct connection *c,
-					    const struct segment *segment, __u32 growth)
+					    const struct segment *segment, __s32 growth)
 {
-	__u64 fresh = growth < segment->length ? growth : segment->length;
+	__u32 behind = c->response.next - (segment->seq + segment->length);
+	__u64 length = segment->length;
 	__u64 bytes = 0;
 
-	if (fresh >= sizeof(bytes)) {
-		read_bytes(source, segment->from + segment->length - sizeof(bytes), &bytes,
-			   sizeof(bytes));
-		c->event.last_bytes = bytes;
+	if (behind == 0 && length >= sizeof(bytes)) {
+		if (read_bytes(source, segment->from + length - sizeof(bytes), &bytes,
+			       sizeof(bytes)) == 0)
+			c->event.last_bytes = bytes;
 		return;
 	}
-	BOUND(fresh, sizeof(bytes));
-	read_bytes(source, segment->from + segment->length - fresh, &bytes, fresh);
-	c->event.last_bytes = c->event.last_bytes >> (fresh * 8) | bytes << (64 - fresh * 8);
+	if (growth > 0)
+		c->event.last_bytes = growth < 8 ? c->event.last_bytes >> (growth * 8) : 0;
+	if (behind >= sizeof(bytes))
+		return;
+	if (length > sizeof(bytes) - behind)
+		length = sizeof(bytes) - behind;
+	BOUND(length, sizeof(bytes));
+	if (read_bytes(source, segment->from + segment->length - length, &bytes, length) == 0) {
+		__u32 shift = 64 - (behind + length) * 8;
+		__u64 places = mask_of(length) << shift;
+
+		c->event.last_bytes = (c->event.last_bytes & ~places) | bytes << shift;
+	}
 }
 
 static __always_inline void response_segment(struct __sk_buff *skb, struct bpf_sock *sk,
@@ -867,16 +906,17 @@ static __always_inline void response_segment(struct __sk_buff *skb, struct bpf_s
 {
 	struct source source = { .skb = skb };
 	__u32 after = segment->seq + segment->length;
-	__s32 growth = after - c->response.next;
+	__s32 growth = advance(&c->response, after, outgoing);
 	enum verdict verdict;
 
 	if (growth > SEQUENCE_JUMP_MAX) {
 		count(HTTP_SEQUENCE_REFUSED);
 		return;
 	}
-	if (growth > 0) {
-		c->response.next = after;
+	if (growth > 0 && outgoing) {
 		c->event.response_bytes += growth;
+	} else if (growth > 0) {
+		__sync_fetch_and_add(&c->event.response_bytes, growth);
 	} else {
 		/* Again what passed before, or a gap is filled that the receiver still has. */
 		struct bpf_tcp_sock *tcp;
@@ -890,7 +930,8 @@ static __always_inline void response_segment(struct __sk_buff *skb, struct bpf_s
 	if (!time_ns)
 		time_ns = bpf_ktime_get_ns();
 	c->event.last_ns = time_ns;
-	if (growth > 0 && c->event.response_bytes > HTTP_RESPONSE_BYTES)
+	/* Somewhat early, for the last bytes may come in small packets. */
+	if (c->event.response_bytes > HTTP_RESPONSE_BYTES - 2 * sizeof(c->event.last_bytes))
 		keep_last_bytes(&source, c, segment, growth);
 	if (!c->open && c->response.have == HTTP_RESPONSE_BYTES)
 		return;
@@ -1031,7 +1072,7 @@ static __always_inline void take_early_head(struct connection *c, struct bpf_soc
 	if (segment.length > sizeof(source.early->bytes))
 		segment.length = sizeof(source.early->bytes);
 	after = source.early->key.seq + source.early->length;
-	request_segment(&source, sk, c, &segment, source.early->time_ns);
+	request_segment(&source, sk, c, &segment, source.early->time_ns, false);
 	if ((__s32)(after - c->request.next) > 0)
 		c->request.next = after;
 	((struct early_head *)source.early)->length = 0;
@@ -1276,7 +1317,7 @@ static __always_inline void pass(struct __sk_buff *skb, const bool outgoing)
 	/* On the way out, TCP has written the time of sending into the packet. */
 	time_ns = outgoing ? skb->tstamp : 0;
 	if ((c->event.role == HTTP_ROLE_SERVER) != outgoing)
-		request_segment(&source, sk, c, &segment, time_ns);
+		request_segment(&source, sk, c, &segment, time_ns, outgoing);
 	else
 		response_segment(skb, sk, c, &segment, time_ns, outgoing);
 }
@@ -1323,8 +1364,10 @@ int BPF_PROG(on_cgroup_removed, struct cgroup *cgroup, const char *path)
 /* --- Sweeps --------------------------------------------------------------------------------- */
 
 /*
- * Writes a tail for each response that grew since user space was last told: for connections on
- * which nothing happens after a response that came in several packets.
+ * Writes a tail for each response that grew since its record and since the last sweep: for
+ * connections on which nothing happens after a response that came in several packets. The other
+ * programs take no notice of it: whether a sweep's tail or the next head comes to the reader first
+ * is open, so the tail at the next head comes in any case.
  */
 SEC("iter/bpf_sk_storage_map")
 int tell_grown(struct bpf_iter__bpf_sk_storage_map *context)
@@ -1335,6 +1378,9 @@ int tell_grown(struct bpf_iter__bpf_sk_storage_map *context)
 	struct sock *sk = context->sk;
 
 	if (!sk || !c || c->ready != READY || c->open || c->event.exchange == 0 || !is_grown(c))
+		return 0;
+	if (c->swept_exchange == c->event.exchange &&
+	    c->swept_bytes == c->event.response_bytes && c->swept_length == c->response.have)
 		return 0;
 	tail.kind = EVENT_HTTP_TAIL;
 	tail.exchange = c->event.exchange;
@@ -1353,8 +1399,9 @@ int tell_grown(struct bpf_iter__bpf_sk_storage_map *context)
 	    (__s32)(c->response.next - tcp->rcv_nxt) > 0)
 		tail.flags = HTTP_FLAG_RESPONSE_GAP;
 	if (bpf_seq_write(context->meta->seq, &tail, sizeof(tail)) == 0 && !tail.flags) {
-		c->told_bytes = tail.response_bytes;
-		c->told_length = tail.response_length;
+		c->swept_exchange = tail.exchange;
+		c->swept_bytes = tail.response_bytes;
+		c->swept_length = tail.response_length;
 	}
 	return 0;
 }

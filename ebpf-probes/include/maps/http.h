@@ -37,8 +37,12 @@ struct connection {
 	struct window response;
 	__u64 request_ahead[HTTP_HEAD_BYTES / 64];
 	__u64 response_ahead[HTTP_RESPONSE_BYTES / 64];
-	__u64 told_bytes;	/* response_bytes when user space was last told */
-	__u32 told_length;	/* response.have then */
+	__u64 told_bytes;	/* response_bytes in the exchange's record */
+	__u64 swept_bytes;	/* what the last sweep told; written by sweeps only */
+	__u32 told_length;	/* response.have there */
+	__u32 told_gap;		/* bytes were missing there */
+	__u32 swept_length;
+	__u32 swept_exchange;
 	__u32 first_seq;	/* of the connection, from client to server */
 	__u32 ready;		/* 2 if everything above holds, 1 if it is being written */
 	__u32 open;		/* a head has begun and the final response has not */
@@ -48,6 +52,7 @@ struct connection {
 	__u32 searched;		/* the kept part of the head has no empty line */
 	__u32 parts_next;	/* offset up to which parts left without a gap */
 	__u32 interim;		/* the buffer begins inside of an interim response */
+	__u32 _pad;
 };
 
 struct {

@@ -202,11 +202,11 @@ final class ExchangeAssembler {
     }
   }
 
-  /// Takes a record of a sweep, which began after the ring was last drained.
+  /// Takes a record of a sweep, after all records that came to the ring before it.
   void sweep(HttpEvent.Tail tail, Consumer<HttpExchange> sink) {
     Connection connection = connections.get(tail.cookie());
     Response response = responseOf(connection, tail);
-    if (connection == null || response == null) {
+    if (connection == null || response == null || tail.responseBytes() < response.bytes) {
       return;
     }
     response.grow(tail);
@@ -381,6 +381,7 @@ final class ExchangeAssembler {
   private void endByNextHead(
       Connection connection, Response response, Consumer<HttpExchange> sink) {
     finish(connection);
+    response.hasGap = false; // The client has read it all, or it would not go on.
     if (response.isWhole() || response.length() < 0) {
       report(response, End.RESPONSE, response.lastNs, sink);
     } else {

@@ -9,12 +9,14 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG;
 import static java.lang.foreign.ValueLayout.JAVA_SHORT;
 
 import io.headspan.agent.probe.http.HttpEvent.ConnectionEnd;
+import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.StructLayout;
 import java.lang.invoke.VarHandle;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.UnknownHostException;
+import java.util.stream.Stream;
 
 /// Mirror of `struct http_exchange_event` in events.h; checked by LayoutsMatchBtfTest. In the ring
 /// it ends behind the used part of its last field.
@@ -30,55 +32,62 @@ final class HttpExchangeEventLayout {
 
   private static final int ADDRESS_BYTES = 16;
 
+  /// The fields before `head`, all of which every record has.
+  private static final StructLayout FIXED =
+      structLayout(
+          JAVA_INT.withName("kind"),
+          JAVA_INT.withName("exchange"),
+          JAVA_LONG.withName("cookie"),
+          JAVA_LONG.withName("cgroup_id"),
+          JAVA_LONG.withName("head_ns"),
+          JAVA_LONG.withName("response_ns"),
+          JAVA_LONG.withName("last_ns"),
+          JAVA_LONG.withName("end_ns"),
+          JAVA_LONG.withName("response_bytes"),
+          JAVA_LONG.withName("last_bytes"),
+          sequenceLayout(ADDRESS_BYTES, JAVA_BYTE).withName("local_address"),
+          sequenceLayout(ADDRESS_BYTES, JAVA_BYTE).withName("remote_address"),
+          JAVA_SHORT.withName("local_port"),
+          JAVA_SHORT.withName("remote_port"),
+          JAVA_INT.withName("head_seq"),
+          JAVA_INT.withName("request_next"),
+          JAVA_INT.withName("open_at_head"),
+          JAVA_SHORT.withName("head_length"),
+          JAVA_SHORT.withName("response_length"),
+          JAVA_BYTE.withName("role"),
+          JAVA_BYTE.withName("end"),
+          JAVA_BYTE.withName("flags"),
+          JAVA_BYTE.withName("head_parts"),
+          sequenceLayout(RESPONSE_BYTES, JAVA_BYTE).withName("response"));
+
   static final StructLayout LAYOUT =
       structLayout(
-              JAVA_INT.withName("kind"),
-              JAVA_INT.withName("exchange"),
-              JAVA_LONG.withName("cookie"),
-              JAVA_LONG.withName("cgroup_id"),
-              JAVA_LONG.withName("head_ns"),
-              JAVA_LONG.withName("response_ns"),
-              JAVA_LONG.withName("last_ns"),
-              JAVA_LONG.withName("end_ns"),
-              JAVA_LONG.withName("response_bytes"),
-              JAVA_LONG.withName("last_bytes"),
-              sequenceLayout(ADDRESS_BYTES, JAVA_BYTE).withName("local_address"),
-              sequenceLayout(ADDRESS_BYTES, JAVA_BYTE).withName("remote_address"),
-              JAVA_SHORT.withName("local_port"),
-              JAVA_SHORT.withName("remote_port"),
-              JAVA_INT.withName("head_seq"),
-              JAVA_INT.withName("request_next"),
-              JAVA_INT.withName("open_at_head"),
-              JAVA_SHORT.withName("head_length"),
-              JAVA_SHORT.withName("response_length"),
-              JAVA_BYTE.withName("role"),
-              JAVA_BYTE.withName("end"),
-              JAVA_BYTE.withName("flags"),
-              JAVA_BYTE.withName("head_parts"),
-              sequenceLayout(RESPONSE_BYTES, JAVA_BYTE).withName("response"),
-              sequenceLayout(HEAD_BYTES, JAVA_BYTE).withName("head"))
+              Stream.concat(
+                      FIXED.memberLayouts().stream(),
+                      Stream.of(sequenceLayout(HEAD_BYTES, JAVA_BYTE).withName("head")))
+                  .toArray(MemoryLayout[]::new))
           .withName("http_exchange_event");
 
-  private static final VarHandle EXCHANGE = LAYOUT.varHandle(groupElement("exchange"));
-  private static final VarHandle COOKIE = LAYOUT.varHandle(groupElement("cookie"));
-  private static final VarHandle CGROUP_ID = LAYOUT.varHandle(groupElement("cgroup_id"));
-  private static final VarHandle HEAD_NS = LAYOUT.varHandle(groupElement("head_ns"));
-  private static final VarHandle RESPONSE_NS = LAYOUT.varHandle(groupElement("response_ns"));
-  private static final VarHandle LAST_NS = LAYOUT.varHandle(groupElement("last_ns"));
-  private static final VarHandle END_NS = LAYOUT.varHandle(groupElement("end_ns"));
-  private static final VarHandle TOTAL_BYTES = LAYOUT.varHandle(groupElement("response_bytes"));
-  private static final VarHandle LAST_BYTES = LAYOUT.varHandle(groupElement("last_bytes"));
-  private static final VarHandle LOCAL_PORT = LAYOUT.varHandle(groupElement("local_port"));
-  private static final VarHandle REMOTE_PORT = LAYOUT.varHandle(groupElement("remote_port"));
-  private static final VarHandle HEAD_SEQ = LAYOUT.varHandle(groupElement("head_seq"));
-  private static final VarHandle REQUEST_NEXT = LAYOUT.varHandle(groupElement("request_next"));
-  private static final VarHandle OPEN_AT_HEAD = LAYOUT.varHandle(groupElement("open_at_head"));
-  private static final VarHandle HEAD_LENGTH = LAYOUT.varHandle(groupElement("head_length"));
-  private static final VarHandle PREFIX_LENGTH = LAYOUT.varHandle(groupElement("response_length"));
-  private static final VarHandle ROLE = LAYOUT.varHandle(groupElement("role"));
-  private static final VarHandle END = LAYOUT.varHandle(groupElement("end"));
-  private static final VarHandle FLAGS = LAYOUT.varHandle(groupElement("flags"));
-  private static final VarHandle HEAD_PARTS = LAYOUT.varHandle(groupElement("head_parts"));
+  private static final VarHandle EXCHANGE = FIXED.varHandle(groupElement("exchange"));
+  private static final VarHandle COOKIE = FIXED.varHandle(groupElement("cookie"));
+  private static final VarHandle CGROUP_ID = FIXED.varHandle(groupElement("cgroup_id"));
+  private static final VarHandle HEAD_NS = FIXED.varHandle(groupElement("head_ns"));
+  private static final VarHandle RESPONSE_NS = FIXED.varHandle(groupElement("response_ns"));
+  private static final VarHandle LAST_NS = FIXED.varHandle(groupElement("last_ns"));
+  private static final VarHandle END_NS = FIXED.varHandle(groupElement("end_ns"));
+  private static final VarHandle TOTAL_BYTES = FIXED.varHandle(groupElement("response_bytes"));
+  private static final VarHandle LAST_BYTES = FIXED.varHandle(groupElement("last_bytes"));
+  private static final VarHandle LOCAL_PORT = FIXED.varHandle(groupElement("local_port"));
+  private static final VarHandle REMOTE_PORT = FIXED.varHandle(groupElement("remote_port"));
+  private static final VarHandle HEAD_SEQ = FIXED.varHandle(groupElement("head_seq"));
+  private static final VarHandle REQUEST_NEXT = FIXED.varHandle(groupElement("request_next"));
+  private static final VarHandle OPEN_AT_HEAD = FIXED.varHandle(groupElement("open_at_head"));
+  private static final VarHandle HEAD_LENGTH = FIXED.varHandle(groupElement("head_length"));
+  private static final VarHandle PREFIX_LENGTH = FIXED.varHandle(groupElement("response_length"));
+  private static final VarHandle ROLE = FIXED.varHandle(groupElement("role"));
+  private static final VarHandle END = FIXED.varHandle(groupElement("end"));
+  private static final VarHandle FLAGS = FIXED.varHandle(groupElement("flags"));
+  private static final VarHandle HEAD_PARTS = FIXED.varHandle(groupElement("head_parts"));
   private static final long LOCAL_ADDRESS = LAYOUT.byteOffset(groupElement("local_address"));
   private static final long REMOTE_ADDRESS = LAYOUT.byteOffset(groupElement("remote_address"));
   private static final long RESPONSE = LAYOUT.byteOffset(groupElement("response"));

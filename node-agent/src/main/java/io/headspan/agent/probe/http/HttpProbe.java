@@ -13,7 +13,9 @@ import io.headspan.agent.probe.ProbeObject;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.EnumMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicReference;
@@ -30,7 +32,6 @@ public final class HttpProbe implements AutoCloseable {
   /// A second of 10,000 requests with heads of 500 bytes.
   static final int RING_SIZE_BYTES = 8 << 20;
 
-  private static final int BATCH_MAX = 16_384;
   private static final long SWEEP_INTERVAL_NS = 100_000_000L;
 
   /// A whole number of records, for the kernel writes none in part.
@@ -106,13 +107,14 @@ public final class HttpProbe implements AutoCloseable {
   /// @return how many exchanges; there may be more to come at once if they are many
   public int drain(Consumer<HttpExchange> sink) {
     var guarded = new GuardedSink(sink);
-    int samples =
-        ring.drain(sample -> assembler.accept(HttpEvent.decode(sample), guarded), BATCH_MAX);
+    drainRing(guarded);
     long nowNs = System.nanoTime();
-    // Only behind the ring's last record does a sweep tell something new.
-    if (samples < BATCH_MAX && assembler.hasUnfinished() && nowNs - sweptNs >= SWEEP_INTERVAL_NS) {
+    if (assembler.hasUnfinished() && nowNs - sweptNs >= SWEEP_INTERVAL_NS) {
       sweptNs = nowNs;
-      sweep(guarded);
+      List<HttpEvent.Tail> tails = sweep();
+      // The kernel tells growth once, here or there: first whatever it told there until now.
+      drainRing(guarded);
+      tails.forEach(tail -> assembler.sweep(tail, guarded));
       assembler.endSilent(nowNs, guarded);
     }
     return guarded.exchanges;
@@ -178,18 +180,25 @@ public final class HttpProbe implements AutoCloseable {
     }
   }
 
-  private void sweep(Consumer<HttpExchange> sink) {
+  /// Takes at least the records that the ring has now, and no more than it can hold.
+  private void drainRing(Consumer<HttpExchange> sink) {
+    int recordsMax = (int) (ring.sizeBytes() / HttpTailEventLayout.LAYOUT.byteSize());
+    ring.drain(sample -> assembler.accept(HttpEvent.decode(sample), sink), recordsMax);
+  }
+
+  private List<HttpEvent.Tail> sweep() {
+    List<HttpEvent.Tail> tails = new ArrayList<>();
     long recordBytes = HttpTailEventLayout.LAYOUT.byteSize();
     try (BpfIterator iterator = sweeps.iterate()) {
       int bytes = iterator.read(sweepBuffer);
       while (bytes > 0) {
         for (long at = 0; at + recordBytes <= bytes; at += recordBytes) {
-          HttpEvent.Tail tail = HttpTailEventLayout.decode(sweepBuffer.asSlice(at, recordBytes));
-          assembler.sweep(tail, sink);
+          tails.add(HttpTailEventLayout.decode(sweepBuffer.asSlice(at, recordBytes)));
         }
         bytes = iterator.read(sweepBuffer);
       }
     }
+    return tails;
   }
 
   /// What the assembler hands exchanges to: a failure of the one behind it must not leave the

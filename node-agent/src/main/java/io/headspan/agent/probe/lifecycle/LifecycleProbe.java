@@ -52,6 +52,13 @@ public final class LifecycleProbe implements AutoCloseable {
     return ring.drain(sample -> sink.accept(decode(sample)), BATCH_MAX);
   }
 
+  /// Sleeps until the ring is a quarter full, but no longer than the time given.
+  ///
+  /// @return whether it is
+  public boolean awaitPressure(int timeoutMillis) {
+    return ring.awaitWakeup(timeoutMillis);
+  }
+
   /// Events lost because the ring was full.
   public long droppedEvents() {
     return object.map("lifecycle_counters").perCpuSum(COUNTER_DROPPED);
