@@ -40,7 +40,7 @@ final class HeadspanTest {
   @ValueSource(strings = {"", "nonsense", "demo --for soon", "demo --rate 0", "collector --port 1"})
   void wrongUsageExitsWithTwo(String line) {
     assertThat(run(line.isEmpty() ? new String[0] : line.split(" ", -1))).isEqualTo(2);
-    assertThat(err.toString()).contains("Usage:");
+    assertThat(err.toString()).isNotBlank().doesNotContain("\tat ");
   }
 
   @Test
