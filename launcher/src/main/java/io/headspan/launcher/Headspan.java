@@ -1,6 +1,5 @@
 package io.headspan.launcher;
 
-import io.headspan.launcher.demo.DemoCommand;
 import java.io.PrintWriter;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;

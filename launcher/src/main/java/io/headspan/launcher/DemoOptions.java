@@ -1,4 +1,4 @@
-package io.headspan.launcher.demo;
+package io.headspan.launcher;
 
 import java.nio.file.Path;
 import java.time.Duration;

@@ -1,4 +1,4 @@
-package io.headspan.launcher.demo;
+package io.headspan.launcher;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.headspan.wire.SpanBatch;

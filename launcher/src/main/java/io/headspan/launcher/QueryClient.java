@@ -1,9 +1,8 @@
-package io.headspan.launcher.demo;
+package io.headspan.launcher;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.google.protobuf.InvalidProtocolBufferException;
-import io.headspan.launcher.LauncherException;
 import io.headspan.wire.SpanBatch;
 import io.headspan.wire.otlp.OtlpDecoder;
 import io.opentelemetry.proto.collector.trace.v1.ExportTraceServiceRequest;

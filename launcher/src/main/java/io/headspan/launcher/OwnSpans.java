@@ -1,6 +1,5 @@
-package io.headspan.launcher.demo;
+package io.headspan.launcher;
 
-import io.headspan.launcher.LauncherException;
 import io.headspan.wire.AttributeType;
 import io.headspan.wire.Attributes;
 import io.headspan.wire.SpanBatch;

@@ -1,6 +1,5 @@
-package io.headspan.launcher.demo;
+package io.headspan.launcher;
 
-import io.headspan.launcher.LauncherException;
 import io.headspan.loadgen.http.HttpConnection;
 import io.headspan.wire.TraceContext;
 import java.io.IOException;

@@ -1,4 +1,4 @@
-package io.headspan.launcher.demo;
+package io.headspan.launcher;
 
 import static org.assertj.core.api.Assertions.assertThat;
 

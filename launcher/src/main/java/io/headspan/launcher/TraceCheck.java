@@ -1,4 +1,4 @@
-package io.headspan.launcher.demo;
+package io.headspan.launcher;
 
 import io.headspan.wire.SpanBatch;
 import io.headspan.wire.TraceContext;

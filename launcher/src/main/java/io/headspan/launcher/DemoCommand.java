@@ -1,7 +1,5 @@
-package io.headspan.launcher.demo;
+package io.headspan.launcher;
 
-import io.headspan.launcher.DurationConverter;
-import io.headspan.launcher.LauncherException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.time.Duration;

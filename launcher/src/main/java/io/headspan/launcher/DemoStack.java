@@ -1,9 +1,6 @@
-package io.headspan.launcher.demo;
+package io.headspan.launcher;
 
 import io.headspan.agent.libbpf.BpfSupport;
-import io.headspan.launcher.LauncherException;
-import io.headspan.launcher.Parts;
-import io.headspan.launcher.RoleProcess;
 import io.headspan.loadgen.TemporaryDirectory;
 import io.headspan.loadgen.runc.ContainerSpec;
 import io.headspan.loadgen.runc.RuncContainer;

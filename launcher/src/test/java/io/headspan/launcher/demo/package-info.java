@@ -1,4 +1,0 @@
-@NullMarked
-package io.headspan.launcher.demo;
-
-import org.jspecify.annotations.NullMarked;
