@@ -61,7 +61,6 @@ install_packages() {
     need busybox-static test -x /bin/busybox
     need nginx-light command -v nginx
     need wrk command -v wrk
-    need clang-format command -v clang-format
     need procps command -v pgrep
   fi
   [ ${#missing_packages[@]} -gt 0 ] || return 0
