@@ -1,0 +1,299 @@
+package io.headspan.agent;
+
+import static java.nio.charset.StandardCharsets.US_ASCII;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.headspan.agent.InvocationPipeline.LeftOut;
+import io.headspan.agent.export.SpanBatcher;
+import io.headspan.agent.http.CarriedContext;
+import io.headspan.agent.http.UnreadableHead;
+import io.headspan.agent.identity.Identities;
+import io.headspan.agent.identity.IdentitySettings;
+import io.headspan.agent.invocation.CorrelationLimits;
+import io.headspan.agent.invocation.ParentEvidence;
+import io.headspan.agent.probe.http.HttpExchange;
+import io.headspan.agent.probe.http.HttpExchange.End;
+import io.headspan.agent.probe.http.HttpExchange.Role;
+import io.headspan.agent.probe.lifecycle.LifecycleEvent;
+import io.headspan.wire.SpanBatch;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.ServerSocket;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import java.util.SplittableRandom;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/// With made-up exchanges and cgroups, and the real `/proc`.
+class InvocationPipelineTest {
+  private static final int EXCLUDED_PORT = 9999;
+  private static final InetSocketAddress OUTSIDE = new InetSocketAddress("10.0.0.99", 5000);
+  private static final InetSocketAddress FRONT = new InetSocketAddress("10.0.0.1", 80);
+  private static final InetSocketAddress BACK = new InetSocketAddress("10.0.0.2", 80);
+  private static final InetSocketAddress CALLER = new InetSocketAddress("10.0.0.1", 4000);
+
+  @TempDir Path directory;
+  private Path mount;
+  private Path states;
+  private @Nullable Identities identities;
+  private InvocationPipeline pipeline;
+  private final List<SpanBatch> batches = new ArrayList<>();
+  private int sequence = 1;
+
+  @BeforeEach
+  void makeTrees() throws IOException {
+    mount = Files.createDirectories(directory.resolve("cgroup"));
+    states = Files.createDirectories(directory.resolve("runc"));
+    Identities started =
+        Identities.start(
+            new IdentitySettings(
+                mount,
+                Path.of("/proc"),
+                List.of(states.toString()),
+                directory.resolve("run"),
+                Duration.ofSeconds(10),
+                100,
+                Duration.ofSeconds(30)),
+            (_, _) -> {},
+            System.nanoTime());
+    identities = started;
+    pipeline =
+        new InvocationPipeline(
+            started,
+            new SpanBatcher(
+                "node", 1_000, Duration.ofHours(1), System::nanoTime, Instant::now, batches::add),
+            CorrelationLimits.DEFAULT,
+            Set.of(EXCLUDED_PORT),
+            new SplittableRandom(1));
+    pipeline.advance(System.nanoTime());
+  }
+
+  @AfterEach
+  void close() {
+    if (identities != null) {
+      identities.close();
+    }
+  }
+
+  @Test
+  void holdsASpanUntilItsInstanceIsKnown() throws IOException {
+    long cgroup = makeCgroup("front", "");
+    pipeline.onExchange(server(cgroup, FRONT, OUTSIDE, "GET /a HTTP/1.1\r\n\r\n", false));
+    assertThat(pipeline.batcher().size()).isZero();
+    assertThat(pipeline.identities().waiting()).isEqualTo(1);
+    makeContainer("front");
+    until(() -> pipeline.batcher().size() == 1);
+    pipeline.finish();
+    assertThat(service(0)).isEqualTo("front-function");
+  }
+
+  @Test
+  void joinsACallOfAContainerWithWhatItLedTo() throws IOException {
+    long front = makeCgroup("front", "");
+    long back = makeCgroup("back", "");
+    makeContainer("front");
+    makeContainer("back");
+    HttpExchange called = server(back, BACK, CALLER, "GET /b HTTP/1.1\r\n\r\n", true);
+    HttpExchange call = client(front, CALLER, BACK, called, 1, "GET /b HTTP/1.1\r\n\r\n");
+    pipeline.onExchange(called);
+    pipeline.onExchange(call);
+    pipeline.onExchange(server(front, FRONT, OUTSIDE, "GET /a HTTP/1.1\r\n\r\n", false));
+    until(() -> pipeline.batcher().size() == 3);
+    assertThat(pipeline.correlator().evidence().count(ParentEvidence.CONNECTION)).isEqualTo(1);
+    assertThat(pipeline.correlator().evidence().count(ParentEvidence.ONLY_OPEN)).isEqualTo(1);
+    assertThat(pipeline.correlator().evidence().count(ParentEvidence.NONE)).isEqualTo(1);
+  }
+
+  @Test
+  void leavesOutCallsThatNoContainerMade() throws IOException {
+    long back = makeCgroup("back", "");
+    makeContainer("back");
+    long plain = makeCgroup("plain", "");
+    HttpExchange called = server(back, BACK, CALLER, "GET /b HTTP/1.1\r\n\r\n", true);
+    pipeline.onExchange(called);
+    pipeline.onExchange(client(plain, CALLER, BACK, called, 0, "GET /b HTTP/1.1\r\n\r\n"));
+    until(() -> pipeline.leftOut().count(LeftOut.NO_CONTAINER) == 1);
+    until(() -> pipeline.batcher().size() == 1);
+    assertThat(pipeline.correlator().waiting()).isZero();
+  }
+
+  @Test
+  void countsWhatItCannotReadAndLetsNobodyWaitForIt() throws IOException {
+    long front = makeCgroup("front", "");
+    makeContainer("front");
+    HttpExchange unreadable = server(front, FRONT, OUTSIDE, "GET /\r\n\r\n", false);
+    pipeline.onExchange(client(front, CALLER, BACK, unreadable, 1, "GET /b HTTP/1.1\r\n\r\n"));
+    pipeline.onExchange(unreadable);
+    until(() -> pipeline.batcher().size() == 1);
+    assertThat(pipeline.unreadable().count(UnreadableHead.VERSION)).isEqualTo(1);
+    assertThat(pipeline.leftOut().count(LeftOut.UNREADABLE)).isEqualTo(1);
+    assertThat(pipeline.contexts().count(CarriedContext.NONE)).isEqualTo(1);
+    assertThat(pipeline.correlator().waiting()).isZero();
+  }
+
+  @Test
+  void leavesOutExcludedPortsOfProcessesButNotOfContainers() throws IOException {
+    long own = makeCgroup("own", ProcessHandle.current().pid() + "\n");
+    long front = makeCgroup("front", "");
+    makeContainer("front");
+    InetSocketAddress excluded = new InetSocketAddress("10.0.0.1", EXCLUDED_PORT);
+    pipeline.onExchange(server(own, excluded, OUTSIDE, "GET /a HTTP/1.1\r\n\r\n", false));
+    pipeline.onExchange(server(front, excluded, OUTSIDE, "GET /a HTTP/1.1\r\n\r\n", false));
+    until(() -> pipeline.leftOut().count(LeftOut.EXCLUDED) == 1 && pipeline.batcher().size() == 1);
+    pipeline.finish();
+    assertThat(service(0)).isEqualTo("front-function");
+  }
+
+  @Test
+  void namesTheProcessBehindAPort() throws IOException {
+    long own = makeCgroup("own", ProcessHandle.current().pid() + "\n");
+    try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getByName("127.0.0.1"))) {
+      InetSocketAddress local = new InetSocketAddress("127.0.0.1", socket.getLocalPort());
+      pipeline.onExchange(server(own, local, OUTSIDE, "GET /a HTTP/1.1\r\n\r\n", false));
+      until(() -> pipeline.batcher().size() == 1);
+    }
+    pipeline.finish();
+    assertThat(service(0)).isEqualTo("java");
+  }
+
+  /// Whatever waits when the agent ends goes out with what is known, and the books balance.
+  @Test
+  void letsEverythingGoInTheEnd() throws IOException {
+    long front = makeCgroup("front", "");
+    HttpExchange called = server(front, FRONT, CALLER, "GET /b HTTP/1.1\r\n\r\n", true);
+    pipeline.onExchange(called);
+    pipeline.onExchange(client(front, CALLER, FRONT, called, 7, "GET /b HTTP/1.1\r\n\r\n"));
+    pipeline.onExchange(server(front, FRONT, OUTSIDE, "GET /a HTTP/1.1\r\n\r\n", false));
+    pipeline.onExchange(server(front, FRONT, OUTSIDE, "\u0016\u0003\u0001", false));
+    pipeline.finish();
+    int spans = batches.stream().mapToInt(SpanBatch::size).sum();
+    assertThat(pipeline.captured().total()).isEqualTo(4);
+    assertThat(spans + pipeline.leftOut().total()).isEqualTo(4);
+    assertThat(spans).isEqualTo(2);
+    assertThat(pipeline.identities().waiting()).isZero();
+    assertThat(pipeline.correlator().waiting()).isZero();
+  }
+
+  private long makeCgroup(String name, String pids) throws IOException {
+    Path cgroup = Files.createDirectory(mount.resolve(name));
+    if (!pids.isEmpty()) {
+      Files.writeString(cgroup.resolve("cgroup.procs"), pids);
+    }
+    long id = ((Number) Files.getAttribute(cgroup, "unix:ino")).longValue();
+    pipeline.onEvent(new LifecycleEvent.CgroupCreated(1, id, "/" + name));
+    return id;
+  }
+
+  private void makeContainer(String name) throws IOException {
+    Path state = Files.createDirectory(states.resolve(name)).resolve("state.new");
+    Files.writeString(
+        state,
+        """
+        {"id": "%s", "cgroup_paths": {"": "%s"},
+         "config": {"labels": ["io.headspan.function=%s-function"]}}
+        """
+            .formatted(name, mount.resolve(name), name));
+    Files.move(state, state.resolveSibling("state.json"), StandardCopyOption.ATOMIC_MOVE);
+  }
+
+  private void until(BooleanSupplier condition) {
+    long deadlineNs = System.nanoTime() + TimeUnit.SECONDS.toNanos(30);
+    while (!condition.getAsBoolean()) {
+      assertThat(System.nanoTime() - deadlineNs).as("30 s have passed").isNegative();
+      LockSupport.parkNanos(1_000_000);
+      pipeline.advance(System.nanoTime());
+    }
+  }
+
+  private String service(int span) {
+    SpanBatch batch = batches.getFirst();
+    int resource = batch.scopeResource(batch.scope(span));
+    int key = batch.table().intern("service.name");
+    return batch.text(
+        (int) batch.resourceAttributes().value(batch.resourceAttributes().find(resource, key)));
+  }
+
+  private HttpExchange server(
+      long cgroupId,
+      InetSocketAddress local,
+      InetSocketAddress remote,
+      String head,
+      boolean peerLocal) {
+    long headNs = peerLocal ? 20_000 : 0;
+    return exchange(
+        Role.SERVER,
+        cgroupId,
+        local,
+        remote,
+        sequence++,
+        headNs,
+        100_000 - headNs,
+        head,
+        -1,
+        peerLocal);
+  }
+
+  private static HttpExchange client(
+      long cgroupId,
+      InetSocketAddress local,
+      InetSocketAddress remote,
+      HttpExchange called,
+      int open,
+      String head) {
+    return exchange(
+        Role.CLIENT,
+        cgroupId,
+        local,
+        remote,
+        called.headSequence(),
+        10_000,
+        90_000,
+        head,
+        open,
+        false);
+  }
+
+  private static HttpExchange exchange(
+      Role role,
+      long cgroupId,
+      InetSocketAddress local,
+      InetSocketAddress remote,
+      int headSequence,
+      long headNs,
+      long tailNs,
+      String head,
+      int open,
+      boolean peerLocal) {
+    return new HttpExchange(
+        role,
+        1,
+        cgroupId,
+        local,
+        remote,
+        headSequence,
+        headNs,
+        tailNs,
+        tailNs,
+        head.getBytes(US_ASCII),
+        true,
+        200,
+        0,
+        End.RESPONSE,
+        open,
+        peerLocal);
+  }
+}
