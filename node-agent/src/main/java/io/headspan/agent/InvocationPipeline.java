@@ -12,6 +12,7 @@ import io.headspan.agent.identity.NoIdentity;
 import io.headspan.agent.invocation.CorrelationLimits;
 import io.headspan.agent.invocation.Correlator;
 import io.headspan.agent.invocation.TracedExchange;
+import io.headspan.agent.invocation.Watch;
 import io.headspan.agent.ledger.Tally;
 import io.headspan.agent.probe.http.HttpExchange;
 import io.headspan.agent.probe.http.HttpExchange.Role;
@@ -98,7 +99,7 @@ final class InvocationPipeline {
             var _ =
                 identities.ofServer(
                     exchange.cgroupId(), exchange.local(), head.path(), exchange.headNs());
-            correlator.report(exchange, head, nowNs);
+            correlator.report(exchange, head, watch(exchange), nowNs);
           }
           case CLIENT -> onCall(exchange, head, false);
         }
@@ -118,7 +119,7 @@ final class InvocationPipeline {
     long cgroupId = exchange.cgroupId();
     switch (identities.ofCaller(cgroupId)) {
       case Identity _ ->
-          correlator.report(exchange, head, identities.sawBeginning(cgroupId), nowNs);
+          correlator.report(exchange, head, watch(exchange), nowNs);
       case NoIdentity.NO_CONTAINER -> leaveOut(exchange, LeftOut.NO_CONTAINER);
       case NoIdentity.PENDING -> {
         if (late || !identities.await(cgroupId, null, again -> onCall(exchange, head, again))) {
@@ -130,7 +131,15 @@ final class InvocationPipeline {
 
   private void leaveOut(HttpExchange exchange, LeftOut why) {
     leftOut.add(why);
-    correlator.report(exchange, null, nowNs);
+    correlator.report(exchange, null, watch(exchange), nowNs);
+  }
+
+  private Watch watch(HttpExchange exchange) {
+    long cgroupId = exchange.cgroupId();
+    if (identities.ofCaller(cgroupId) == NoIdentity.NO_CONTAINER) {
+      return Watch.INVOCATIONS;
+    }
+    return identities.sawBeginning(cgroupId) ? Watch.WHOLE_LIFE : Watch.SINCE_LATER;
   }
 
   private void deliver(TracedExchange traced, boolean late) {

@@ -60,6 +60,7 @@ public final class NodeAgent implements AutoCloseable {
   private final Server server;
   private final LifecycleProbe lifecycle;
   private final HttpProbe http;
+  private final SpanExporter exporter;
   private final InvocationPipeline pipeline;
   private final Thread capture;
   private volatile boolean capturing;
@@ -94,7 +95,7 @@ public final class NodeAgent implements AutoCloseable {
       server = listen();
       open.add(server);
       HostIdentity host = HostIdentity.read(PROC, config);
-      SpanExporter exporter = SpanExporter.start(exportSettings(host));
+      exporter = SpanExporter.start(exportSettings(host));
       open.add(() -> exporter.close(config.closeTimeout()));
       http = HttpProbe.open(cgroups);
       open.add(http);
@@ -174,7 +175,7 @@ public final class NodeAgent implements AutoCloseable {
             .service(
                 "/ready",
                 (_, _) ->
-                    capturing
+                    isReady()
                         ? HttpResponse.of("ready\n")
                         : HttpResponse.of(
                             HttpStatus.SERVICE_UNAVAILABLE,
@@ -204,6 +205,10 @@ public final class NodeAgent implements AutoCloseable {
               + AgentConfig.LISTEN,
           reason);
     }
+  }
+
+  private boolean isReady() {
+    return capturing && exporter.isRunning();
   }
 
   private IdentitySettings identitySettings(Path cgroups) {
@@ -252,6 +257,18 @@ public final class NodeAgent implements AutoCloseable {
 
   /// The life of the capture thread.
   private void capture() {
+    try {
+      captureUntilStopped();
+      beat();
+      pipeline.finish();
+    } catch (RuntimeException | Error e) {
+      LOG.error("Capturing ended", e);
+    } finally {
+      capturing = false;
+    }
+  }
+
+  private void captureUntilStopped() {
     int beatMillis = BEAT_MIN_MILLIS;
     while (!stopping) {
       int exchanges = 0;
@@ -267,12 +284,6 @@ public final class NodeAgent implements AutoCloseable {
       beatMillis =
           Math.toIntExact(
               Math.clamp((beatMillis + wantedMillis) / 2, BEAT_MIN_MILLIS, BEAT_MAX_MILLIS));
-    }
-    try {
-      beat();
-      pipeline.finish();
-    } catch (RuntimeException e) {
-      logFailure("The last exchanges could not be handed on", e);
     }
   }
 

@@ -9,7 +9,6 @@ import io.grpc.stub.ClientCallStreamObserver;
 import io.grpc.stub.ClientResponseObserver;
 import io.headspan.agent.ledger.Tally;
 import io.headspan.wire.SpanBatch;
-import io.headspan.wire.WireException;
 import io.headspan.wire.otap.OtapEncoder;
 import io.opentelemetry.proto.experimental.arrow.v1.ArrowTracesServiceGrpc;
 import io.opentelemetry.proto.experimental.arrow.v1.BatchArrowRecords;
@@ -244,6 +243,11 @@ public final class SpanExporter implements AutoCloseable {
     close(Duration.ZERO);
   }
 
+  /// Whether it still sends.
+  public boolean isRunning() {
+    return sender.isAlive();
+  }
+
   /// Spans that did not get to the collector, by reason.
   public Tally<DropReason> dropped() {
     return dropped;
@@ -311,6 +315,8 @@ public final class SpanExporter implements AutoCloseable {
     } catch (InterruptedException e) {
       // Nobody interrupts this thread but a JVM in its end; what is held is counted by close().
       Thread.currentThread().interrupt();
+    } catch (RuntimeException | Error e) {
+      LOG.error("Sending ended, nothing gets to the collector any more", e);
     } finally {
       lock.unlock();
     }
@@ -388,25 +394,28 @@ public final class SpanExporter implements AutoCloseable {
     }
     current.inFlight.put(batchId, next);
     lock.unlock();
-    String failure = null;
+    RuntimeException failure = null;
     try {
       encodeAndSend(current, batchId, next);
       sentBatches.increment();
-    } catch (WireException e) {
-      failure = e.toString();
-    } catch (IllegalStateException e) {
-      LOG.debug("The stream was cancelled while a batch was encoded for it", e);
+    } catch (RuntimeException e) {
+      failure = e;
     } finally {
       lock.lock();
     }
-    if (failure != null && !current.ended) {
-      // The encoder's state may be half changed, so the stream cannot go on.
-      current.inFlight.remove(batchId);
-      drop(next, DropReason.REJECTED);
-      logFailure("A batch could not be encoded, its spans are lost", next, failure);
-      ended(current, Status.CANCELLED.withDescription("encoding failed"));
-      cancel(current, "encoding failed");
+    if (failure == null) {
+      return;
     }
+    if (current.ended) {
+      LOG.debug("The stream ended while a batch was encoded for it", failure);
+      return;
+    }
+    // The encoder's state may be half changed, so the stream cannot go on.
+    current.inFlight.remove(batchId);
+    drop(next, DropReason.REJECTED);
+    logFailure("A batch could not be encoded, its spans are lost", next, failure.toString());
+    ended(current, Status.CANCELLED.withDescription("encoding failed"));
+    cancel(current, "encoding failed");
   }
 
   private void encodeAndSend(Stream current, long batchId, Outgoing outgoing) {

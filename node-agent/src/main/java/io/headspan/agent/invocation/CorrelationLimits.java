@@ -10,7 +10,7 @@ import java.time.Duration;
 /// @param rememberedMax most reported exchanges remembered at a time
 public record CorrelationLimits(Duration patience, int waitingMax, int rememberedMax) {
   public static final CorrelationLimits DEFAULT =
-      new CorrelationLimits(Duration.ofSeconds(10), 50_000, 200_000);
+      new CorrelationLimits(Duration.ofSeconds(10), 50_000, 100_000);
 
   public CorrelationLimits {
     if (patience.isNegative() || waitingMax < 1 || rememberedMax < 1) {

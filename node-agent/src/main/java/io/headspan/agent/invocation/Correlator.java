@@ -92,30 +92,21 @@ public final class Correlator {
     this.output = output;
   }
 
-  /// Takes a reported exchange of an instance that was watched from its beginning.
+  /// Takes a reported exchange.
   ///
   /// @param head what its request said; null if the exchange is to have no span (it could not be
   ///   read, or is not to be captured): it was open all the same and answers who waits for it
-  /// @param nowNs not before that of the call before
-  public void report(HttpExchange exchange, @Nullable RequestHead head, long nowNs) {
-    report(exchange, head, true, nowNs);
-  }
-
-  /// Takes a reported exchange.
-  ///
-  /// @param head what its request said; null if the exchange is to have no span
-  /// @param wholeLife whether its instance was watched from its beginning, so that no invocation of
-  ///   it can be missing
+  /// @param watch how much of its instance is watched
   /// @param nowNs not before that of the call before
   public void report(
-      HttpExchange exchange, @Nullable RequestHead head, boolean wholeLife, long nowNs) {
+      HttpExchange exchange, @Nullable RequestHead head, Watch watch, long nowNs) {
     advance(nowNs);
-    Node node = new Node(exchange, head, wholeLife, nonZero(), nowNs + patienceNs);
+    Node node = new Node(exchange, head, watch, nonZero(), nowNs + patienceNs);
     if (node.hasSpan()) {
       unsettled++;
     }
     switch (exchange.role()) {
-      case SERVER -> reportInvocation(node, exchange.peerLocal());
+      case SERVER -> reportInvocation(node, exchange.peerLocal(), watch);
       case CLIENT -> reportCall(node, exchange.openAtHead());
     }
     while (remembered.size() > rememberedMax) {
@@ -178,10 +169,7 @@ public final class Correlator {
     return missing;
   }
 
-  private void reportInvocation(Node invocation, boolean peerLocal) {
-    Instance instance = instances.computeIfAbsent(invocation.cgroupId(), _ -> new Instance());
-    instance.invocations.add(invocation.tailNs(), invocation);
-    remembered.add(invocation);
+  private void reportInvocation(Node invocation, boolean peerLocal, Watch watch) {
     if (invocation.hasSpan()) {
       if (peerLocal) {
         findCall(invocation);
@@ -189,6 +177,12 @@ public final class Correlator {
         settleByHeader(invocation);
       }
     }
+    if (watch == Watch.INVOCATIONS) {
+      return;
+    }
+    Instance instance = instances.computeIfAbsent(invocation.cgroupId(), _ -> new Instance());
+    instance.invocations.add(invocation.tailNs(), invocation);
+    remembered.add(invocation);
     TimeLine waitingCalls = instance.waitingCalls;
     int at = waitingCalls.firstFrom(invocation.headNs());
     while (at < waitingCalls.size() && waitingCalls.time(at) <= invocation.tailNs()) {
@@ -299,7 +293,7 @@ public final class Correlator {
     } else if (call.contextCutOff()) {
       missing.add(MissingEvidence.CONTEXT_CUT_OFF);
       settleByHeader(call);
-    } else if (!call.wholeLife()) {
+    } else if (call.watch() != Watch.WHOLE_LIFE) {
       missing.add(MissingEvidence.OPEN_NOT_COUNTED);
       settleByHeader(call);
     } else if (open == 1 && candidates == 1 && candidate != null && candidate.hasSpan()) {

@@ -22,8 +22,8 @@ final class Node {
   private @Nullable List<Node> followers;
 
   private final HttpExchange.Role role;
-  private final ConnectionKey key;
-  private final boolean wholeLife;
+  private final @Nullable ConnectionKey key;
+  private final Watch watch;
   private final boolean hasSpan;
   private final boolean hasContext;
   private final long cgroupId;
@@ -45,20 +45,20 @@ final class Node {
   private ParentEvidence evidence = ParentEvidence.NONE;
 
   /// @param head null if the exchange is to have no span, but is known to have been there
-  /// @param wholeLife whether its instance was watched from its beginning
   Node(
       HttpExchange exchange,
       @Nullable RequestHead head,
-      boolean wholeLife,
+      Watch watch,
       long spanId,
       long deadlineNs) {
-    this.wholeLife = wholeLife;
+    this.watch = watch;
     this.exchange = exchange;
     this.head = head;
     this.spanId = spanId;
     this.deadlineNs = deadlineNs;
     role = exchange.role();
-    key = ConnectionKey.of(exchange);
+    boolean hasLocalPeer = role == HttpExchange.Role.CLIENT || exchange.peerLocal();
+    key = hasLocalPeer ? ConnectionKey.of(exchange) : null;
     cgroupId = exchange.cgroupId();
     headSequence = exchange.headSequence();
     localPort = exchange.local().getPort();
@@ -83,8 +83,9 @@ final class Node {
     return role;
   }
 
+  /// What both ends of the connection have in common, if the other end may be on this node.
   ConnectionKey key() {
-    return key;
+    return Objects.requireNonNull(key);
   }
 
   boolean hasSpan() {
@@ -100,9 +101,9 @@ final class Node {
     awaitedInvocations = count;
   }
 
-  /// Whether no invocation of its instance can be missing.
-  boolean wholeLife() {
-    return wholeLife;
+  /// How much of its instance is watched.
+  Watch watch() {
+    return watch;
   }
 
   /// Whether the request carried a valid context.

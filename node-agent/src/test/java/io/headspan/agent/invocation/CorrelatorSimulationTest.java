@@ -252,7 +252,7 @@ class CorrelatorSimulationTest {
     long nowNs = 0;
     for (Event event : reports) {
       nowNs = Math.max(nowNs, event.reportNs);
-      correlator.report(event.exchange, event.head, nowNs);
+      correlator.report(event.exchange, event.head, Watch.WHOLE_LIFE, nowNs);
     }
     correlator.advance(nowNs + CorrelationLimits.DEFAULT.patience().toNanos());
     assertThat(correlator.waiting()).isZero();

@@ -219,11 +219,11 @@ class CorrelatorTest {
   void doesNotTakeTheOnlyOpenInvocationOfAnInstanceOlderThanTheAgent() {
     report(served(A, OUTSIDE, 1, 0, 100), head(FROM_USER));
     HttpExchange call = called(A, 4000, B, 11, 19, 81, 1);
-    correlator.report(call, head(CarriedContext.NONE), false, nowNs);
+    correlator.report(call, head(CarriedContext.NONE), Watch.SINCE_LATER, nowNs);
     assertThat(span(HttpExchange.Role.CLIENT, A).evidence()).isEqualTo(ParentEvidence.NONE);
     assertThat(correlator.missing().count(MissingEvidence.OPEN_NOT_COUNTED)).isEqualTo(1);
     HttpExchange withContext = called(A, 4001, B, 12, 19, 81, 1);
-    correlator.report(withContext, head(FROM_USER), false, nowNs);
+    correlator.report(withContext, head(FROM_USER), Watch.SINCE_LATER, nowNs);
     assertThat(spans.getLast().evidence()).isEqualTo(ParentEvidence.SAME_TRACE);
   }
 
@@ -365,6 +365,16 @@ class CorrelatorTest {
   }
 
   @Test
+  void doesNotRememberInvocationsOfWhatMakesNoCalls() {
+    for (int i = 0; i < 100; i++) {
+      HttpExchange invocation = served(A, OUTSIDE, i, 2L * i, 2L * i + 1);
+      correlator.report(invocation, head(FROM_USER), Watch.INVOCATIONS, nowNs);
+    }
+    assertThat(spans).hasSize(100);
+    assertThat(correlator.remembered()).isZero();
+  }
+
+  @Test
   void remembersABoundedNumberOfExchanges() {
     correlator = correlator(new CorrelationLimits(Duration.ofSeconds(10), 100, 1_000));
     for (int i = 0; i < 5_000; i++) {
@@ -413,7 +423,7 @@ class CorrelatorTest {
   }
 
   private void report(HttpExchange exchange, @Nullable RequestHead head) {
-    correlator.report(exchange, head, nowNs);
+    correlator.report(exchange, head, Watch.WHOLE_LIFE, nowNs);
   }
 
   private void pass(long micros) {

@@ -65,7 +65,7 @@ class TimeLineTest {
             -1,
             false),
         null,
-        true,
+        Watch.WHOLE_LIFE,
         1,
         0);
   }
