@@ -118,8 +118,7 @@ final class InvocationPipeline {
   private void onCall(HttpExchange exchange, RequestHead head, boolean late) {
     long cgroupId = exchange.cgroupId();
     switch (identities.ofCaller(cgroupId)) {
-      case Identity _ ->
-          correlator.report(exchange, head, watch(exchange), nowNs);
+      case Identity _ -> correlator.report(exchange, head, watch(exchange), nowNs);
       case NoIdentity.NO_CONTAINER -> leaveOut(exchange, LeftOut.NO_CONTAINER);
       case NoIdentity.PENDING -> {
         if (late || !identities.await(cgroupId, null, again -> onCall(exchange, head, again))) {

@@ -98,8 +98,7 @@ public final class Correlator {
   ///   read, or is not to be captured): it was open all the same and answers who waits for it
   /// @param watch how much of its instance is watched
   /// @param nowNs not before that of the call before
-  public void report(
-      HttpExchange exchange, @Nullable RequestHead head, Watch watch, long nowNs) {
+  public void report(HttpExchange exchange, @Nullable RequestHead head, Watch watch, long nowNs) {
     advance(nowNs);
     Node node = new Node(exchange, head, watch, nonZero(), nowNs + patienceNs);
     if (node.hasSpan()) {
