@@ -6,8 +6,9 @@ import java.util.Arrays;
 /// Writes `LowCardinality` data: the distinct values once, then small indexes into them. Layout
 /// after ClickHouse's `src/DataTypes/Serializations/SerializationLowCardinality.cpp`.
 ///
-/// Values are ids of a [Utf8Table], so finding the distinct ones takes an array lookup for each
-/// value and no hashing.
+/// The type's default value always comes first, as ClickHouse itself writes it, the others in order
+/// of appearance. Values are ids of a [Utf8Table], so finding the distinct ones takes an array
+/// lookup for each value and no hashing.
 final class LowCardinality {
   /// Key version SharedDictionariesWithAdditionalKeys; a prefix of the column, before any offsets.
   private static final long KEY_VERSION = 1;
@@ -29,7 +30,7 @@ final class LowCardinality {
     if (count == 0) {
       return;
     }
-    int size = collect(table.size(), ids, count);
+    int size = collect(table.size(), Utf8Table.EMPTY, ids, count);
     begin(sink, size);
     for (int i = 0; i < size; i++) {
       sink.putString(table, distinct[i]);
@@ -43,17 +44,19 @@ final class LowCardinality {
     if (count == 0) {
       return;
     }
-    int size = collect(valueCount, positions, count);
+    // The default has a position of its own, after the last one.
+    int size = collect(valueCount + 1, valueCount, positions, count);
     begin(sink, size);
-    for (int i = 0; i < size; i++) {
+    sink.putLong(0);
+    for (int i = 1; i < size; i++) {
       sink.putLong(values[distinct[i]]);
     }
     indexes(sink, size, positions, count);
   }
 
-  /// Numbers the distinct ids in order of appearance, replaces ids by numbers, and returns how many
-  /// there are.
-  private int collect(int idCount, int[] ids, int count) {
+  /// Numbers the distinct ids, `first` and then the others in order of appearance, replaces ids by
+  /// numbers, and returns how many there are.
+  private int collect(int idCount, int first, int[] ids, int count) {
     if (stamps.length < idCount) {
       stamps = new int[idCount];
       indexes = new int[idCount];
@@ -63,7 +66,10 @@ final class LowCardinality {
       Arrays.fill(stamps, 0);
       epoch = 1;
     }
-    int size = 0;
+    stamps[first] = epoch;
+    indexes[first] = 0;
+    distinct[0] = first;
+    int size = 1;
     for (int i = 0; i < count; i++) {
       int id = ids[i];
       if (stamps[id] != epoch) {

@@ -2,6 +2,7 @@ package io.headspan.storage;
 
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -30,10 +31,10 @@ final class NativeBlock implements Row {
     int columnCount = in.readCount();
     int rows = in.readCount();
     List<NativeColumn> columns = new ArrayList<>();
-    Map<String, Integer> names = new java.util.HashMap<>();
+    Map<String, Integer> names = new LinkedHashMap<>();
     for (int i = 0; i < columnCount; i++) {
       names.put(in.readText(), i);
-      NativeColumn column = NativeColumn.of(NativeType.parse(in.readText()));
+      NativeColumn column = columnOf(in.readText());
       if (rows > 0) {
         column.readPrefix(in);
         column.read(in, rows);
@@ -43,8 +44,21 @@ final class NativeBlock implements Row {
     return Optional.of(new NativeBlock(columns, names, rows));
   }
 
+  private static NativeColumn columnOf(String type) throws IOException {
+    try {
+      return NativeColumn.of(NativeType.parse(type));
+    } catch (IllegalArgumentException e) {
+      throw new NativeFormatException(e.getMessage(), e);
+    }
+  }
+
   int rows() {
     return rows;
+  }
+
+  /// Names of the columns, in order.
+  List<String> columnNames() {
+    return List.copyOf(names.keySet());
   }
 
   /// The column of that name.

@@ -88,11 +88,12 @@ sealed interface NativeColumn {
 
     @Override
     public void read(NativeInput in, int rows) throws IOException {
-      values = new long[rows];
-      int unused = 64 - 8 * width;
-      for (int i = 0; i < rows; i++) {
-        long value = width == 8 ? in.readLong() : in.readNumber(width);
-        values[i] = signed ? value << unused >> unused : value;
+      values = in.readNumbers(rows, width);
+      if (signed && width < 8) {
+        int unused = 64 - 8 * width;
+        for (int i = 0; i < rows; i++) {
+          values[i] = values[i] << unused >> unused;
+        }
       }
     }
 
@@ -121,8 +122,7 @@ sealed interface NativeColumn {
 
     @Override
     public void read(NativeInput in, int rows) throws IOException {
-      values = new byte[rows];
-      in.readFully(values, 0, rows);
+      values = in.readBytes(rows);
     }
 
     boolean get(int row) {
@@ -153,12 +153,11 @@ sealed interface NativeColumn {
 
     @Override
     public void read(NativeInput in, int rows) throws IOException {
+      long[] bits = in.readNumbers(rows, width);
       values = new double[rows];
       for (int i = 0; i < rows; i++) {
         values[i] =
-            width == 8
-                ? Double.longBitsToDouble(in.readLong())
-                : Float.intBitsToFloat((int) in.readNumber(4));
+            width == 8 ? Double.longBitsToDouble(bits[i]) : Float.intBitsToFloat((int) bits[i]);
       }
     }
 
@@ -196,6 +195,11 @@ sealed interface NativeColumn {
 
   /// Strings.
   final class Texts implements Bytes {
+    /// Rows that are allocated before any has been seen.
+    private static final int STEP = 1 << 16;
+
+    private static final int MAX = Integer.MAX_VALUE - 8;
+
     private byte[] bytes = new byte[0];
     private int[] ends = new int[0];
 
@@ -206,20 +210,39 @@ sealed interface NativeColumn {
 
     @Override
     public void read(NativeInput in, int rows) throws IOException {
-      ends = new int[rows];
-      bytes = new byte[Math.min(1 << 20, 16 * rows)];
+      ends = new int[Math.min(rows, STEP)];
+      bytes = new byte[Math.min(rows, STEP)];
       int end = 0;
       for (int i = 0; i < rows; i++) {
-        int length = in.readCount();
-        if (end + length < 0) {
-          throw new IOException("strings of one block are larger than an array");
+        end = readText(in, end);
+        if (i == ends.length) {
+          ends = Arrays.copyOf(ends, (int) Math.min(rows, 2L * i));
         }
-        if (end + length > bytes.length) {
-          bytes = Arrays.copyOf(bytes, Math.max(end + length, 2 * bytes.length));
-        }
-        in.readFully(bytes, end, length);
-        end += length;
         ends[i] = end;
+      }
+    }
+
+    /// Appends one value and returns where it ends.
+    private int readText(NativeInput in, int start) throws IOException {
+      int length = in.readCount();
+      if (length > MAX - start) {
+        throw new NativeFormatException("strings of one block are larger than an array");
+      }
+      int end = start + length;
+      if (length <= STEP) {
+        reserve(end);
+        in.readFully(bytes, start, length);
+      } else {
+        byte[] value = in.readBytes(length);
+        reserve(end);
+        System.arraycopy(value, 0, bytes, start, length);
+      }
+      return end;
+    }
+
+    private void reserve(int end) {
+      if (end > bytes.length) {
+        bytes = Arrays.copyOf(bytes, (int) Math.min(MAX, Math.max(end, 2L * bytes.length)));
       }
     }
 
@@ -257,8 +280,7 @@ sealed interface NativeColumn {
 
     @Override
     public void read(NativeInput in, int rows) throws IOException {
-      bytes = new byte[Math.multiplyExact(width, rows)];
-      in.readFully(bytes, 0, bytes.length);
+      bytes = in.readBytes(in.checkCount((long) width * rows));
     }
 
     @Override
@@ -288,9 +310,10 @@ sealed interface NativeColumn {
 
     @Override
     public void read(NativeInput in, int rows) throws IOException {
+      long[] halves = in.readNumbers(in.checkCount(2L * rows), 8);
       values = new UUID[rows];
       for (int i = 0; i < rows; i++) {
-        values[i] = new UUID(in.readLong(), in.readLong());
+        values[i] = new UUID(halves[2 * i], halves[2 * i + 1]);
       }
     }
 
@@ -351,8 +374,7 @@ sealed interface NativeColumn {
 
     @Override
     public void read(NativeInput in, int rows) throws IOException {
-      nulls = new byte[rows];
-      in.readFully(nulls, 0, rows);
+      nulls = in.readBytes(rows);
       inner.read(in, rows);
     }
 
@@ -393,28 +415,39 @@ sealed interface NativeColumn {
     public void readPrefix(NativeInput in) throws IOException {
       long version = in.readLong();
       if (version != 1) {
-        throw new IOException("LowCardinality of unknown version: version=" + version);
+        throw new NativeFormatException("LowCardinality of unknown version: version=" + version);
       }
     }
 
     @Override
     public void read(NativeInput in, int rows) throws IOException {
-      indexes = new int[rows];
       if (rows == 0) {
+        indexes = new int[0];
         return;
       }
       long flags = in.readLong();
       if ((flags & NEEDS_GLOBAL_DICTIONARY) != 0) {
-        throw new IOException("LowCardinality with a dictionary outside the block");
+        throw new NativeFormatException("LowCardinality with a dictionary outside the block");
       }
-      int width = 1 << (flags & INDEX_TYPE);
-      dictionary.read(in, in.checkCount(in.readLong()));
+      int type = (int) (flags & INDEX_TYPE);
+      if (type > 3) {
+        throw new NativeFormatException(
+            "LowCardinality with indexes of unknown type: type=" + type);
+      }
+      int size = in.checkCount(in.readLong());
+      dictionary.read(in, size);
       long count = in.readLong();
       if (count != rows) {
-        throw new IOException("LowCardinality of wrong length: rows=" + rows + ", keys=" + count);
+        throw new NativeFormatException(
+            "LowCardinality of wrong length: rows=" + rows + ", keys=" + count);
       }
+      long[] numbers = in.readNumbers(rows, 1 << type);
+      indexes = new int[rows];
       for (int i = 0; i < rows; i++) {
-        indexes[i] = (int) in.readNumber(width);
+        if (Long.compareUnsigned(numbers[i], size) >= 0) {
+          throw new NativeFormatException("LowCardinality with an index outside its dictionary");
+        }
+        indexes[i] = (int) numbers[i];
       }
     }
 
@@ -458,11 +491,18 @@ sealed interface NativeColumn {
 
     @Override
     public void read(NativeInput in, int rows) throws IOException {
+      long[] numbers = in.readNumbers(rows, 8);
       ends = new int[rows];
+      int end = 0;
       for (int i = 0; i < rows; i++) {
-        ends[i] = in.checkCount(in.readLong());
+        int next = in.checkCount(numbers[i]);
+        if (next < end) {
+          throw new NativeFormatException("arrays that end before they begin");
+        }
+        end = next;
+        ends[i] = end;
       }
-      elements.read(in, rows == 0 ? 0 : ends[rows - 1]);
+      elements.read(in, end);
     }
 
     NativeColumn elements() {

@@ -1,11 +1,12 @@
 package io.headspan.storage;
 
-import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 
 /// Reads the primitives of ClickHouse's Native format, little-endian, from a stream.
 final class NativeInput {
@@ -14,6 +15,9 @@ final class NativeInput {
 
   /// Longest String or array that is believed; more is not our protocol.
   private static final int LENGTH_MAX = 1 << 30;
+
+  /// Elements that are allocated before any has been seen.
+  private static final int STEP = 1 << 16;
 
   private final InputStream source;
   private final byte[] buffer = new byte[1 << 16];
@@ -63,7 +67,33 @@ final class NativeInput {
         return value;
       }
     }
-    throw new IOException("varint longer than 64 bits");
+    throw new NativeFormatException("varint longer than 64 bits");
+  }
+
+  /// `count` bytes. Memory grows with what really arrives: the count may be wrong.
+  byte[] readBytes(int count) throws IOException {
+    byte[] bytes = new byte[Math.min(count, STEP)];
+    int done = 0;
+    while (true) {
+      readFully(bytes, done, bytes.length - done);
+      done = bytes.length;
+      if (done == count) {
+        return bytes;
+      }
+      bytes = Arrays.copyOf(bytes, (int) Math.min(count, 2L * done));
+    }
+  }
+
+  /// `count` unsigned numbers of `width` bytes.
+  long[] readNumbers(int count, int width) throws IOException {
+    long[] numbers = new long[Math.min(count, STEP)];
+    for (int i = 0; i < count; i++) {
+      if (i == numbers.length) {
+        numbers = Arrays.copyOf(numbers, (int) Math.min(count, 2L * i));
+      }
+      numbers[i] = width == 8 ? readLong() : readNumber(width);
+    }
+    return numbers;
   }
 
   /// A count that is to be held in memory.
@@ -73,7 +103,7 @@ final class NativeInput {
 
   int checkCount(long count) throws IOException {
     if (count < 0 || count > LENGTH_MAX) {
-      throw new IOException("impossible count: count=" + Long.toUnsignedString(count));
+      throw new NativeFormatException("impossible count: count=" + Long.toUnsignedString(count));
     }
     return (int) count;
   }
@@ -88,9 +118,7 @@ final class NativeInput {
   }
 
   String readText() throws IOException {
-    byte[] bytes = new byte[readCount()];
-    readFully(bytes, 0, bytes.length);
-    return new String(bytes, java.nio.charset.StandardCharsets.UTF_8);
+    return new String(readBytes(readCount()), StandardCharsets.UTF_8);
   }
 
   private boolean fill() throws IOException {
@@ -99,7 +127,7 @@ final class NativeInput {
     return limit > 0;
   }
 
-  private static EOFException ended() {
-    return new EOFException("answer ends within a block");
+  private static NativeFormatException ended() {
+    return new NativeFormatException("answer ends within a block");
   }
 }

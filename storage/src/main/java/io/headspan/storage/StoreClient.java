@@ -121,9 +121,13 @@ final class StoreClient implements AutoCloseable {
   }
 
   /// Runs a SELECT and gives each block of its result to `blocks`.
+  ///
+  /// @throws StoreException of kind PROTOCOL also if a column has a type that is not read
   void select(SqlQuery sql, Consumer<NativeBlock> blocks) {
     QuerySettings query = new QuerySettings();
     query.setFormat(ClickHouseFormat.Native);
+    // An error in the middle would otherwise only break the connection, and not say why.
+    query.waitEndOfQuery(true);
     query.setNetworkTimeout(sql.timeout().plus(ANSWER_GRACE).toMillis(), ChronoUnit.MILLIS);
     query.serverSetting("max_execution_time", Double.toString(sql.timeout().toMillis() / 1000.0));
     query.serverSetting("max_memory_usage", Long.toString(sql.maxMemoryBytes()));
@@ -141,6 +145,15 @@ final class StoreClient implements AutoCloseable {
       for (var block = NativeBlock.read(in); block.isPresent(); block = NativeBlock.read(in)) {
         blocks.accept(block.get());
       }
+    } catch (NativeFormatException e) {
+      throw new StoreException(
+          StoreException.Kind.PROTOCOL,
+          0,
+          "answer of the store is not understood: address="
+              + address
+              + ", reason="
+              + e.getMessage(),
+          e);
     } catch (IOException e) {
       throw new StoreException(
           StoreException.Kind.UNAVAILABLE,

@@ -16,7 +16,8 @@ public final class StoreException extends RuntimeException {
     REJECTED,
     /// A query ran into one of its own limits of time, memory or rows.
     LIMIT_EXCEEDED,
-    /// The store answered something that is not ClickHouse's protocol.
+    /// The store's answer broke off, as it does if a query fails in the middle, or is not
+    /// understood.
     PROTOCOL
   }
 

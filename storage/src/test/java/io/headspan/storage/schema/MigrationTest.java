@@ -1,0 +1,37 @@
+package io.headspan.storage.schema;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+final class MigrationTest {
+  @Test
+  void migrationsAreNumberedWithoutGapsAndCanBeRepeated() {
+    List<Migration> all = Migration.all();
+    for (int i = 0; i < all.size(); i++) {
+      assertThat(all.get(i).version()).isEqualTo(i + 1);
+      assertThat(all.get(i).checksum()).matches("[0-9a-f]{16}");
+      assertThat(all.get(i).statements())
+          .isNotEmpty()
+          .allSatisfy(statement -> assertThat(statement).contains("IF NOT EXISTS"));
+    }
+  }
+
+  @Test
+  void everyTargetOfAViewDeduplicates() {
+    List<String> statements =
+        Migration.all().stream().flatMap(each -> each.statements().stream()).toList();
+    for (String view : statements) {
+      int to = view.indexOf(" TO ");
+      if (view.contains("CREATE MATERIALIZED VIEW") && to > 0) {
+        String target = view.substring(to + 4, view.indexOf(' ', to + 4));
+        assertThat(statements)
+            .filteredOn(each -> each.contains("EXISTS " + target + "\n"))
+            .singleElement()
+            .asString()
+            .contains("non_replicated_deduplication_window");
+      }
+    }
+  }
+}
