@@ -4,7 +4,6 @@ import io.headspan.wire.AttributeType;
 import io.headspan.wire.Attributes;
 import io.headspan.wire.SpanBatch;
 import io.headspan.wire.Utf8Table;
-import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 
 /// Turns batches into blocks of ClickHouse's Native format, column by column, without an object for
@@ -429,7 +428,7 @@ final class BlockEncoder {
     ownerEnds(attributes, owners, count);
     for (int i = 0; i < count; i++) {
       for (int row = attributes.begin(owners[i]); row < attributes.end(owners[i]); row++) {
-        textValue(table, attributes, row);
+        TextValue.write(sink, table, attributes, row);
       }
     }
   }
@@ -558,25 +557,8 @@ final class BlockEncoder {
       sink.putByte(attributes.type(row));
     }
     for (int row = from; row < to; row++) {
-      textValue(table, attributes, row);
+      TextValue.write(sink, table, attributes, row);
     }
-  }
-
-  private void textValue(Utf8Table table, Attributes attributes, int row) {
-    byte type = attributes.type(row);
-    if (AttributeType.isTableId(type)) {
-      sink.putString(table, (int) attributes.value(row));
-      return;
-    }
-    String text =
-        switch (type) {
-          case AttributeType.INT -> Long.toString(attributes.value(row));
-          case AttributeType.DOUBLE -> Double.toString(attributes.doubleValue(row));
-          case AttributeType.BOOL -> attributes.value(row) == 0 ? "false" : "true";
-          default -> "";
-        };
-    byte[] bytes = text.getBytes(StandardCharsets.US_ASCII);
-    sink.putString(bytes, 0, bytes.length);
   }
 
   private void lowTexts(String name, Utf8Table table, int count) {

@@ -3,6 +3,7 @@ package io.headspan.storage;
 import io.headspan.wire.AttributeType;
 import io.headspan.wire.Attributes;
 import io.headspan.wire.SpanBatch;
+import io.headspan.wire.TraceContext;
 import io.headspan.wire.Utf8Table;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
@@ -10,11 +11,11 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
-import java.util.stream.Collectors;
 
 /// Makes a [SpanBatch] of stored spans: what [BlockEncoder] took apart comes together again.
 ///
@@ -40,87 +41,52 @@ final class TraceReader {
       LIMIT {limit:UInt64}
       """;
 
-  private static final String RESOURCES =
-      """
-      SELECT fp, keys, types, values, schema_url, dropped_attributes
-      FROM resources
-      WHERE fp IN {fps:Array(UInt64)} AND day IN {days:Array(UInt16)}
-      LIMIT 1 BY fp
-      """;
-
-  private static final String SCOPES =
-      """
-      SELECT fp, keys, types, values, schema_url, dropped_attributes, name, version
-      FROM scopes
-      WHERE fp IN {fps:Array(UInt64)} AND day IN {days:Array(UInt16)}
-      LIMIT 1 BY fp
-      """;
-
   private final StoreClient client;
+  private final StoredOrigins origins;
 
   TraceReader(StoreClient client) {
     this.client = client;
+    origins = new StoredOrigins(client);
   }
 
   SpanBatch read(long traceIdHigh, long traceIdLow, int maxSpans) {
     SqlQuery query =
         SqlQuery.of(SPANS)
-            .bind("id", hex(traceIdHigh) + hex(traceIdLow))
+            .bind("id", TraceContext.hexId(traceIdHigh) + TraceContext.hexId(traceIdLow))
             .bind("limit", maxSpans)
             .setting("max_threads", "1")
             .setting("use_skip_indexes_on_data_read", "0");
     List<NativeBlock> blocks = new ArrayList<>();
     client.select(query, blocks::add);
-    Assembly assembly = new Assembly();
-    if (!blocks.isEmpty()) {
-      Set<String> days = new TreeSet<>();
-      Set<Long> resources = fingerprints(blocks, "resource_fp", days);
-      Set<Long> scopes = fingerprints(blocks, "scope_fp", days);
-      client.select(byFingerprint(RESOURCES, resources, days), assembly::addResources);
-      client.select(byFingerprint(SCOPES, scopes, days), assembly::addScopes);
-    }
+    loadOrigins(blocks);
+    Assembly assembly = new Assembly(origins);
     assembly.addSpans(blocks);
     return assembly.builder.build();
   }
 
-  private static SqlQuery byFingerprint(String sql, Set<Long> fingerprints, Set<String> days) {
-    return SqlQuery.of(sql)
-        .bind(
-            "fps",
-            fingerprints.stream()
-                .map(Long::toUnsignedString)
-                .map(java.math.BigInteger::new)
-                .collect(Collectors.toList()))
-        .bind("days", days.stream().map(Integer::valueOf).collect(Collectors.toList()))
-        .setting("max_threads", "1");
-  }
-
-  private static Set<Long> fingerprints(List<NativeBlock> blocks, String column, Set<String> days) {
-    Set<Long> fingerprints = new TreeSet<>();
+  private void loadOrigins(List<NativeBlock> blocks) {
+    Set<StoredOrigins.Key> keys = new HashSet<>();
+    Set<Integer> days = new TreeSet<>();
     for (NativeBlock block : blocks) {
-      NativeColumn values = block.column(column);
+      NativeColumn resources = block.column("resource_fp");
+      NativeColumn scopes = block.column("scope_fp");
       NativeColumn times = block.column("time");
       for (int row = 0; row < block.rows(); row++) {
-        fingerprints.add(NativeBlock.integer(values, row));
-        days.add(Integer.toString(BlockEncoder.day(NativeBlock.integer(times, row))));
+        keys.add(new StoredOrigins.Key(false, NativeBlock.integer(resources, row)));
+        keys.add(new StoredOrigins.Key(true, NativeBlock.integer(scopes, row)));
+        days.add(BlockEncoder.day(NativeBlock.integer(times, row)));
       }
     }
-    return fingerprints;
-  }
-
-  private static String hex(long id) {
-    return io.headspan.wire.TraceContext.hexId(id);
+    origins.load(keys, days);
   }
 
   /// The batch under construction.
   private static final class Assembly {
     private final SpanBatch.Builder builder = new SpanBatch.Builder();
     private final Utf8Table table = builder.table();
+    private final StoredOrigins origins;
     private final Map<Long, Integer> resources = new HashMap<>();
-    private final Map<Long, Integer> scopeRows = new HashMap<>();
     private final Map<Pair, Integer> scopes = new HashMap<>();
-    private final List<NativeBlock> scopeBlocks = new ArrayList<>();
-    private final List<Integer> scopeBlockRows = new ArrayList<>();
 
     /// A scope belongs to one resource in a batch, while the store keeps it once for all.
     private record Pair(long resource, long scope) {}
@@ -128,23 +94,8 @@ final class TraceReader {
     /// A row of a block.
     private record Place(NativeBlock block, int row, long endNs) {}
 
-    void addResources(NativeBlock block) {
-      for (int row = 0; row < block.rows(); row++) {
-        int resource = builder.addResource();
-        resources.put(NativeBlock.integer(block.column("fp"), row), resource);
-        builder.resourceSchemaUrl(resource, id(block.column("schema_url"), row));
-        builder.resourceDroppedAttributes(
-            resource, (int) NativeBlock.integer(block.column("dropped_attributes"), row));
-        addAttributes(builder.resourceAttributes(), resource, block, row);
-      }
-    }
-
-    void addScopes(NativeBlock block) {
-      for (int row = 0; row < block.rows(); row++) {
-        scopeRows.put(NativeBlock.integer(block.column("fp"), row), scopeBlocks.size());
-        scopeBlocks.add(block);
-        scopeBlockRows.add(row);
-      }
+    Assembly(StoredOrigins origins) {
+      this.origins = origins;
     }
 
     void addSpans(List<NativeBlock> blocks) {
@@ -208,23 +159,10 @@ final class TraceReader {
       return scopes.computeIfAbsent(
           new Pair(resourceFingerprint, scopeFingerprint),
           pair -> {
-            // Rows of origins are written before the spans that name them; where an operator has
-            // dropped them, the spans still come, without origin.
             int resource =
-                resources.computeIfAbsent(pair.resource(), missing -> builder.addResource());
-            int scope = builder.addScope(resource);
-            Integer at = scopeRows.get(pair.scope());
-            if (at != null) {
-              NativeBlock block = scopeBlocks.get(at);
-              int row = scopeBlockRows.get(at);
-              builder.scopeName(scope, id(block.column("name"), row));
-              builder.scopeVersion(scope, id(block.column("version"), row));
-              builder.scopeSchemaUrl(scope, id(block.column("schema_url"), row));
-              builder.scopeDroppedAttributes(
-                  scope, (int) integer(block, "dropped_attributes", row));
-              addAttributes(builder.scopeAttributes(), scope, block, row);
-            }
-            return scope;
+                resources.computeIfAbsent(
+                    pair.resource(), fingerprint -> origins.addResource(builder, fingerprint));
+            return origins.addScope(builder, resource, pair.scope());
           });
     }
 
@@ -324,37 +262,10 @@ final class TraceReader {
       NativeColumn.Tuples fields = (NativeColumn.Tuples) attributes.elements();
       for (int i = attributes.start(row); i < attributes.end(row); i++) {
         int owner = first + (int) NativeBlock.integer(fields.element(0), i);
-        addText(target, owner, fields.element(1), fields.element(2), fields.element(3), i);
+        byte type = (byte) NativeBlock.integer(fields.element(2), i);
+        byte[] value = NativeBlock.bytes(fields.element(3), i);
+        target.add(owner, id(fields.element(1), i), type, TextValue.read(table, type, value));
       }
-    }
-
-    /// Columns `keys`, `types` and `values` of an origin.
-    private void addAttributes(Attributes.Builder target, int owner, NativeBlock block, int row) {
-      NativeColumn.Lists keys = (NativeColumn.Lists) block.column("keys");
-      NativeColumn.Lists types = (NativeColumn.Lists) block.column("types");
-      NativeColumn.Lists values = (NativeColumn.Lists) block.column("values");
-      for (int i = keys.start(row); i < keys.end(row); i++) {
-        addText(target, owner, keys.elements(), types.elements(), values.elements(), i);
-      }
-    }
-
-    private void addText(
-        Attributes.Builder target,
-        int owner,
-        NativeColumn keys,
-        NativeColumn types,
-        NativeColumn values,
-        int row) {
-      byte type = (byte) NativeBlock.integer(types, row);
-      long value =
-          switch (type) {
-            case AttributeType.INT -> Long.parseLong(NativeBlock.text(values, row));
-            case AttributeType.DOUBLE ->
-                Double.doubleToRawLongBits(Double.parseDouble(NativeBlock.text(values, row)));
-            case AttributeType.BOOL -> NativeBlock.text(values, row).equals("true") ? 1 : 0;
-            default -> id(values, row);
-          };
-      target.add(owner, id(keys, row), type, value);
     }
 
     private static long integer(NativeBlock block, String column, int row) {
