@@ -10,6 +10,7 @@ import com.linecorp.armeria.server.Server;
 import com.linecorp.armeria.server.ServerBuilder;
 import com.linecorp.armeria.server.metric.MetricCollectingService;
 import io.headspan.query.functions.FunctionsApi;
+import io.headspan.query.http.Queries;
 import io.headspan.query.http.QueryThreads;
 import io.headspan.query.tempo.TempoApi;
 import io.headspan.storage.SpanStore;
@@ -95,8 +96,9 @@ public final class QueryApi implements AutoCloseable {
 
   /// The routes, and nothing else of the server.
   private void configureServices(ServerBuilder builder) {
-    new TempoApi(store, config.limits()).addTo(builder, threads);
-    new FunctionsApi(store, config.limits()).addTo(builder, threads);
+    Queries queries = new Queries(store, config.limits());
+    new TempoApi(queries).addTo(builder, threads);
+    new FunctionsApi(queries).addTo(builder, threads);
     builder
         .service("/ready", threads.service(_ -> ready()))
         .service(

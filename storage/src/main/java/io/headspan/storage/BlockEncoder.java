@@ -244,6 +244,36 @@ final class BlockEncoder {
         sink.putString(table, (int) attributes.value(row));
       }
     }
+    elementColumn(attributes, table);
+  }
+
+  /// The scalars within slices, a row each: CBOR keeps a slice whole, but no query can look into it.
+  private void elementColumn(Attributes attributes, Utf8Table table) {
+    column("elements", "Array(Tuple(key LowCardinality(String), type UInt8, value String))");
+    LowCardinality.prefix(sink);
+    SliceElements elements = new SliceElements();
+    for (int owner = 0; owner < attributes.owners(); owner++) {
+      if (placeCounts[OTHERS] > 0) {
+        for (int row = attributes.begin(owner); row < attributes.end(owner); row++) {
+          if (attributes.type(row) == AttributeType.SLICE) {
+            elements.addAll(attributes.key(row), table, (int) attributes.value(row));
+          }
+        }
+      }
+      sink.putLong(elements.size());
+    }
+    reserveIds(elements.size());
+    for (int i = 0; i < elements.size(); i++) {
+      ids[i] = elements.key(i);
+    }
+    lowCardinality.texts(sink, table, ids, elements.size());
+    for (int i = 0; i < elements.size(); i++) {
+      sink.putByte(elements.type(i));
+    }
+    for (int i = 0; i < elements.size(); i++) {
+      byte[] value = elements.value(i);
+      sink.putString(value, 0, value.length);
+    }
   }
 
   private void eventColumns(SpanBatch batch) {

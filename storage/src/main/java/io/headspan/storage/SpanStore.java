@@ -72,6 +72,12 @@ public final class SpanStore implements AutoCloseable {
     return results;
   }
 
+  /// Gives up the query with this id, from any thread: its caller gets a [StoreException], and the
+  /// store ends it when it sees that nobody waits. Does nothing if no such query runs.
+  public void cancel(String queryId) {
+    client.cancel(queryId);
+  }
+
   /// Whether the store answers and has this version's schema.
   public boolean isReady() {
     try {

@@ -5,6 +5,7 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /// A SELECT with what it may use: values bound to its `{name:Type}` places, settings, and limits
 /// that end it with [StoreException.Kind#LIMIT_EXCEEDED]. Immutable: every method returns a changed
@@ -23,6 +24,7 @@ public final class SqlQuery {
   private final Duration timeout;
   private final long maxMemoryBytes;
   private final long maxResultRows;
+  private final Optional<String> id;
 
   private SqlQuery(
       String sql,
@@ -30,13 +32,15 @@ public final class SqlQuery {
       Map<String, String> settings,
       Duration timeout,
       long maxMemoryBytes,
-      long maxResultRows) {
+      long maxResultRows,
+      Optional<String> id) {
     this.sql = sql;
     this.parameters = Collections.unmodifiableMap(parameters);
     this.settings = Collections.unmodifiableMap(settings);
     this.timeout = timeout;
     this.maxMemoryBytes = maxMemoryBytes;
     this.maxResultRows = maxResultRows;
+    this.id = id;
   }
 
   /// A query without parameters, limited to 30 s, 2 GiB of the store's memory, and any number of
@@ -44,7 +48,8 @@ public final class SqlQuery {
   ///
   /// @param sql one SELECT, without FORMAT clause
   public static SqlQuery of(String sql) {
-    return new SqlQuery(sql, Map.of(), Map.of(), DEFAULT_TIMEOUT, DEFAULT_MEMORY_BYTES, 0);
+    return new SqlQuery(
+        sql, Map.of(), Map.of(), DEFAULT_TIMEOUT, DEFAULT_MEMORY_BYTES, 0, Optional.empty());
   }
 
   /// Binds the place `{name:Type}`.
@@ -54,29 +59,35 @@ public final class SqlQuery {
     checkBindable(name, value);
     Map<String, Object> changed = new LinkedHashMap<>(parameters);
     changed.put(name, value);
-    return new SqlQuery(sql, changed, settings, timeout, maxMemoryBytes, maxResultRows);
+    return new SqlQuery(sql, changed, settings, timeout, maxMemoryBytes, maxResultRows, id);
   }
 
   /// Sets a ClickHouse setting for this query only.
   public SqlQuery setting(String name, String value) {
     Map<String, String> changed = new LinkedHashMap<>(settings);
     changed.put(name, value);
-    return new SqlQuery(sql, parameters, changed, timeout, maxMemoryBytes, maxResultRows);
+    return new SqlQuery(sql, parameters, changed, timeout, maxMemoryBytes, maxResultRows, id);
   }
 
   /// Ends the query after `limit`.
   public SqlQuery timeout(Duration limit) {
-    return new SqlQuery(sql, parameters, settings, limit, maxMemoryBytes, maxResultRows);
+    return new SqlQuery(sql, parameters, settings, limit, maxMemoryBytes, maxResultRows, id);
   }
 
   /// Ends the query when it uses more of the store's memory.
   public SqlQuery maxMemoryBytes(long bytes) {
-    return new SqlQuery(sql, parameters, settings, timeout, bytes, maxResultRows);
+    return new SqlQuery(sql, parameters, settings, timeout, bytes, maxResultRows, id);
   }
 
   /// Ends the query when it gives more rows; 0 means any number.
   public SqlQuery maxResultRows(long rows) {
-    return new SqlQuery(sql, parameters, settings, timeout, maxMemoryBytes, rows);
+    return new SqlQuery(sql, parameters, settings, timeout, maxMemoryBytes, rows, id);
+  }
+
+  /// Names the query, so that [SpanStore#cancel] can end it.
+  public SqlQuery id(String name) {
+    return new SqlQuery(
+        sql, parameters, settings, timeout, maxMemoryBytes, maxResultRows, Optional.of(name));
   }
 
   public String sql() {
@@ -101,6 +112,10 @@ public final class SqlQuery {
 
   public long maxResultRows() {
     return maxResultRows;
+  }
+
+  public Optional<String> id() {
+    return id;
   }
 
   @Override

@@ -134,6 +134,9 @@ final class StoreClient implements AutoCloseable {
     if (sql.maxResultRows() > 0) {
       query.serverSetting("max_result_rows", Long.toString(sql.maxResultRows()));
     }
+    // What ends a query whose caller has gone; the embedded store does so by itself.
+    query.serverSetting("cancel_http_readonly_queries_on_client_close", "1");
+    sql.id().ifPresent(query::setQueryId);
     sql.settings().forEach(query::serverSetting);
     sql.parameters()
         .forEach((name, value) -> query.serverSetting("param_" + name, SqlParameter.format(value)));
@@ -163,6 +166,11 @@ final class StoreClient implements AutoCloseable {
     } finally {
       closeAfter(what, response);
     }
+  }
+
+  /// Closes the connection on which the query with this id waits.
+  void cancel(String queryId) {
+    client.cancelTransportRequest(queryId);
   }
 
   @Override

@@ -3,11 +3,10 @@ package io.headspan.query.functions;
 import com.linecorp.armeria.common.HttpResponse;
 import com.linecorp.armeria.server.ServerBuilder;
 import io.headspan.query.http.Json;
-import io.headspan.query.http.QueryLimits;
+import io.headspan.query.http.Queries;
 import io.headspan.query.http.QueryThreads;
 import io.headspan.query.http.Request;
 import io.headspan.query.traceql.TimeRange;
-import io.headspan.storage.SpanStore;
 import io.headspan.storage.SqlQuery;
 import java.util.List;
 
@@ -35,12 +34,10 @@ public final class FunctionsApi {
       long errors,
       double[] quantilesNs) {}
 
-  private final SpanStore store;
-  private final QueryLimits limits;
+  private final Queries queries;
 
-  public FunctionsApi(SpanStore store, QueryLimits limits) {
-    this.store = store;
-    this.limits = limits;
+  public FunctionsApi(Queries queries) {
+    this.queries = queries;
   }
 
   public void addTo(ServerBuilder server, QueryThreads threads) {
@@ -50,8 +47,9 @@ public final class FunctionsApi {
   private HttpResponse functions(Request request) {
     TimeRange range = request.timeRange();
     List<FunctionRow> rows =
-        store.query(
-            limits.apply(SqlQuery.of(SQL).bind("from", range.fromNs()).bind("to", range.toNs())),
+        queries.run(
+            request,
+            SqlQuery.of(SQL).bind("from", range.fromNs()).bind("to", range.toNs()),
             row ->
                 new FunctionRow(
                     row.text(0),

@@ -12,6 +12,7 @@ import java.time.Instant;
 import java.time.OffsetDateTime;
 import java.time.format.DateTimeParseException;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 
 /// A request's parameters, typed. A value that cannot be read is a [RequestException] that names
 /// the parameter.
@@ -125,6 +126,17 @@ public final class Request {
   private static long ns(Instant instant) {
     return Math.addExact(
         Math.multiplyExact(instant.getEpochSecond(), 1_000_000_000L), instant.getNano());
+  }
+
+  /// Has `action` run if the caller goes away, or the request takes too long, before it is answered.
+  /// It must not block.
+  void onCancel(Runnable action) {
+    CompletableFuture<?> _ = context.whenRequestCancelling().thenRun(action);
+  }
+
+  /// Whether nobody waits for the answer any more.
+  boolean isCancelled() {
+    return context.isCancelled();
   }
 
   /// Whether the caller prefers protobuf to JSON.

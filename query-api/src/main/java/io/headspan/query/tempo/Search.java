@@ -1,7 +1,7 @@
 package io.headspan.query.tempo;
 
 import com.linecorp.armeria.common.HttpResponse;
-import io.headspan.query.http.QueryLimits;
+import io.headspan.query.http.Queries;
 import io.headspan.query.http.Request;
 import io.headspan.query.traceql.Query;
 import io.headspan.query.traceql.SearchPlan;
@@ -9,7 +9,6 @@ import io.headspan.query.traceql.SearchPlanner;
 import io.headspan.query.traceql.Spanset;
 import io.headspan.query.traceql.TimeRange;
 import io.headspan.query.traceql.TraceQl;
-import io.headspan.storage.SpanStore;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -26,14 +25,12 @@ final class Search {
   private static final int DEFAULT_SPANS_PER_SET = 3;
   private static final int MAX_SPANS_PER_SET = 10_000;
 
-  private final SpanStore store;
-  private final QueryLimits limits;
+  private final Queries queries;
   private final TraceSummaries summaries;
 
-  Search(SpanStore store, QueryLimits limits) {
-    this.store = store;
-    this.limits = limits;
-    summaries = new TraceSummaries(store, limits);
+  Search(Queries queries) {
+    this.queries = queries;
+    summaries = new TraceSummaries(queries);
   }
 
   HttpResponse search(Request request) {
@@ -41,7 +38,7 @@ final class Search {
     int limit = request.integer("limit", DEFAULT_LIMIT, 1, MAX_LIMIT);
     int spansPerSet = request.integer("spss", DEFAULT_SPANS_PER_SET, 1, MAX_SPANS_PER_SET);
     SearchPlan plan = SearchPlanner.plan(query(request), range);
-    return SearchJson.response(find(plan, limit, spansPerSet));
+    return SearchJson.response(find(request, plan, limit, spansPerSet));
   }
 
   private static Query query(Request request) {
@@ -53,16 +50,17 @@ final class Search {
     return TraceQl.parse(text + TagFilter.durationStages(min, max));
   }
 
-  private List<FoundTrace> find(SearchPlan plan, int limit, int spansPerSet) {
-    List<String> ids = store.query(limits.apply(plan.candidates(limit)), row -> row.text(0));
+  private List<FoundTrace> find(
+      Request request, SearchPlan plan, int limit, int spansPerSet) {
+    List<String> ids = queries.run(request, plan.candidates(limit), row -> row.text(0));
     if (ids.isEmpty()) {
       return List.of();
     }
     Map<String, List<Spanset>> sets = new LinkedHashMap<>();
-    store
-        .query(limits.apply(plan.details(ids, spansPerSet)), plan.reader())
+    queries
+        .run(request, plan.details(ids, spansPerSet), plan.reader())
         .forEach(set -> sets.computeIfAbsent(set.traceId(), _ -> new ArrayList<>()).add(set));
-    Map<String, TraceSummary> found = summaries.of(ids, plan.range());
+    Map<String, TraceSummary> found = summaries.of(request, ids, plan.range());
     List<FoundTrace> traces = new ArrayList<>();
     for (String id : ids) {
       // A trace may be gone, or new, between the statements.

@@ -2,20 +2,21 @@ package io.headspan.query.tempo;
 
 import com.linecorp.armeria.common.HttpResponse;
 import io.headspan.query.http.Json;
-import io.headspan.query.http.QueryLimits;
+import io.headspan.query.http.Queries;
 import io.headspan.query.http.Request;
 import io.headspan.query.http.RequestException;
+import io.headspan.query.traceql.AttributeScope;
 import io.headspan.query.traceql.FieldExpression;
 import io.headspan.query.traceql.Intrinsic;
 import io.headspan.query.traceql.ResultValue;
 import io.headspan.query.traceql.TagPlanner;
 import io.headspan.query.traceql.TimeRange;
 import io.headspan.query.traceql.TraceQl;
-import io.headspan.storage.SpanStore;
 import io.headspan.storage.SqlQuery;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
@@ -25,27 +26,6 @@ final class Tags {
   private static final int DEFAULT_LIMIT = 5_000;
   private static final int MAX_LIMIT = 100_000;
 
-  /// Where the names of each scope's attributes are. Promoted attributes are known by their bit.
-  private static final Map<String, String> NAMES =
-      Map.of(
-          "span",
-          """
-          SELECT DISTINCT arrayJoin(arrayConcat(string_keys,mapKeys(ints),mapKeys(doubles),bool_keys,other.key,\
-          arrayMap(p->p.1,arrayFilter(p->bitTest(promoted,p.2),[('headspan.queue_ns',0),\
-          ('headspan.cpu_ns',1),('headspan.stolen_ns',2),('http.request.method',3),('http.route',4),\
-          ('url.path',5),('http.response.status_code',6),('rpc.method',7),('db.system.name',8),\
-          ('faas.coldstart',9)])))) AS name FROM spans WHERE\
-          """,
-          "event",
-          "SELECT DISTINCT arrayJoin(event_attributes.key) AS name FROM spans WHERE",
-          "link",
-          "SELECT DISTINCT arrayJoin(link_attributes.key) AS name FROM spans WHERE",
-          "resource",
-          "SELECT DISTINCT arrayJoin(keys) AS name FROM resources WHERE",
-          "instrumentation",
-          "SELECT DISTINCT arrayJoin(keys) AS name FROM scopes WHERE");
-
-  private static final Set<String> OF_SIDE_TABLES = Set.of("resource", "instrumentation");
   private static final String INTRINSIC = "intrinsic";
   private static final List<String> SCOPES =
       List.of("event", "instrumentation", INTRINSIC, "link", "resource", "span");
@@ -53,12 +33,10 @@ final class Tags {
   /// Whose values are words of the language and not strings.
   private static final Set<Intrinsic> KEYWORDS = Set.of(Intrinsic.STATUS, Intrinsic.KIND);
 
-  private final SpanStore store;
-  private final QueryLimits limits;
+  private final Queries queries;
 
-  Tags(SpanStore store, QueryLimits limits) {
-    this.store = store;
-    this.limits = limits;
+  Tags(Queries queries) {
+    this.queries = queries;
   }
 
   HttpResponse namesV2(Request request) {
@@ -105,7 +83,10 @@ final class Tags {
         List<String> found =
             one.equals(INTRINSIC)
                 ? List.copyOf(Intrinsic.spellings().keySet())
-                : names(one, range, limit == 0 ? MAX_LIMIT : limit);
+                : queries.run(
+                    request,
+                    TagPlanner.names(scope(one), range, limit == 0 ? MAX_LIMIT : limit),
+                    row -> row.text(0));
         if (!found.isEmpty()) {
           names.put(one, found);
         }
@@ -114,18 +95,8 @@ final class Tags {
     return names;
   }
 
-  private List<String> names(String scope, TimeRange range, int limit) {
-    String from = "fromUnixTimestamp64Nano({from:Int64},'UTC')";
-    String to = "fromUnixTimestamp64Nano({to:Int64},'UTC')";
-    String where =
-        OF_SIDE_TABLES.contains(scope)
-            ? " day>=toDate(" + from + ") AND day<=toDate(" + to + ")"
-            : " time>=" + from + " AND time<=" + to;
-    SqlQuery query =
-        SqlQuery.of(NAMES.get(scope) + where + " ORDER BY name LIMIT " + limit)
-            .bind("from", range.fromNs())
-            .bind("to", range.toNs());
-    return store.query(limits.apply(query), row -> row.text(0));
+  private static AttributeScope scope(String name) {
+    return AttributeScope.valueOf(name.toUpperCase(Locale.ROOT));
   }
 
   HttpResponse valuesV2(Request request) {
@@ -186,7 +157,7 @@ final class Tags {
         request.parameter("q").map(TraceQl::completeConditions).orElse(List.of());
     SqlQuery query =
         TagPlanner.values(field, conditions, request.timeRange(), limit == 0 ? MAX_LIMIT : limit);
-    return new ArrayList<>(store.query(limits.apply(query), TagPlanner.reader()));
+    return new ArrayList<>(queries.run(request, query, TagPlanner.reader()));
   }
 
   private static String type(ResultValue value) {

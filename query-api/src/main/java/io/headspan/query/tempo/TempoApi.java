@@ -5,9 +5,8 @@ import com.linecorp.armeria.common.HttpStatus;
 import com.linecorp.armeria.common.MediaType;
 import com.linecorp.armeria.server.ServerBuilder;
 import io.headspan.query.http.Json;
-import io.headspan.query.http.QueryLimits;
+import io.headspan.query.http.Queries;
 import io.headspan.query.http.QueryThreads;
-import io.headspan.storage.SpanStore;
 
 /// The routes of Tempo's HTTP API.
 public final class TempoApi {
@@ -19,10 +18,10 @@ public final class TempoApi {
   private final Search search;
   private final Tags tags;
 
-  public TempoApi(SpanStore store, QueryLimits limits) {
-    traceById = new TraceById(store, limits);
-    search = new Search(store, limits);
-    tags = new Tags(store, limits);
+  public TempoApi(Queries queries) {
+    traceById = new TraceById(queries);
+    search = new Search(queries);
+    tags = new Tags(queries);
   }
 
   public void addTo(ServerBuilder server, QueryThreads threads) {

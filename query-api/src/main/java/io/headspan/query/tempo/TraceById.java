@@ -6,10 +6,9 @@ import com.google.protobuf.util.JsonFormat;
 import com.linecorp.armeria.common.HttpResponse;
 import com.linecorp.armeria.common.HttpStatus;
 import com.linecorp.armeria.common.MediaType;
-import io.headspan.query.http.QueryLimits;
+import io.headspan.query.http.Queries;
 import io.headspan.query.http.Request;
 import io.headspan.query.http.RequestException;
-import io.headspan.storage.SpanStore;
 import io.headspan.storage.SqlQuery;
 import io.headspan.wire.SpanBatch;
 import io.headspan.wire.otlp.OtlpEncoder;
@@ -42,12 +41,10 @@ final class TraceById {
   private static final String SPANS_OF_TRACE =
       "SELECT sum(spans) FROM trace_summary WHERE trace_id=unhex({id:String})";
 
-  private final SpanStore store;
-  private final QueryLimits limits;
+  private final Queries queries;
 
-  TraceById(SpanStore store, QueryLimits limits) {
-    this.store = store;
-    this.limits = limits;
+  TraceById(Queries queries) {
+    this.queries = queries;
   }
 
   HttpResponse v1(Request request) {
@@ -89,10 +86,10 @@ final class TraceById {
     String id = paddedId(request.path("id"));
     long high = Long.parseUnsignedLong(id, 0, ID_DIGITS / 2, 16);
     long low = Long.parseUnsignedLong(id, ID_DIGITS / 2, ID_DIGITS, 16);
-    SpanBatch batch = store.trace(high, low, limits.traceSpans());
+    SpanBatch batch = queries.trace(high, low);
     String problem = "";
-    if (batch.size() >= limits.traceSpans()) {
-      long spans = spansOfTrace(id);
+    if (batch.size() >= queries.limits().traceSpans()) {
+      long spans = spansOfTrace(request, id);
       if (spans > batch.size()) {
         problem =
             "trace too large: spans="
@@ -105,10 +102,10 @@ final class TraceById {
     return new Found(withStatus(OtlpEncoder.encode(batch)), problem);
   }
 
-  private long spansOfTrace(String id) {
+  private long spansOfTrace(Request request, String id) {
     List<Long> counts =
-        store.query(
-            limits.apply(SqlQuery.of(SPANS_OF_TRACE).bind("id", id)), row -> row.integer(0));
+        queries.run(
+            request, SqlQuery.of(SPANS_OF_TRACE).bind("id", id), row -> row.integer(0));
     return counts.isEmpty() ? 0 : counts.getFirst();
   }
 

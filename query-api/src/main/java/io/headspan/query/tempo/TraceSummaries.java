@@ -1,10 +1,10 @@
 package io.headspan.query.tempo;
 
-import io.headspan.query.http.QueryLimits;
+import io.headspan.query.http.Queries;
+import io.headspan.query.http.Request;
 import io.headspan.query.tempo.TraceSummary.ServiceStats;
 import io.headspan.query.traceql.TimeRange;
 import io.headspan.storage.Row;
-import io.headspan.storage.SpanStore;
 import io.headspan.storage.SqlQuery;
 import java.time.Duration;
 import java.util.HashMap;
@@ -21,19 +21,17 @@ final class TraceSummaries {
   /// How far a trace may reach beyond the time range in which some of its spans were found.
   private static final long AROUND_NS = Duration.ofDays(1).toNanos();
 
-  private final SpanStore store;
-  private final QueryLimits limits;
+  private final Queries queries;
 
-  TraceSummaries(SpanStore store, QueryLimits limits) {
-    this.store = store;
-    this.limits = limits;
+  TraceSummaries(Queries queries) {
+    this.queries = queries;
   }
 
   /// The summaries of those of `traceIds` that the store has, by id.
   ///
   /// @param traceIds 32 hex digits each, as the store gave them
   /// @param range where they were found
-  Map<String, TraceSummary> of(List<String> traceIds, TimeRange range) {
+  Map<String, TraceSummary> of(Request request, List<String> traceIds, TimeRange range) {
     String ids =
         traceIds.stream().map(id -> "unhex('" + id + "')").collect(Collectors.joining(","));
     SqlQuery query =
@@ -58,8 +56,8 @@ FROM trace_summary WHERE trace_id IN (%1$s) \
             .bind("to", range.toNs() + AROUND_NS)
             .setting("max_query_size", "4194304");
     Map<String, TraceSummary> summaries = new HashMap<>();
-    store
-        .query(limits.apply(query), row -> Map.entry(row.text(0), read(row)))
+    queries
+        .run(request, query, row -> Map.entry(row.text(0), read(row)))
         .forEach(entry ->
             summaries.merge(entry.getKey(), entry.getValue(), TraceSummaries::withServices));
     return summaries;

@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Collectors;
 
 /// Where the store keeps each field, as docs/storage.md says: the only place here that names
 /// columns of attributes and intrinsics.
@@ -80,6 +81,18 @@ final class Columns {
             "bool_values[indexOf(bool_keys," + k + ")]"));
     variants.addAll(many(Plurality.ARRAY, "elements", k));
     return variants;
+  }
+
+  /// The names of all attributes of a span, as an array.
+  static String spanAttributeNames() {
+    String promoted =
+        PROMOTED.entrySet().stream()
+            .map(entry -> "('" + entry.getKey() + "'," + entry.getValue().bit() + ")")
+            .collect(Collectors.joining(","));
+    return """
+        arrayConcat(string_keys,mapKeys(ints),mapKeys(doubles),bool_keys,other.key,\
+        arrayMap(p->p.1,arrayFilter(p->bitTest(promoted,p.2),[%s])))"""
+        .formatted(promoted);
   }
 
   /// `value` as tagged text.

@@ -36,10 +36,10 @@ final class SpanSource {
   String from() {
     StringBuilder sql = new StringBuilder("spans");
     if (joined.contains(Table.RESOURCE)) {
-      sql.append(sideJoin("resources", "resource", "resource_fp", resourceColumns, days()));
+      sql.append(sideJoin("resources", "resource", "resource_fp", resourceColumns, onDays()));
     }
     if (joined.contains(Table.SCOPE)) {
-      sql.append(sideJoin("scopes", "scope", "scope_fp", scopeColumns, days()));
+      sql.append(sideJoin("scopes", "scope", "scope_fp", scopeColumns, onDays()));
     }
     if (joined.contains(Table.TRACE)) {
       sql.append(
@@ -87,7 +87,7 @@ final class SpanSource {
   }
 
   private String setOf(String key, String table, String condition) {
-    return key + " IN (SELECT fp FROM " + table + " WHERE " + days() + " AND " + condition + ")";
+    return key + " IN (SELECT fp FROM " + table + " WHERE " + onDays() + " AND " + condition + ")";
   }
 
   /// A side table's column on the rows of spans.
@@ -115,7 +115,7 @@ final class SpanSource {
   }
 
   /// Resources and scopes are kept per day of their spans.
-  private String days() {
+  String onDays() {
     return "day>=toDate("
         + bindings.time(range.fromNs())
         + ") AND day<=toDate("

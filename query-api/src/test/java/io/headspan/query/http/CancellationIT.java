@@ -1,0 +1,120 @@
+package io.headspan.query.http;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.linecorp.armeria.common.HttpResponse;
+import com.linecorp.armeria.server.Server;
+import io.headspan.query.TestHttp;
+import io.headspan.storage.SpanStore;
+import io.headspan.storage.SqlQuery;
+import io.headspan.storage.StoreException;
+import io.headspan.storage.embedded.StoreProcess;
+import java.net.Socket;
+import java.net.http.HttpClient;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.time.Clock;
+import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/// Queries whose caller goes away, or which want more than they may have.
+class CancellationIT {
+  /// Takes a minute, in steps of half a second.
+  private static final SqlQuery SLOW =
+      SqlQuery.of("SELECT sleepEachRow(0.5) FROM numbers(120)").setting("max_block_size", "1");
+
+  private static final SqlQuery RUNNING =
+      SqlQuery.of(
+          "SELECT count() FROM system.processes WHERE query LIKE '%sleepEach%' "
+              + "AND query NOT LIKE '%system.processes%'");
+
+  @TempDir static Path directory;
+  private static StoreProcess process;
+  private static SpanStore store;
+
+  @BeforeAll
+  static void start() {
+    process = StoreProcess.start(directory);
+    store = SpanStore.connect(process.address());
+    store.migrate();
+  }
+
+  @AfterAll
+  static void stop() {
+    if (process != null) {
+      store.close();
+      process.close();
+    }
+  }
+
+  @Test
+  void queryEndsWhenItsCallerGoes() throws Exception {
+    Queries queries = new Queries(store, new QueryLimits(Duration.ofSeconds(50), 1 << 30, 10));
+    CompletableFuture<StoreException> failure = new CompletableFuture<>();
+    try (QueryThreads threads = new QueryThreads(2, 2, Clock.systemUTC());
+        Server server =
+            Server.builder()
+                .http(0)
+                .requestTimeout(Duration.ofSeconds(55))
+                .service(
+                    "/slow",
+                    threads.service(
+                        request -> {
+                          try {
+                            queries.run(request, SLOW, row -> row.integer(0));
+                          } catch (StoreException e) {
+                            failure.complete(e);
+                          }
+                          return HttpResponse.of("done");
+                        }))
+                .build()) {
+      server.start().join();
+      try (Socket caller = new Socket("127.0.0.1", server.activeLocalPort())) {
+        caller
+            .getOutputStream()
+            .write("GET /slow HTTP/1.1\r\nHost: x\r\n\r\n".getBytes(StandardCharsets.US_ASCII));
+        awaitRunning(1);
+      }
+      assertThat(failure.get(10, TimeUnit.SECONDS).kind())
+          .isEqualTo(StoreException.Kind.UNAVAILABLE);
+      awaitRunning(0);
+    }
+  }
+
+  private static void awaitRunning(long count) throws InterruptedException {
+    long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(20);
+    while (store.query(RUNNING, row -> row.integer(0)).getFirst() != count) {
+      assertThat(System.nanoTime()).as("queries running, want=%d", count).isLessThan(deadline);
+      Thread.sleep(20);
+    }
+  }
+
+  @Test
+  void queryEndsAtItsLimit() throws Exception {
+    Queries queries = new Queries(store, new QueryLimits(Duration.ofSeconds(1), 1 << 30, 10));
+    try (QueryThreads threads = new QueryThreads(2, 2, Clock.systemUTC());
+        Server server =
+            Server.builder()
+                .http(0)
+                .service(
+                    "/slow",
+                    threads.service(
+                        request -> {
+                          queries.run(request, SLOW, row -> row.integer(0));
+                          return HttpResponse.of("done");
+                        }))
+                .build();
+        HttpClient client = HttpClient.newHttpClient()) {
+      server.start().join();
+      java.net.http.HttpResponse<byte[]> response =
+          TestHttp.get(client, server.activeLocalPort(), "/slow", "*/*");
+      assertThat(response.statusCode()).as(TestHttp.text(response)).isEqualTo(422);
+      assertThat(TestHttp.text(response)).contains("shorter time range");
+    }
+  }
+}

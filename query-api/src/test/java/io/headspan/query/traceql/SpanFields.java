@@ -1,0 +1,327 @@
+package io.headspan.query.traceql;
+
+import com.google.re2j.Pattern;
+import io.opentelemetry.proto.common.v1.AnyValue;
+import io.opentelemetry.proto.common.v1.KeyValue;
+import io.opentelemetry.proto.resource.v1.Resource;
+import io.opentelemetry.proto.common.v1.InstrumentationScope;
+import io.opentelemetry.proto.trace.v1.Span;
+import java.math.BigDecimal;
+import java.util.ArrayList;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/// What TraceQL says of one span, worked out in Java from the message as it was sent: a second
+/// opinion on the SQL.
+///
+/// @param rootName of its trace
+/// @param rootService of its trace
+/// @param traceNs duration of its trace
+public record SpanFields(
+    Resource resource,
+    InstrumentationScope scope,
+    Span span,
+    String rootName,
+    String rootService,
+    long traceNs) {
+  /// How several values compare.
+  private enum Several {
+    NO,
+    ANY,
+    ARRAY
+  }
+
+  /// Values of a field: strings, longs, doubles, booleans, and statuses and kinds as enums.
+  private record Values(Several several, List<Object> values, boolean exists) {
+    static Values of(@Nullable Object value) {
+      return value == null
+          ? new Values(Several.NO, List.of(), false)
+          : new Values(Several.NO, List.of(value), true);
+    }
+  }
+
+  /// A duration, which takes part in arithmetic as a float.
+  private record TimeNs(long ns) {}
+
+  public boolean test(FieldExpression expression) {
+    return switch (expression) {
+      case FieldExpression.Literal(_, Value value) -> value.equals(new Value.Bool(true));
+      case FieldExpression.Logical logical ->
+          logical.operator() == LogicalOperator.AND
+              ? logical.operands().stream().allMatch(this::test)
+              : logical.operands().stream().anyMatch(this::test);
+      case FieldExpression.Not not -> !test(not.operand());
+      case FieldExpression.Compare compare -> compare(compare);
+      case FieldExpression.Attribute attribute -> values(attribute).values().contains(true);
+      default -> throw new IllegalArgumentException("not a boolean: " + expression);
+    };
+  }
+
+  private boolean compare(FieldExpression.Compare compare) {
+    if (isNil(compare.right())) {
+      return values(compare.left()).exists() == (compare.operator() == Comparison.NOT_EQUAL);
+    }
+    Values left = values(compare.left());
+    Values right = values(compare.right());
+    if (left.several() == Several.NO && right.several() != Several.NO) {
+      Values swapped = left;
+      left = right;
+      right = swapped;
+      compare = compare.mirrored();
+    }
+    Comparison operator = compare.operator();
+    if (left.several() == Several.ARRAY && operator.isNegated()) {
+      Comparison positive =
+          operator == Comparison.NOT_EQUAL ? Comparison.EQUAL : Comparison.MATCH;
+      List<Object> same = new ArrayList<>();
+      for (Object l : left.values()) {
+        for (Object r : right.values()) {
+          if (comparable(l, r)) {
+            same.add(l);
+            if (holds(positive, l, r)) {
+              return false;
+            }
+          }
+        }
+      }
+      return !same.isEmpty();
+    }
+    for (Object l : left.values()) {
+      for (Object r : right.values()) {
+        if (comparable(l, r) && holds(operator, l, r)) {
+          return true;
+        }
+      }
+    }
+    return false;
+  }
+
+  private static boolean isNil(FieldExpression expression) {
+    return expression instanceof FieldExpression.Literal literal
+        && literal.value() instanceof Value.Nil;
+  }
+
+  private static boolean comparable(Object left, Object right) {
+    return (number(left).isPresent() && number(right).isPresent())
+        || left.getClass() == right.getClass();
+  }
+
+  private static boolean holds(Comparison operator, Object left, Object right) {
+    if (operator.isPattern()) {
+      boolean matches =
+          left instanceof String text
+              && Pattern.compile("^(?:" + right + ")$").matcher(text).find();
+      return left instanceof String && matches == (operator == Comparison.MATCH);
+    }
+    Optional<BigDecimal> l = number(left);
+    Optional<BigDecimal> r = number(right);
+    int order;
+    if (l.isPresent() && r.isPresent()) {
+      order = l.get().compareTo(r.get());
+    } else if (left instanceof String text) {
+      order = compareBytes(text, (String) right);
+    } else if (operator.isEquality()) {
+      order = left.equals(right) ? 0 : 1;
+    } else {
+      return false;
+    }
+    return switch (operator) {
+      case EQUAL -> order == 0;
+      case NOT_EQUAL -> order != 0;
+      case LESS -> order < 0;
+      case LESS_OR_EQUAL -> order <= 0;
+      case GREATER -> order > 0;
+      case GREATER_OR_EQUAL -> order >= 0;
+      case MATCH, NOT_MATCH -> throw new IllegalStateException();
+    };
+  }
+
+  private static int compareBytes(String left, String right) {
+    return java.util.Arrays.compareUnsigned(
+        left.getBytes(java.nio.charset.StandardCharsets.UTF_8),
+        right.getBytes(java.nio.charset.StandardCharsets.UTF_8));
+  }
+
+  private static Optional<BigDecimal> number(Object value) {
+    return switch (value) {
+      case Long number -> Optional.of(BigDecimal.valueOf(number));
+      case Double number ->
+          Double.isFinite(number) ? Optional.of(new BigDecimal(number)) : Optional.empty();
+      case TimeNs(long ns) -> Optional.of(BigDecimal.valueOf(ns));
+      default -> Optional.empty();
+    };
+  }
+
+  private Values values(FieldExpression expression) {
+    return switch (expression) {
+      case FieldExpression.Literal(_, Value value) -> Values.of(literal(value));
+      case FieldExpression.Attribute attribute -> attribute(attribute);
+      case FieldExpression.Field field -> intrinsic(field.intrinsic());
+      case FieldExpression.Calculate calculate ->
+          Values.of(
+              calculate(
+                  calculate.operator(), single(calculate.left()), single(calculate.right())));
+      case FieldExpression.Negate negate ->
+          Values.of(calculate(Arithmetic.SUBTRACT, 0L, single(negate.operand())));
+      case FieldExpression.Logical _, FieldExpression.Compare _, FieldExpression.Not _ ->
+          Values.of(test(expression));
+    };
+  }
+
+  private static @Nullable Object literal(Value value) {
+    return switch (value) {
+      case Value.Text(String text) -> text;
+      case Value.Int(long number) -> number;
+      case Value.Real(double number) -> number;
+      case Value.Time(long ns) -> new TimeNs(ns);
+      case Value.Bool(boolean bool) -> bool;
+      case Value.Status(SpanStatus status) -> status;
+      case Value.Kind(SpanKind kind) -> kind;
+      case Value.Nil _ -> null;
+    };
+  }
+
+  private @Nullable Object single(FieldExpression expression) {
+    Values values = values(expression);
+    return values.several() == Several.NO && !values.values().isEmpty()
+        ? values.values().getFirst()
+        : null;
+  }
+
+  private static @Nullable Object calculate(
+      Arithmetic operator, @Nullable Object left, @Nullable Object right) {
+    if (left instanceof Long l && right instanceof Long r && operator != Arithmetic.POWER) {
+      boolean divides = operator == Arithmetic.DIVIDE || operator == Arithmetic.REMAINDER;
+      if (divides && r == 0) {
+        return null;
+      }
+      return switch (operator) {
+        case ADD -> l + r;
+        case SUBTRACT -> l - r;
+        case MULTIPLY -> l * r;
+        case DIVIDE -> l / r;
+        case REMAINDER -> l % r;
+        case POWER -> throw new IllegalStateException();
+      };
+    }
+    if (left == null
+        || right == null
+        || number(left).isEmpty()
+        || number(right).isEmpty()) {
+      return null;
+    }
+    double l = number(left).get().doubleValue();
+    double r = number(right).get().doubleValue();
+    return switch (operator) {
+      case ADD -> l + r;
+      case SUBTRACT -> l - r;
+      case MULTIPLY -> l * r;
+      case DIVIDE -> l / r;
+      case REMAINDER -> l % r;
+      case POWER -> Math.pow(l, r);
+    };
+  }
+
+  private Values attribute(FieldExpression.Attribute attribute) {
+    String key = attribute.name();
+    return switch (attribute.scope()) {
+      case SPAN -> of(span.getAttributesList(), key);
+      case RESOURCE -> of(resource.getAttributesList(), key);
+      case INSTRUMENTATION -> of(scope.getAttributesList(), key);
+      case ANY -> {
+        Values own = of(span.getAttributesList(), key);
+        yield own.exists() ? own : of(resource.getAttributesList(), key);
+      }
+      case EVENT ->
+          several(span.getEventsList().stream().map(Span.Event::getAttributesList).toList(), key);
+      case LINK ->
+          several(span.getLinksList().stream().map(Span.Link::getAttributesList).toList(), key);
+    };
+  }
+
+  private static Values several(List<List<KeyValue>> lists, String key) {
+    List<Object> values = new ArrayList<>();
+    boolean exists = false;
+    for (List<KeyValue> list : lists) {
+      Values one = of(list, key);
+      exists |= one.exists();
+      values.addAll(one.values());
+    }
+    return new Values(Several.ANY, values, exists);
+  }
+
+  private static Values of(List<KeyValue> attributes, String key) {
+    for (KeyValue attribute : attributes) {
+      if (attribute.getKey().equals(key)) {
+        AnyValue value = attribute.getValue();
+        if (value.hasArrayValue()) {
+          List<Object> elements = new ArrayList<>();
+          value.getArrayValue().getValuesList().forEach(each -> elements.add(scalar(each)));
+          return new Values(Several.ARRAY, elements, true);
+        }
+        return Values.of(scalar(value));
+      }
+    }
+    return Values.of(null);
+  }
+
+  private static Object scalar(AnyValue value) {
+    return switch (value.getValueCase()) {
+      case STRING_VALUE -> value.getStringValue();
+      case INT_VALUE -> value.getIntValue();
+      case DOUBLE_VALUE -> value.getDoubleValue();
+      case BOOL_VALUE -> value.getBoolValue();
+      default -> throw new IllegalArgumentException("value of another type: " + value);
+    };
+  }
+
+  private Values intrinsic(Intrinsic intrinsic) {
+    return switch (intrinsic) {
+      case DURATION ->
+          Values.of(new TimeNs(span.getEndTimeUnixNano() - span.getStartTimeUnixNano()));
+      case NAME -> Values.of(span.getName());
+      case STATUS -> Values.of(SpanStatus.values()[span.getStatus().getCodeValue()]);
+      case STATUS_MESSAGE -> Values.of(span.getStatus().getMessage());
+      case KIND -> Values.of(SpanKind.values()[span.getKindValue()]);
+      case SPAN_ID -> Values.of(hex(span.getSpanId().toByteArray()));
+      case TRACE_ID -> Values.of(hex(span.getTraceId().toByteArray()));
+      case TRACE_DURATION -> Values.of(new TimeNs(traceNs));
+      case ROOT_NAME -> Values.of(rootName);
+      case ROOT_SERVICE_NAME -> Values.of(rootService);
+      case EVENT_NAME ->
+          any(span.getEventsList().stream().map(event -> (Object) event.getName()).toList());
+      case EVENT_TIME_SINCE_START ->
+          any(
+              span.getEventsList().stream()
+                  .map(
+                      event ->
+                          (Object) new TimeNs(event.getTimeUnixNano() - span.getStartTimeUnixNano()))
+                  .toList());
+      case LINK_SPAN_ID ->
+          any(
+              span.getLinksList().stream()
+                  .map(link -> (Object) hex(link.getSpanId().toByteArray()))
+                  .toList());
+      case INSTRUMENTATION_NAME -> Values.of(scope.getName());
+      case INSTRUMENTATION_VERSION -> Values.of(scope.getVersion());
+      case PARENT_ID,
+          PARENT,
+          CHILD_COUNT,
+          NESTED_SET_LEFT,
+          NESTED_SET_RIGHT,
+          NESTED_SET_PARENT,
+          LINK_TRACE_ID ->
+          throw new IllegalArgumentException("not known here: " + intrinsic.text());
+    };
+  }
+
+  private static Values any(List<Object> values) {
+    return new Values(Several.ANY, values, !values.isEmpty());
+  }
+
+  private static String hex(byte[] id) {
+    return HexFormat.of().formatHex(id);
+  }
+}
