@@ -247,7 +247,8 @@ final class BlockEncoder {
     elementColumn(attributes, table);
   }
 
-  /// The scalars within slices, a row each: CBOR keeps a slice whole, but no query can look into it.
+  /// The scalars within slices, a row each: CBOR keeps a slice whole, but no query can look into
+  /// it.
   private void elementColumn(Attributes attributes, Utf8Table table) {
     column("elements", "Array(Tuple(key LowCardinality(String), type UInt8, value String))");
     LowCardinality.prefix(sink);

@@ -37,7 +37,8 @@ public final class Queries {
     return store.query(
         query
             .id(id)
-            // Until the answer is complete the query can be given up, and a limit is an error of its
+            // Until the answer is complete the query can be given up, and a limit is an error of
+            // its
             // own and not a broken answer.
             .setting("wait_end_of_query", "1")
             .timeout(limits.timeout())

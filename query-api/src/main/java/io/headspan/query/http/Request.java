@@ -128,8 +128,8 @@ public final class Request {
         Math.multiplyExact(instant.getEpochSecond(), 1_000_000_000L), instant.getNano());
   }
 
-  /// Has `action` run if the caller goes away, or the request takes too long, before it is answered.
-  /// It must not block.
+  /// Has `action` run if the caller goes away, or the request takes too long, before it is
+  /// answered. It must not block.
   void onCancel(Runnable action) {
     CompletableFuture<?> _ = context.whenRequestCancelling().thenRun(action);
   }

@@ -50,8 +50,7 @@ final class Search {
     return TraceQl.parse(text + TagFilter.durationStages(min, max));
   }
 
-  private List<FoundTrace> find(
-      Request request, SearchPlan plan, int limit, int spansPerSet) {
+  private List<FoundTrace> find(Request request, SearchPlan plan, int limit, int spansPerSet) {
     List<String> ids = queries.run(request, plan.candidates(limit), row -> row.text(0));
     if (ids.isEmpty()) {
       return List.of();

@@ -104,8 +104,7 @@ final class TraceById {
 
   private long spansOfTrace(Request request, String id) {
     List<Long> counts =
-        queries.run(
-            request, SqlQuery.of(SPANS_OF_TRACE).bind("id", id), row -> row.integer(0));
+        queries.run(request, SqlQuery.of(SPANS_OF_TRACE).bind("id", id), row -> row.integer(0));
     return counts.isEmpty() ? 0 : counts.getFirst();
   }
 

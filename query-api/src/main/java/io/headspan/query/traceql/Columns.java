@@ -90,8 +90,9 @@ final class Columns {
             .map(entry -> "('" + entry.getKey() + "'," + entry.getValue().bit() + ")")
             .collect(Collectors.joining(","));
     return """
-        arrayConcat(string_keys,mapKeys(ints),mapKeys(doubles),bool_keys,other.key,\
-        arrayMap(p->p.1,arrayFilter(p->bitTest(promoted,p.2),[%s])))"""
+    arrayConcat(string_keys,mapKeys(ints),mapKeys(doubles),bool_keys,other.key,\
+    arrayMap(p->p.1,arrayFilter(p->bitTest(promoted,p.2),[%s])))\
+    """
         .formatted(promoted);
   }
 

@@ -24,8 +24,7 @@ public final class TagPlanner {
           case INSTRUMENTATION -> "arrayJoin(keys) AS name FROM scopes WHERE " + source.onDays();
           case ANY -> throw new IllegalArgumentException("not one scope: scope=" + scope);
         };
-    return bindings.bind(
-        SqlQuery.of("SELECT DISTINCT " + from + " ORDER BY name LIMIT " + limit));
+    return bindings.bind(SqlQuery.of("SELECT DISTINCT " + from + " ORDER BY name LIMIT " + limit));
   }
 
   private static String spans(String names, SpanSource source) {

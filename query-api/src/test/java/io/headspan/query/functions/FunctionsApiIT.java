@@ -45,8 +45,7 @@ class FunctionsApiIT {
     Map<String, Invocations> expected = expected();
     try (RunningApi api = RunningApi.start(directory)) {
       HttpResponse<byte[]> response =
-          api.get(
-              "/api/headspan/v1/functions?start=1795214280&end=1795215300", "application/json");
+          api.get("/api/headspan/v1/functions?start=1795214280&end=1795215300", "application/json");
       assertThat(response.statusCode()).isEqualTo(200);
       JsonNode functions = new ObjectMapper().readTree(response.body()).get("functions");
       assertThat(functions).hasSize(expected.size());
@@ -69,8 +68,7 @@ class FunctionsApiIT {
       }
       HttpResponse<byte[]> none =
           api.get("/api/headspan/v1/functions?start=1&end=2", "application/json");
-      assertThat(new String(none.body(), StandardCharsets.UTF_8))
-          .isEqualTo("{\"functions\":[]}");
+      assertThat(new String(none.body(), StandardCharsets.UTF_8)).isEqualTo("{\"functions\":[]}");
     }
   }
 
@@ -96,8 +94,7 @@ class FunctionsApiIT {
             if (span.getKind() == Span.SpanKind.SPAN_KIND_SERVER
                 || span.getKind() == Span.SpanKind.SPAN_KIND_CONSUMER) {
               Invocations invocations = functions.computeIfAbsent(name, _ -> new Invocations());
-              invocations.durationsNs.add(
-                  span.getEndTimeUnixNano() - span.getStartTimeUnixNano());
+              invocations.durationsNs.add(span.getEndTimeUnixNano() - span.getStartTimeUnixNano());
               if (span.getStatus().getCode() == Status.StatusCode.STATUS_CODE_ERROR) {
                 invocations.errors++;
               }

@@ -63,15 +63,14 @@ class CancellationIT {
                 .requestTimeout(Duration.ofSeconds(55))
                 .service(
                     "/slow",
-                    threads.service(
-                        request -> {
-                          try {
-                            queries.run(request, SLOW, row -> row.integer(0));
-                          } catch (StoreException e) {
-                            failure.complete(e);
-                          }
-                          return HttpResponse.of("done");
-                        }))
+                    threads.service(request -> {
+                      try {
+                        queries.run(request, SLOW, row -> row.integer(0));
+                      } catch (StoreException e) {
+                        failure.complete(e);
+                      }
+                      return HttpResponse.of("done");
+                    }))
                 .build()) {
       server.start().join();
       try (Socket caller = new Socket("127.0.0.1", server.activeLocalPort())) {
@@ -103,11 +102,10 @@ class CancellationIT {
                 .http(0)
                 .service(
                     "/slow",
-                    threads.service(
-                        request -> {
-                          queries.run(request, SLOW, row -> row.integer(0));
-                          return HttpResponse.of("done");
-                        }))
+                    threads.service(request -> {
+                      queries.run(request, SLOW, row -> row.integer(0));
+                      return HttpResponse.of("done");
+                    }))
                 .build();
         HttpClient client = HttpClient.newHttpClient()) {
       server.start().join();

@@ -91,7 +91,9 @@ class TempoApiIT {
       answered++;
     }
     assertThat(differences).isEmpty();
-    assertThat(answered).as("of %d recorded searches", lines.size()).isGreaterThanOrEqualTo(ANSWERED);
+    assertThat(answered)
+        .as("of %d recorded searches", lines.size())
+        .isGreaterThanOrEqualTo(ANSWERED);
   }
 
   private static String firstDifference(Map<String, String> got, Map<String, String> want) {
@@ -161,7 +163,8 @@ class TempoApiIT {
 
   @Test
   void searchSeesOnlySpansOfItsTimes() throws Exception {
-    assertThat(json("/api/search?q=%7B%7D&start=1795210000&end=1795214000").get("traces")).isEmpty();
+    assertThat(json("/api/search?q=%7B%7D&start=1795210000&end=1795214000").get("traces"))
+        .isEmpty();
     JsonNode half = json("/api/search?limit=2000&q=%7B%7D&start=1795214280&end=1795214790");
     assertThat(half.get("traces").size()).isBetween(100, 200);
     assertThat(json("/api/search?q=%7B%7D").get("traces")).isEmpty();
@@ -189,10 +192,9 @@ class TempoApiIT {
     JsonNode between =
         json("/api/search?limit=2000&minDuration=1s&maxDuration=2s" + RANGE).get("traces");
     JsonNode same =
-        json(
-                "/api/search?limit=2000&q="
-                    + encoded("{ traceDuration >= 1s && traceDuration <= 2000ms }")
-                    + RANGE)
+        json("/api/search?limit=2000&q="
+                + encoded("{ traceDuration >= 1s && traceDuration <= 2000ms }")
+                + RANGE)
             .get("traces");
     assertThat(ids(between)).isEqualTo(ids(same)).isNotEmpty();
     for (JsonNode trace : between) {
@@ -249,14 +251,13 @@ class TempoApiIT {
         json("/api/search?limit=2000&q=" + encoded("{ name = \"GET /cart\" }") + RANGE);
     assertThat(ids(wide.get("traces"))).isEqualTo(ids(narrow.get("traces"))).isNotEmpty();
     String deep = "(".repeat(90) + ".a = 1" + ")".repeat(90);
-    assertThat(json("/api/search?q=" + encoded("{ " + deep + " }") + RANGE).get("traces")).isEmpty();
+    assertThat(json("/api/search?q=" + encoded("{ " + deep + " }") + RANGE).get("traces"))
+        .isEmpty();
   }
 
   @ParameterizedTest
   @ValueSource(
-      strings = {
-        "'; DROP TABLE spans; --", "\\", "{x:String}", "%", "\t\n", "😀", "')) OR 1=1 --"
-      })
+      strings = {"'; DROP TABLE spans; --", "\\", "{x:String}", "%", "\t\n", "😀", "')) OR 1=1 --"})
   void textNeverBecomesSql(String text) throws Exception {
     String quoted = "`" + text + "`";
     String name = "\"" + text.replace("\\", "\\\\") + "\"";
@@ -275,7 +276,8 @@ class TempoApiIT {
   void tracesAreAsTempoGivesThem(int number) throws Exception {
     JsonNode recorded = RecordedSearch.JSON.readTree(resource("trace-" + number + "-v1.json"));
     String id = CanonicalTrace.firstTraceId(recorded.get("batches"));
-    for (String path : List.of(id, id.replaceFirst("^0+", ""), id.toUpperCase(java.util.Locale.ROOT))) {
+    for (String path :
+        List.of(id, id.replaceFirst("^0+", ""), id.toUpperCase(java.util.Locale.ROOT))) {
       JsonNode v1 = json("/api/traces/" + path);
       assertThat(names(v1)).containsExactly("batches");
       assertThat(CanonicalTrace.of(v1.get("batches")))

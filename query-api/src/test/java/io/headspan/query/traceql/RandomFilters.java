@@ -83,8 +83,13 @@ final class RandomFilters {
       case 3 -> text(one(PLURAL_TEXTS));
       case 4, 5, 6 -> sum() + " " + one(List.of("=", "!=", "<", "<=", ">", ">=")) + " " + number();
       case 7 ->
-          one(PLURAL_NUMBERS) + " " + one(List.of("=", "!=", "<", "<=", ">", ">=")) + " " + number();
-      case 8 -> random.nextBoolean() ? one(BOOLEANS) : one(BOOLEANS) + " != " + random.nextBoolean();
+          one(PLURAL_NUMBERS)
+              + " "
+              + one(List.of("=", "!=", "<", "<=", ">", ">="))
+              + " "
+              + number();
+      case 8 ->
+          random.nextBoolean() ? one(BOOLEANS) : one(BOOLEANS) + " != " + random.nextBoolean();
       case 9 -> one(List.of("status = ", "status != ")) + one(List.of("ok", "error", "unset"));
       case 10 ->
           one(List.of("kind = ", "kind != "))

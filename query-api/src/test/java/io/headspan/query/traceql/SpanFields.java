@@ -2,9 +2,9 @@ package io.headspan.query.traceql;
 
 import com.google.re2j.Pattern;
 import io.opentelemetry.proto.common.v1.AnyValue;
+import io.opentelemetry.proto.common.v1.InstrumentationScope;
 import io.opentelemetry.proto.common.v1.KeyValue;
 import io.opentelemetry.proto.resource.v1.Resource;
-import io.opentelemetry.proto.common.v1.InstrumentationScope;
 import io.opentelemetry.proto.trace.v1.Span;
 import java.math.BigDecimal;
 import java.util.ArrayList;
@@ -73,8 +73,7 @@ public record SpanFields(
     }
     Comparison operator = compare.operator();
     if (left.several() == Several.ARRAY && operator.isNegated()) {
-      Comparison positive =
-          operator == Comparison.NOT_EQUAL ? Comparison.EQUAL : Comparison.MATCH;
+      Comparison positive = operator == Comparison.NOT_EQUAL ? Comparison.EQUAL : Comparison.MATCH;
       List<Object> same = new ArrayList<>();
       for (Object l : left.values()) {
         for (Object r : right.values()) {
@@ -161,8 +160,7 @@ public record SpanFields(
       case FieldExpression.Field field -> intrinsic(field.intrinsic());
       case FieldExpression.Calculate calculate ->
           Values.of(
-              calculate(
-                  calculate.operator(), single(calculate.left()), single(calculate.right())));
+              calculate(calculate.operator(), single(calculate.left()), single(calculate.right())));
       case FieldExpression.Negate negate ->
           Values.of(calculate(Arithmetic.SUBTRACT, 0L, single(negate.operand())));
       case FieldExpression.Logical _, FieldExpression.Compare _, FieldExpression.Not _ ->
@@ -206,10 +204,7 @@ public record SpanFields(
         case POWER -> throw new IllegalStateException();
       };
     }
-    if (left == null
-        || right == null
-        || number(left).isEmpty()
-        || number(right).isEmpty()) {
+    if (left == null || right == null || number(left).isEmpty() || number(right).isEmpty()) {
       return null;
     }
     double l = number(left).get().doubleValue();
@@ -295,9 +290,8 @@ public record SpanFields(
       case EVENT_TIME_SINCE_START ->
           any(
               span.getEventsList().stream()
-                  .map(
-                      event ->
-                          (Object) new TimeNs(event.getTimeUnixNano() - span.getStartTimeUnixNano()))
+                  .map(event ->
+                      (Object) new TimeNs(event.getTimeUnixNano() - span.getStartTimeUnixNano()))
                   .toList());
       case LINK_SPAN_ID ->
           any(

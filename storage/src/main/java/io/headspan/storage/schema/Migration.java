@@ -18,7 +18,8 @@ import java.util.List;
 /// @param checksum 16 hex digits of the SHA-256 of the file
 /// @param statements the SQL, in order
 public record Migration(int version, String name, String checksum, List<String> statements) {
-  private static final List<String> FILES = List.of("0001_spans.sql", "0002_rollups.sql", "0003_slice_elements.sql");
+  private static final List<String> FILES =
+      List.of("0001_spans.sql", "0002_rollups.sql", "0003_slice_elements.sql");
 
   /// Every migration, in order.
   public static List<Migration> all() {
