@@ -7,6 +7,7 @@ import io.headspan.agent.libbpf.BpfIterator;
 import io.headspan.agent.libbpf.BpfLink;
 import io.headspan.agent.libbpf.BpfMap;
 import io.headspan.agent.libbpf.BpfObject;
+import io.headspan.agent.libbpf.BpfStatistics;
 import io.headspan.agent.libbpf.LibbpfException;
 import io.headspan.agent.libbpf.RingBuffer;
 import io.headspan.agent.probe.ProbeObject;
@@ -160,6 +161,16 @@ public final class HttpProbe implements AutoCloseable {
     }
     statistics.merge(HttpCounter.FAILED_RECORDS, ring.failures(), Long::sum);
     return statistics;
+  }
+
+  /// Runs of the filter for packets that come in, while [BpfStatistics] are on.
+  public BpfStatistics.Runs ingressRuns() {
+    return BpfStatistics.of(object.program("on_ingress"));
+  }
+
+  /// Runs of the filter for packets that go out, while [BpfStatistics] are on.
+  public BpfStatistics.Runs egressRuns() {
+    return BpfStatistics.of(object.program("on_egress"));
   }
 
   /// The latest failure that [HttpCounter#FAILED_RECORDS] counted since the last call, for a log.

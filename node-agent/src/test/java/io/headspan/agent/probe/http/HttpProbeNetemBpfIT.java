@@ -1,0 +1,116 @@
+package io.headspan.agent.probe.http;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static java.util.stream.Collectors.groupingBy;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.headspan.agent.probe.http.HttpExchange.End;
+import java.io.BufferedReader;
+import java.io.InputStreamReader;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/// The real programs between two network namespaces whose link delays, loses, doubles and reorders.
+@Tag("privileged")
+class HttpProbeNetemBpfIT {
+  private static final int REQUESTS = Integer.getInteger("headspan.netem.requests", 3_000);
+  private static final int CONNECTIONS = 48;
+  private static final Duration TIMEOUT = Duration.ofMinutes(4);
+
+  static List<Impairment> impairments() {
+    return List.of(
+        new Impairment(1, 0, 0, 0, 0),
+        new Impairment(2, 1, 2, 3, 0),
+        new Impairment(3, 2, 1, 5, 30));
+  }
+
+  @ParameterizedTest
+  @MethodSource("impairments")
+  void capturesEveryExchangeOnceAtBothEnds(Impairment impairment) throws Exception {
+    try (var namespaces = new NetworkNamespaces(impairment);
+        var cgroup = new TestCgroup();
+        HttpProbe probe = HttpProbe.open(TestCgroup.ROOT)) {
+      probe.watchCgroup(cgroup.id());
+      Process server = namespaces.startInServer(traffic("server"));
+      try (BufferedReader output =
+          new BufferedReader(new InputStreamReader(server.getInputStream(), UTF_8))) {
+        String port = output.readLine();
+        assertThat(port).isNotNull();
+        var captures = new Captures(probe, Integer.parseInt(port));
+        Process client =
+            namespaces.startInClient(
+                traffic("client", port, Integer.toString(REQUESTS), Integer.toString(CONNECTIONS)));
+        try {
+          long endNs = System.nanoTime() + TIMEOUT.toNanos();
+          while (client.isAlive()) {
+            assertThat(System.nanoTime() - endNs).isNegative();
+            probe.awaitPressure(5);
+            captures.drain();
+          }
+          assertThat(new String(client.getInputStream().readAllBytes(), UTF_8).strip())
+              .isEqualTo(Integer.toString(REQUESTS));
+          // What is missing is told by number below.
+          captures.awaitIfItComes(
+              () -> captures.servers().size() >= REQUESTS && captures.clients().size() >= REQUESTS);
+          captures.assertNothingMore(Duration.ofMillis(500));
+        } finally {
+          client.destroyForcibly().waitFor(10, TimeUnit.SECONDS);
+        }
+        String where = impairment + " by " + namespaces.link() + ", " + probe.statistics();
+        assertAllRight("server: " + where, captures.servers());
+        assertAllRight("client: " + where, captures.clients());
+        assertThat(captures.servers()).allMatch(HttpExchange::peerLocal);
+      } finally {
+        server.getOutputStream().close();
+        if (!server.waitFor(10, TimeUnit.SECONDS)) {
+          server.destroyForcibly();
+        }
+      }
+    }
+  }
+
+  private static void assertAllRight(String where, List<HttpExchange> exchanges) {
+    Map<String, List<HttpExchange>> byHead = exchanges.stream().collect(groupingBy(Captures::head));
+    List<String> wrong = new ArrayList<>();
+    for (int number = 0; number < REQUESTS; number++) {
+      List<HttpExchange> found = byHead.getOrDefault(NetemTraffic.request(number), List.of());
+      if (found.size() != 1) {
+        wrong.add(number + " captured " + found.size() + " times");
+        continue;
+      }
+      HttpExchange exchange = found.getFirst();
+      if (!exchange.headComplete()
+          || exchange.status() != NetemTraffic.status(number)
+          || exchange.end() != End.RESPONSE
+          || exchange.responseBytes() != NetemTraffic.responseLength(number)
+          || exchange.headNs() > exchange.responseNs()
+          || exchange.responseNs() > exchange.tailNs()) {
+        wrong.add(number + " " + exchange);
+      }
+    }
+    assertThat(wrong).as(where).isEmpty();
+    assertThat(exchanges).hasSize(REQUESTS);
+  }
+
+  private static List<String> traffic(String... arguments) {
+    List<String> command =
+        new ArrayList<>(
+            List.of(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-Xmx256m",
+                "-cp",
+                System.getProperty("java.class.path"),
+                NetemTraffic.class.getName(),
+                arguments[0],
+                NetworkNamespaces.SERVER_ADDRESS));
+    command.addAll(List.of(arguments).subList(1, arguments.length));
+    return command;
+  }
+}

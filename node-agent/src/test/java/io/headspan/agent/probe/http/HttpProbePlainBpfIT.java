@@ -1,0 +1,11 @@
+package io.headspan.agent.probe.http;
+
+import org.junit.jupiter.api.Tag;
+
+/// The object for kernels before 6.2, on whatever kernel this is.
+@Tag("privileged")
+class HttpProbePlainBpfIT extends HttpProbeContract {
+  HttpProbePlainBpfIT() {
+    super("http-plain");
+  }
+}
