@@ -1,6 +1,5 @@
 package io.headspan.storage;
 
-import io.headspan.wire.AttributeType;
 import io.headspan.wire.Attributes;
 import io.headspan.wire.SpanBatch;
 import io.headspan.wire.Utf8Table;
@@ -81,12 +80,11 @@ final class StoredOrigins {
   int addResource(SpanBatch.Builder builder, long fingerprint) {
     int resource = builder.addResource();
     find(false, fingerprint)
-        .ifPresent(
-            origin -> {
-              builder.resourceSchemaUrl(resource, id(builder.table(), origin.schemaUrl()));
-              builder.resourceDroppedAttributes(resource, origin.dropped());
-              add(builder.resourceAttributes(), builder.table(), resource, origin);
-            });
+        .ifPresent(origin -> {
+          builder.resourceSchemaUrl(resource, id(builder.table(), origin.schemaUrl()));
+          builder.resourceDroppedAttributes(resource, origin.dropped());
+          add(builder.resourceAttributes(), builder.table(), resource, origin);
+        });
     return resource;
   }
 
@@ -94,14 +92,13 @@ final class StoredOrigins {
   int addScope(SpanBatch.Builder builder, int resource, long fingerprint) {
     int scope = builder.addScope(resource);
     find(true, fingerprint)
-        .ifPresent(
-            origin -> {
-              builder.scopeName(scope, id(builder.table(), origin.name()));
-              builder.scopeVersion(scope, id(builder.table(), origin.version()));
-              builder.scopeSchemaUrl(scope, id(builder.table(), origin.schemaUrl()));
-              builder.scopeDroppedAttributes(scope, origin.dropped());
-              add(builder.scopeAttributes(), builder.table(), scope, origin);
-            });
+        .ifPresent(origin -> {
+          builder.scopeName(scope, id(builder.table(), origin.name()));
+          builder.scopeVersion(scope, id(builder.table(), origin.version()));
+          builder.scopeSchemaUrl(scope, id(builder.table(), origin.schemaUrl()));
+          builder.scopeDroppedAttributes(scope, origin.dropped());
+          add(builder.scopeAttributes(), builder.table(), scope, origin);
+        });
     return scope;
   }
 
@@ -135,11 +132,13 @@ final class StoredOrigins {
     }
   }
 
-  private static void add(
-      Attributes.Builder target, Utf8Table table, int owner, Origin origin) {
+  private static void add(Attributes.Builder target, Utf8Table table, int owner, Origin origin) {
     for (Attribute each : origin.attributes()) {
       target.add(
-          owner, id(table, each.key()), each.type(), TextValue.read(table, each.type(), each.value()));
+          owner,
+          id(table, each.key()),
+          each.type(),
+          TextValue.read(table, each.type(), each.value()));
     }
   }
 

@@ -1,5 +1,6 @@
 package io.headspan.query.functions;
 
+import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
@@ -58,8 +59,7 @@ class FunctionsApiIT {
                 + function.get("version").asText()
                 + "/"
                 + function.get("runtime").asText();
-        assertThat(expected).containsKey(name);
-        Invocations invocations = expected.get(name);
+        Invocations invocations = requireNonNull(expected.get(name), name);
         assertThat(function.get("count").asInt()).isEqualTo(invocations.durationsNs.size());
         assertThat(function.get("errors").asInt()).isEqualTo(invocations.errors);
         assertQuantile(function.get("p50Ms").asDouble(), invocations.quantileMs(0.5));

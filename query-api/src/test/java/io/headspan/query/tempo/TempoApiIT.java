@@ -222,7 +222,7 @@ class TempoApiIT {
           """)
   void badSearchesSayWhatIsWrong(String parameters, String problem) throws Exception {
     StringBuilder query = new StringBuilder();
-    for (String parameter : parameters.split("&")) {
+    for (String parameter : parameters.split("&", -1)) {
       int equals = parameter.indexOf('=');
       query
           .append(query.isEmpty() ? "" : "&")

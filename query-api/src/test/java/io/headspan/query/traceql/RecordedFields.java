@@ -20,6 +20,8 @@ public final class RecordedFields {
     this.spans = spans;
   }
 
+  /// The spans of recorded requests.
+  ///
   /// @param traces one trace each
   public static RecordedFields of(List<ExportTraceServiceRequest> traces) {
     List<SpanFields> spans = new ArrayList<>();

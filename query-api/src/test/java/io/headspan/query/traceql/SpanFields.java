@@ -8,6 +8,7 @@ import io.opentelemetry.proto.resource.v1.Resource;
 import io.opentelemetry.proto.trace.v1.Span;
 import java.math.BigDecimal;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Optional;
@@ -272,14 +273,28 @@ public record SpanFields(
     };
   }
 
+  private static SpanStatus status(int code) {
+    return Arrays.stream(SpanStatus.values())
+        .filter(status -> status.code() == code)
+        .findFirst()
+        .orElseThrow();
+  }
+
+  private static SpanKind kind(int code) {
+    return Arrays.stream(SpanKind.values())
+        .filter(kind -> kind.code() == code)
+        .findFirst()
+        .orElseThrow();
+  }
+
   private Values intrinsic(Intrinsic intrinsic) {
     return switch (intrinsic) {
       case DURATION ->
           Values.of(new TimeNs(span.getEndTimeUnixNano() - span.getStartTimeUnixNano()));
       case NAME -> Values.of(span.getName());
-      case STATUS -> Values.of(SpanStatus.values()[span.getStatus().getCodeValue()]);
+      case STATUS -> Values.of(status(span.getStatus().getCodeValue()));
       case STATUS_MESSAGE -> Values.of(span.getStatus().getMessage());
-      case KIND -> Values.of(SpanKind.values()[span.getKindValue()]);
+      case KIND -> Values.of(kind(span.getKindValue()));
       case SPAN_ID -> Values.of(hex(span.getSpanId().toByteArray()));
       case TRACE_ID -> Values.of(hex(span.getTraceId().toByteArray()));
       case TRACE_DURATION -> Values.of(new TimeNs(traceNs));
