@@ -2,6 +2,7 @@ package io.headspan.agent.export;
 
 import io.headspan.agent.http.RequestHead;
 import io.headspan.agent.identity.Identity;
+import io.headspan.agent.invocation.Operation;
 import io.headspan.agent.invocation.OperationNames;
 import io.headspan.agent.invocation.TracedExchange;
 import io.headspan.agent.probe.http.HttpExchange;
@@ -35,8 +36,8 @@ public final class SpanBatcher {
 
   private static final int IS_REMOTE = 0x200;
 
-  /// Names of the operations of instances that have no function name, per runtime and service.
-  private record FunctionKey(@Nullable String tenant, String serviceName) {}
+  /// What has operations of its own: what a function serves and what it calls are not the same.
+  private record FunctionKey(@Nullable String tenant, String serviceName, boolean serves) {}
 
   private final String hostName;
   private final int spansMax;
@@ -59,6 +60,8 @@ public final class SpanBatcher {
     final int method = table.intern("http.request.method");
     final int originalMethod = table.intern("http.request.method_original");
     final int path = table.intern("url.path");
+    final int route = table.intern("http.route");
+    final int template = table.intern("url.template");
     final int status = table.intern("http.response.status_code");
     final int serverAddress = table.intern("server.address");
     final int serverPort = table.intern("server.port");
@@ -154,8 +157,12 @@ public final class SpanBatcher {
     builder.traceState(span, open.table.intern(traced.traceState()));
     builder.flags(span, flags(traced, server));
     builder.kind(span, server ? KIND_SERVER : KIND_CLIENT);
-    FunctionKey function = new FunctionKey(identity.tenant(), identity.serviceName());
-    builder.name(span, open.table.intern(names.name(function, head)));
+    FunctionKey function = new FunctionKey(identity.tenant(), identity.serviceName(), server);
+    Operation operation = names.of(function, head);
+    builder.name(span, open.table.intern(operation.name()));
+    if (operation.template() != null) {
+      open.text(span, server ? open.route : open.template, operation.template());
+    }
     if (OperationNames.isKnownMethod(head.method())) {
       open.text(span, open.method, head.method());
     } else {

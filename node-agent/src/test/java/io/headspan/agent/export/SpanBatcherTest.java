@@ -86,6 +86,7 @@ class SpanBatcherTest {
         .containsExactly(
             Map.entry("http.request.method", "GET"),
             Map.entry("http.response.status_code", 200L),
+            Map.entry("http.route", "/orders/{id}"),
             Map.entry("server.port", 80L),
             Map.entry("url.path", "/orders/17"));
     assertThat(attributes(batch, batch.resourceAttributes(), 0))
@@ -120,7 +121,8 @@ class SpanBatcherTest {
             Map.entry("http.response.status_code", 404L),
             Map.entry("server.address", "10.0.0.9"),
             Map.entry("server.port", 8080L),
-            Map.entry("url.path", "/a"));
+            Map.entry("url.path", "/a"),
+            Map.entry("url.template", "/a"));
   }
 
   @Test
