@@ -145,7 +145,8 @@ enum http_counter {
 	HTTP_EARLY_HEADS = 14,		/* heads that came with the last packet of the handshake */
 	HTTP_CLIENT_NOT_MARKED = 15,	/* map local_clients full */
 	HTTP_CGROUP_NOT_COUNTED = 16,	/* map open_exchanges full */
-	HTTP_COUNTERS = 17,
+	HTTP_REQUEST_LOST = 17,		/* connections left: bytes of a request passed unseen */
+	HTTP_COUNTERS = 18,
 };
 
 /* A process replaced its image. */

@@ -34,10 +34,6 @@
 
 /* How a response is told from something else, and a final one from an interim one. */
 #define STATUS_LINE_BYTES 12
-/* Values of connection.ready. */
-#define INITIALISING 1
-#define READY 2
-
 /* How often one packet may fill the response's buffer with interim responses. */
 #define INTERIM_STEPS 8
 /* Pieces in which bytes are put behind others; also see struct connection. */
@@ -900,6 +896,22 @@ static __always_inline void keep_last_bytes(const struct source *source, struct 
 	}
 }
 
+/*
+ * Whether bytes of a request passed, behind others that did not but that the server has. It is not
+ * to be: no packet gets to a socket unseen. If it happens all the same, everything that follows
+ * would wait for those bytes.
+ */
+static __always_inline bool is_request_lost(const struct connection *c, struct bpf_sock *sk)
+{
+	struct bpf_tcp_sock *tcp;
+
+	if (c->request.next == c->request.seq || c->request.have > 0 ||
+	    c->event.role != HTTP_ROLE_SERVER)
+		return false;
+	tcp = bpf_tcp_sock(sk);
+	return tcp && (__s32)(tcp->rcv_nxt - c->request.next) >= 0;
+}
+
 static __always_inline void response_segment(struct __sk_buff *skb, struct bpf_sock *sk,
 					     struct connection *c, const struct segment *segment,
 					     __u64 time_ns, const bool outgoing)
@@ -933,6 +945,10 @@ static __always_inline void response_segment(struct __sk_buff *skb, struct bpf_s
 	/* Somewhat early, for the last bytes may come in small packets. */
 	if (c->event.response_bytes > HTTP_RESPONSE_BYTES - 2 * sizeof(c->event.last_bytes))
 		keep_last_bytes(&source, c, segment, growth);
+	if (!c->open && is_request_lost(c, sk)) {
+		abandon(c, sk, HTTP_REQUEST_LOST);
+		return;
+	}
 	if (!c->open && c->response.have == HTTP_RESPONSE_BYTES)
 		return;
 	if (c->event.exchange == 0) {
@@ -984,18 +1000,17 @@ static __always_inline void map_ipv4(__u8 *to, __u32 address)
 	words[3] = address;
 }
 
-/* Fills the state of a connection before any byte has passed; only the first call does. */
+/* The state of a connection before any byte has passed. */
 static __always_inline void initialise(struct connection *c, const struct tcp_sock *tcp,
 				       __u64 cookie, __u64 cgroup_id, const enum http_role role)
 {
 	const struct sock_common *common = &tcp->inet_conn.icsk_inet.sk.__sk_common;
 
-	if (compare_and_swap(&c->ready, 0, INITIALISING) != 0)
-		return;
 	c->event.kind = EVENT_HTTP_EXCHANGE;
 	c->event.cookie = cookie;
 	c->event.cgroup_id = cgroup_id;
 	c->event.role = role;
+	c->event.flags = 0;
 	c->event.open_at_head = HTTP_OPEN_UNKNOWN;
 	c->event.local_port = common->skc_num;
 	c->event.remote_port = bpf_ntohs(common->skc_dport);
@@ -1029,16 +1044,44 @@ static __always_inline void initialise(struct connection *c, const struct tcp_so
 				count(HTTP_CGROUP_NOT_COUNTED);
 		}
 	}
-	*(volatile __u32 *)&c->ready = READY;
 }
 
-/* Whether the connection's state holds; waits if another CPU is just initialising it. */
-static __always_inline bool is_ready(const struct connection *c)
+/*
+ * Makes the state of a connection, or finds it if another CPU was quicker. The state is put
+ * together elsewhere and copied into the socket by the call that creates it, so that nobody ever
+ * finds it half done.
+ */
+static __noinline struct connection *make_connection(struct bpf_sock *sk, __u64 cookie,
+						     const enum http_role role)
 {
-	for (int i = 0; i < 256; i++)
-		if (*(const volatile __u32 *)&c->ready == READY)
-			return true;
-	return false;
+	struct connection *c = NULL;
+	struct new_connection *new;
+	struct tcp_sock *tcp;
+	__u32 at = 0;
+
+	tcp = bpf_skc_to_tcp_sock(sk);
+	if (!tcp)
+		return NULL;
+	for (; at < NEW_CONNECTIONS; at++) {
+		__u32 index = at;
+
+		new = bpf_map_lookup_elem(&new_connections, &index);
+		if (new && compare_and_swap(&new->busy, 0, 1) == 0)
+			break;
+	}
+	if (at == NEW_CONNECTIONS || !new) {
+		count(HTTP_STORAGE_FAILED);
+		return NULL;
+	}
+	initialise(&new->connection, tcp, cookie, cgroup_of(tcp), role);
+	/* Fails on the CPU that loses the race to create; the next try finds what the other made. */
+	for (int i = 0; i < CREATE_TRIES && !c; i++)
+		c = bpf_sk_storage_get(&connections, sk, &new->connection,
+				       BPF_SK_STORAGE_GET_F_CREATE);
+	*(volatile __u32 *)&new->busy = 0;
+	if (!c)
+		count(HTTP_STORAGE_FAILED);
+	return c;
 }
 
 static __always_inline bool is_same(const struct connection *c, const struct early_head *early)
@@ -1082,25 +1125,21 @@ static __always_inline void follow(struct bpf_sock_ops *ops, const enum http_rol
 {
 	struct bpf_sock *sk = ops->sk;
 	struct connection *c;
-	struct tcp_sock *tcp;
-	__u64 cgroup_id;
 
 	if (!sk)
 		return;
-	tcp = bpf_skc_to_tcp_sock(sk);
-	if (!tcp)
-		return;
-	cgroup_id = cgroup_of(tcp);
-	if (role == HTTP_ROLE_CLIENT && !bpf_map_lookup_elem(&watched_cgroups, &cgroup_id))
-		return;
-	c = bpf_sk_storage_get(&connections, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
-	if (!c) {
-		count(HTTP_STORAGE_FAILED);
-		return;
+	if (role == HTTP_ROLE_CLIENT) {
+		struct tcp_sock *tcp = bpf_skc_to_tcp_sock(sk);
+		__u64 cgroup_id;
+
+		if (!tcp)
+			return;
+		cgroup_id = cgroup_of(tcp);
+		if (!bpf_map_lookup_elem(&watched_cgroups, &cgroup_id))
+			return;
 	}
-	/* A packet that another CPU handles may have been quicker: see adopt. */
-	initialise(c, tcp, bpf_get_socket_cookie(ops), cgroup_id, role);
-	if (!is_ready(c))
+	c = make_connection(sk, bpf_get_socket_cookie(ops), role);
+	if (!c)
 		return;
 	bpf_sock_ops_cb_flags_set(ops, ops->bpf_sock_ops_cb_flags | BPF_SOCK_OPS_STATE_CB_FLAG);
 	if (role == HTTP_ROLE_CLIENT) {
@@ -1247,23 +1286,6 @@ static __noinline int keep_early_head(struct __sk_buff *skb)
 	return 0;
 }
 
-/*
- * A packet for a connection that another CPU is just making: its socket is there, but the call to
- * on_connection has not come yet.
- */
-static __noinline struct connection *adopt(struct __sk_buff *skb, struct bpf_sock *sk)
-{
-	struct tcp_sock *tcp = bpf_skc_to_tcp_sock(sk);
-	struct connection *c;
-
-	if (!tcp)
-		return NULL;
-	c = bpf_sk_storage_get(&connections, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
-	if (c)
-		initialise(c, tcp, bpf_get_socket_cookie(skb), cgroup_of(tcp), HTTP_ROLE_SERVER);
-	return c;
-}
-
 static __always_inline void pass(struct __sk_buff *skb, const bool outgoing)
 {
 	struct source source = { .skb = skb };
@@ -1289,11 +1311,12 @@ static __always_inline void pass(struct __sk_buff *skb, const bool outgoing)
 
 	if (!owner)
 		return;
+	/* The state first: once it is ESTABLISHED, on_connection is through. */
+	state = owner->__sk_common.skc_state;
 	/* Nearly all sockets are told apart by this alone, without a call. */
-	may_be_followed = owner->sk_bpf_storage;
+	may_be_followed = *(struct bpf_local_storage *volatile *)&owner->sk_bpf_storage;
 	if (!may_be_followed && outgoing)
 		return;
-	state = owner->__sk_common.skc_state;
 	if (!may_be_followed && state != TCP_LISTEN && state != TCP_SYN_RECV)
 		return;
 	at = (__u16)(packet->transport_header - packet->network_header);
@@ -1310,9 +1333,10 @@ static __always_inline void pass(struct __sk_buff *skb, const bool outgoing)
 		return;
 	if (may_be_followed)
 		c = bpf_sk_storage_get(&connections, sk, NULL, 0);
+	/* Another CPU is just making the connection; it has not come to on_connection yet. */
 	if (!c && state == TCP_SYN_RECV && !outgoing)
-		c = adopt(skb, sk);
-	if (!c || !is_ready(c))
+		c = make_connection(sk, bpf_get_socket_cookie(skb), HTTP_ROLE_SERVER);
+	if (!c)
 		return;
 	/* On the way out, TCP has written the time of sending into the packet. */
 	time_ns = outgoing ? skb->tstamp : 0;
@@ -1377,7 +1401,7 @@ int tell_grown(struct bpf_iter__bpf_sk_storage_map *context)
 	struct tcp_sock *tcp;
 	struct sock *sk = context->sk;
 
-	if (!sk || !c || c->ready != READY || c->open || c->event.exchange == 0 || !is_grown(c))
+	if (!sk || !c || c->open || c->event.exchange == 0 || !is_grown(c))
 		return 0;
 	if (c->swept_exchange == c->event.exchange &&
 	    c->swept_bytes == c->event.response_bytes && c->swept_length == c->response.have)

@@ -44,7 +44,6 @@ struct connection {
 	__u32 swept_length;
 	__u32 swept_exchange;
 	__u32 first_seq;	/* of the connection, from client to server */
-	__u32 ready;		/* 2 if everything above holds, 1 if it is being written */
 	__u32 open;		/* a head has begun and the final response has not */
 	__u32 counted;		/* this exchange is in open_exchanges */
 	__u32 method_known;	/* the request begins with a method */
@@ -52,7 +51,6 @@ struct connection {
 	__u32 searched;		/* the kept part of the head has no empty line */
 	__u32 parts_next;	/* offset up to which parts left without a gap */
 	__u32 interim;		/* the buffer begins inside of an interim response */
-	__u32 _pad;
 };
 
 struct {
@@ -61,6 +59,28 @@ struct {
 	__type(key, int);
 	__type(value, struct connection);
 } connections SEC(".maps");
+
+/*
+ * Where the state of a connection is put together before its socket gets it. More than one per CPU,
+ * because an interrupt may make the next connection while one is being made.
+ */
+enum {
+	NEW_CONNECTIONS = 4,
+	CREATE_TRIES = 3,
+};
+
+struct new_connection {
+	struct connection connection;
+	__u32 busy;
+	__u32 _pad;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, NEW_CONNECTIONS);
+	__type(key, __u32);
+	__type(value, struct new_connection);
+} new_connections SEC(".maps");
 
 /*
  * Cgroups whose outgoing connections are followed. New cgroups are added here as they are made, so

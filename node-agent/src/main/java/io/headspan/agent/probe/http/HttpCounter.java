@@ -40,6 +40,8 @@ public enum HttpCounter {
   CLIENT_NOT_MARKED(15),
   /// Connections in cgroups whose open exchanges are not counted; too many.
   CGROUP_NOT_COUNTED(16),
+  /// Connections left because the server has bytes of a request that the probe has not seen.
+  REQUEST_LOST(17),
 
   /// Exchanges reported.
   EXCHANGES,
