@@ -67,11 +67,12 @@ class CollectorConfigTest {
             CollectorException.class,
             e -> assertThat(e.kind()).isEqualTo(CollectorException.Kind.CONFIGURATION))
         .hasMessageContainingAll(
-            "unknown key: key=HEADSPAN_COLLECTOR_PORT, known=[HEADSPAN_COLLECTOR_CLOSE_TIMEOUT,",
-            "not an address to listen on: HEADSPAN_COLLECTOR_LISTEN=localhost, want=host:port",
-            "HEADSPAN_COLLECTOR_STORE: not a store address",
-            "not a number in range: HEADSPAN_COLLECTOR_INSERTERS=0, want=1..64",
-            "not a number in range: HEADSPAN_COLLECTOR_MESSAGE_MIB=many, want=1..1024",
-            "not a duration: HEADSPAN_COLLECTOR_CLOSE_TIMEOUT=10, want=a number and ms, s or m");
+            "the collector's settings are wrong: bad value: ",
+            "unknown key: HEADSPAN_COLLECTOR_PORT, did you mean HEADSPAN_COLLECTOR_STORE?",
+            "bad value: HEADSPAN_COLLECTOR_LISTEN=localhost, want=host:port",
+            "bad value: HEADSPAN_COLLECTOR_STORE: not a store address",
+            "bad value: HEADSPAN_COLLECTOR_INSERTERS=0, want=1 to 64",
+            "bad value: HEADSPAN_COLLECTOR_MESSAGE_MIB=many, want=1 to 1024",
+            "bad value: HEADSPAN_COLLECTOR_CLOSE_TIMEOUT=10, want=a number and ms, s, m or h");
   }
 }

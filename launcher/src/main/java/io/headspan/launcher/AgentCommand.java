@@ -2,10 +2,11 @@ package io.headspan.launcher;
 
 import io.headspan.agent.AgentConfig;
 import io.headspan.agent.NodeAgent;
-import java.util.HashMap;
-import java.util.Map;
+import io.headspan.wire.config.SettingSources;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /// `headspan agent`.
@@ -15,6 +16,8 @@ import picocli.CommandLine.Option;
     description =
         "Capture invocations on this node and send them to a collector. Needs root and BPF.")
 final class AgentCommand extends RoleCommand {
+  @Mixin private ConfigOption config = new ConfigOption();
+
   @Option(
       names = "--collector",
       paramLabel = "HOST:PORT",
@@ -36,18 +39,18 @@ final class AgentCommand extends RoleCommand {
   private @Nullable String excludedPorts;
 
   @Override
-  Map<String, @Nullable String> options() {
-    Map<String, @Nullable String> options = new HashMap<>();
-    options.put("HEADSPAN_AGENT_COLLECTOR", collector);
-    options.put("HEADSPAN_AGENT_LISTEN", listen);
-    options.put("HEADSPAN_AGENT_EXCLUDED_PORTS", excludedPorts);
-    return options;
+  List<Given> options() {
+    return List.of(
+        new Given(ConfigOption.NAME, "HEADSPAN_AGENT_CONFIG", config.file()),
+        new Given("--collector", "HEADSPAN_AGENT_COLLECTOR", collector),
+        new Given("--listen", "HEADSPAN_AGENT_LISTEN", listen),
+        new Given("--exclude-ports", "HEADSPAN_AGENT_EXCLUDED_PORTS", excludedPorts));
   }
 
   @Override
-  Started start(Map<String, String> environment) {
-    AgentConfig config = AgentConfig.from(environment);
-    NodeAgent role = NodeAgent.start(config);
-    return new Started("agent", address(config.listen().host(), role.port()), role);
+  Started start(SettingSources sources) {
+    AgentConfig settings = AgentConfig.from(sources);
+    NodeAgent role = NodeAgent.start(settings);
+    return new Started("agent", address(settings.listen().host(), role.port()), role);
   }
 }

@@ -7,7 +7,7 @@ import io.headspan.collector.Collector;
 import io.headspan.collector.CollectorConfig;
 import io.headspan.query.QueryApi;
 import io.headspan.query.QueryConfig;
-import java.util.HashMap;
+import io.headspan.wire.config.SettingSources;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -49,29 +49,27 @@ final class AllCommand extends RoleCommand {
   private @Nullable String queryListen;
 
   @Override
-  Map<String, @Nullable String> options() {
-    Map<String, @Nullable String> options = new HashMap<>();
-    options.put("HEADSPAN_STORE_PATH", path);
-    options.put("HEADSPAN_COLLECTOR_LISTEN", collectorListen);
-    options.put("HEADSPAN_QUERY_LISTEN", queryListen);
-    return options;
+  List<Given> options() {
+    return List.of(
+        new Given("--path", "HEADSPAN_STORE_PATH", path),
+        new Given("--collector-listen", "HEADSPAN_COLLECTOR_LISTEN", collectorListen),
+        new Given("--query-listen", "HEADSPAN_QUERY_LISTEN", queryListen));
   }
 
   @Override
-  Started start(Map<String, String> environment) {
+  Started start(SettingSources sources) {
     Parts parts = new Parts();
     try {
-      Map<String, String> settings = new HashMap<>(environment);
       String address = store;
       if (address == null) {
-        String directory = settings.getOrDefault("HEADSPAN_STORE_PATH", "headspan-data");
+        String directory = directory(sources);
         RoleProcess engine =
             RoleProcess.start("store", Map.of(), "--listen", "127.0.0.1:0", "--path", directory);
         parts.add(engine);
         address = "http://" + engine.address();
       }
-      settings.put("HEADSPAN_COLLECTOR_STORE", address);
-      settings.put("HEADSPAN_QUERY_STORE", address);
+      SettingSources settings =
+          sources.with("HEADSPAN_COLLECTOR_STORE", address).with("HEADSPAN_QUERY_STORE", address);
       CollectorConfig collectorConfig = CollectorConfig.from(settings);
       Collector collector = Collector.start(collectorConfig);
       parts.add(collector);
@@ -84,20 +82,29 @@ final class AllCommand extends RoleCommand {
               "headspan all: node agent off: %s. %s%n", part.reason(), part.remedy()));
       if (missing.isEmpty()) {
         // What Headspan's own parts ask each other is no invocation.
-        settings.put(
-            "HEADSPAN_AGENT_EXCLUDED_PORTS",
-            "%d,%d,%s"
-                .formatted(
-                    collector.port(),
-                    query.port(),
-                    address.substring(address.lastIndexOf(':') + 1)));
-        settings.put("HEADSPAN_AGENT_COLLECTOR", address(collectorConfig.host(), collector.port()));
-        parts.add(NodeAgent.start(AgentConfig.from(settings)));
+        SettingSources agentSettings =
+            settings
+                .with(
+                    "HEADSPAN_AGENT_EXCLUDED_PORTS",
+                    "%d,%d,%s"
+                        .formatted(
+                            collector.port(),
+                            query.port(),
+                            address.substring(address.lastIndexOf(':') + 1)))
+                .with(
+                    "HEADSPAN_AGENT_COLLECTOR", address(collectorConfig.host(), collector.port()));
+        parts.add(NodeAgent.start(AgentConfig.from(agentSettings)));
       }
       return new Started("all", address(queryConfig.host(), query.port()), parts);
     } catch (RuntimeException e) {
       parts.close();
       throw e;
     }
+  }
+
+  private String directory(SettingSources sources) {
+    return path != null
+        ? path
+        : sources.environment().getOrDefault("HEADSPAN_STORE_PATH", "headspan-data");
   }
 }

@@ -2,10 +2,11 @@ package io.headspan.launcher;
 
 import io.headspan.collector.Collector;
 import io.headspan.collector.CollectorConfig;
-import java.util.HashMap;
-import java.util.Map;
+import io.headspan.wire.config.SettingSources;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /// `headspan collector`.
@@ -14,6 +15,8 @@ import picocli.CommandLine.Option;
     mixinStandardHelpOptions = true,
     description = "Receive OTel-Arrow and OTLP, store in ClickHouse.")
 final class CollectorCommand extends RoleCommand {
+  @Mixin private ConfigOption config = new ConfigOption();
+
   @Option(
       names = "--listen",
       paramLabel = "HOST:PORT",
@@ -29,17 +32,17 @@ final class CollectorCommand extends RoleCommand {
   private @Nullable String store;
 
   @Override
-  Map<String, @Nullable String> options() {
-    Map<String, @Nullable String> options = new HashMap<>();
-    options.put("HEADSPAN_COLLECTOR_LISTEN", listen);
-    options.put("HEADSPAN_COLLECTOR_STORE", store);
-    return options;
+  List<Given> options() {
+    return List.of(
+        new Given(ConfigOption.NAME, "HEADSPAN_COLLECTOR_CONFIG", config.file()),
+        new Given("--listen", "HEADSPAN_COLLECTOR_LISTEN", listen),
+        new Given("--store", "HEADSPAN_COLLECTOR_STORE", store));
   }
 
   @Override
-  Started start(Map<String, String> environment) {
-    CollectorConfig config = CollectorConfig.from(environment);
-    Collector role = Collector.start(config);
-    return new Started("collector", address(config.host(), role.port()), role);
+  Started start(SettingSources sources) {
+    CollectorConfig settings = CollectorConfig.from(sources);
+    Collector role = Collector.start(settings);
+    return new Started("collector", address(settings.host(), role.port()), role);
   }
 }

@@ -2,10 +2,11 @@ package io.headspan.launcher;
 
 import io.headspan.query.QueryApi;
 import io.headspan.query.QueryConfig;
-import java.util.HashMap;
-import java.util.Map;
+import io.headspan.wire.config.SettingSources;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /// `headspan query`.
@@ -14,6 +15,8 @@ import picocli.CommandLine.Option;
     mixinStandardHelpOptions = true,
     description = "Serve Tempo's API with TraceQL.")
 final class QueryCommand extends RoleCommand {
+  @Mixin private ConfigOption config = new ConfigOption();
+
   @Option(
       names = "--listen",
       paramLabel = "HOST:PORT",
@@ -29,17 +32,17 @@ final class QueryCommand extends RoleCommand {
   private @Nullable String store;
 
   @Override
-  Map<String, @Nullable String> options() {
-    Map<String, @Nullable String> options = new HashMap<>();
-    options.put("HEADSPAN_QUERY_LISTEN", listen);
-    options.put("HEADSPAN_QUERY_STORE", store);
-    return options;
+  List<Given> options() {
+    return List.of(
+        new Given(ConfigOption.NAME, "HEADSPAN_QUERY_CONFIG", config.file()),
+        new Given("--listen", "HEADSPAN_QUERY_LISTEN", listen),
+        new Given("--store", "HEADSPAN_QUERY_STORE", store));
   }
 
   @Override
-  Started start(Map<String, String> environment) {
-    QueryConfig config = QueryConfig.from(environment);
-    QueryApi role = QueryApi.start(config);
-    return new Started("query", address(config.host(), role.port()), role);
+  Started start(SettingSources sources) {
+    QueryConfig settings = QueryConfig.from(sources);
+    QueryApi role = QueryApi.start(settings);
+    return new Started("query", address(settings.host(), role.port()), role);
   }
 }

@@ -1,9 +1,9 @@
 package io.headspan.launcher;
 
+import io.headspan.wire.config.SettingSources;
 import java.io.IOException;
 import java.io.OutputStream;
-import java.util.HashMap;
-import java.util.Map;
+import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -28,23 +28,28 @@ abstract class RoleCommand implements Callable<Integer> {
   /// @param closing stops it
   record Started(String name, String address, AutoCloseable closing) {}
 
-  /// Starts the role with these settings.
-  abstract Started start(Map<String, String> environment);
+  /// An option of the command line.
+  ///
+  /// @param name as it is written, `--listen`
+  /// @param variable the environment variable that it overrides
+  /// @param value null if it was not given
+  record Given(String name, String variable, @Nullable String value) {}
 
-  /// The options given, by the environment variable they override; null where an option was not
-  /// given.
-  abstract Map<String, @Nullable String> options();
+  /// Starts the role with these settings.
+  abstract Started start(SettingSources sources);
+
+  /// The options that override environment variables.
+  abstract List<Given> options();
 
   @Override
   public final Integer call() throws InterruptedException {
-    Map<String, String> environment = new HashMap<>(System.getenv());
-    options()
-        .forEach((key, value) -> {
-          if (value != null) {
-            environment.put(key, value);
-          }
-        });
-    Started started = start(environment);
+    SettingSources sources = SettingSources.of(System.getenv());
+    for (Given option : options()) {
+      if (option.value() != null) {
+        sources = sources.withFlag(option.variable(), option.name(), option.value());
+      }
+    }
+    Started started = start(sources);
     CountDownLatch end = new CountDownLatch(1);
     CountDownLatch closed = new CountDownLatch(1);
     // A signal runs this hook. The JVM ends when it returns, so it waits until the role has closed.

@@ -2,10 +2,11 @@ package io.headspan.launcher;
 
 import io.headspan.storage.embedded.EmbeddedStore;
 import io.headspan.storage.embedded.EmbeddedStoreConfig;
-import java.util.HashMap;
-import java.util.Map;
+import io.headspan.wire.config.SettingSources;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /// `headspan store`.
@@ -14,6 +15,8 @@ import picocli.CommandLine.Option;
     mixinStandardHelpOptions = true,
     description = "Run the embedded ClickHouse engine behind ClickHouse's HTTP protocol.")
 final class StoreCommand extends RoleCommand {
+  @Mixin private ConfigOption config = new ConfigOption();
+
   @Option(
       names = "--listen",
       paramLabel = "HOST:PORT",
@@ -27,17 +30,17 @@ final class StoreCommand extends RoleCommand {
   private @Nullable String path;
 
   @Override
-  Map<String, @Nullable String> options() {
-    Map<String, @Nullable String> options = new HashMap<>();
-    options.put("HEADSPAN_STORE_LISTEN", listen);
-    options.put("HEADSPAN_STORE_PATH", path);
-    return options;
+  List<Given> options() {
+    return List.of(
+        new Given(ConfigOption.NAME, "HEADSPAN_STORE_CONFIG", config.file()),
+        new Given("--listen", "HEADSPAN_STORE_LISTEN", listen),
+        new Given("--path", "HEADSPAN_STORE_PATH", path));
   }
 
   @Override
-  Started start(Map<String, String> environment) {
-    EmbeddedStoreConfig config = EmbeddedStoreConfig.from(environment);
-    EmbeddedStore role = EmbeddedStore.start(config);
-    return new Started("store", address(config.host(), role.port()), role);
+  Started start(SettingSources sources) {
+    EmbeddedStoreConfig settings = EmbeddedStoreConfig.from(sources);
+    EmbeddedStore role = EmbeddedStore.start(settings);
+    return new Started("store", address(settings.host(), role.port()), role);
   }
 }

@@ -2,10 +2,11 @@ package io.headspan.launcher;
 
 import io.headspan.wasm.WasmConfig;
 import io.headspan.wasm.WasmExecutor;
-import java.util.HashMap;
-import java.util.Map;
+import io.headspan.wire.config.SettingSources;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /// `headspan wasm`.
@@ -14,6 +15,8 @@ import picocli.CommandLine.Option;
     mixinStandardHelpOptions = true,
     description = "Run the reference Wasm executor.")
 final class WasmCommand extends RoleCommand {
+  @Mixin private ConfigOption config = new ConfigOption();
+
   @Option(
       names = "--listen",
       paramLabel = "HOST:PORT",
@@ -22,16 +25,16 @@ final class WasmCommand extends RoleCommand {
   private @Nullable String listen;
 
   @Override
-  Map<String, @Nullable String> options() {
-    Map<String, @Nullable String> options = new HashMap<>();
-    options.put("HEADSPAN_WASM_LISTEN", listen);
-    return options;
+  List<Given> options() {
+    return List.of(
+        new Given(ConfigOption.NAME, "HEADSPAN_WASM_CONFIG", config.file()),
+        new Given("--listen", "HEADSPAN_WASM_LISTEN", listen));
   }
 
   @Override
-  Started start(Map<String, String> environment) {
-    WasmConfig config = WasmConfig.from(environment);
-    WasmExecutor role = WasmExecutor.start(config);
-    return new Started("wasm", address(config.listenHost(), role.port()), role);
+  Started start(SettingSources sources) {
+    WasmConfig settings = WasmConfig.from(sources);
+    WasmExecutor role = WasmExecutor.start(settings);
+    return new Started("wasm", address(settings.listenHost(), role.port()), role);
   }
 }

@@ -1,14 +1,14 @@
 package io.headspan.wasm;
 
-import java.net.InetSocketAddress;
+import io.headspan.wire.config.HostPort;
+import io.headspan.wire.config.SettingSources;
+import io.headspan.wire.config.Settings;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.Map;
-import java.util.TreeSet;
 
-/// How the executor runs. [#from] reads it from `HEADSPAN_WASM_*` variables and `HEADSPAN_RUN_DIR`;
+/// How the executor runs: defaults, a YAML file (`--config`, `HEADSPAN_WASM_CONFIG`),
+/// `HEADSPAN_WASM_*` variables and `HEADSPAN_RUN_DIR`, and the command line.
 /// `docs/wasm-functions.md` lists them.
 ///
 /// @param listenHost where to listen
@@ -44,43 +44,50 @@ public record WasmConfig(
     int requestBytesMax,
     int responseBytesMax,
     int functionsMax) {
-  private static final String PREFIX = "HEADSPAN_WASM_";
-  private static final String RUN_DIRECTORY = "HEADSPAN_RUN_DIR";
   private static final int PAGES_PER_MIB = 16;
   private static final int KIB = 1 << 10;
   private static final long MIB = 1 << 20;
 
-  /// Reads the configuration. `HEADSPAN_*` variables of other roles are left alone.
+  /// Reads the settings from environment variables, and the file that they name.
   ///
   /// @throws IllegalArgumentException listing everything that is wrong
   public static WasmConfig from(Map<String, String> environment) {
-    Reader reader = new Reader(environment);
-    InetSocketAddress listen = reader.address("LISTEN", "127.0.0.1", 8085);
+    return from(SettingSources.of(environment));
+  }
+
+  /// Reads the settings; those not set have their defaults.
+  ///
+  /// @throws IllegalArgumentException listing everything that is wrong
+  public static WasmConfig from(SettingSources sources) {
+    Settings settings = Settings.of("wasm", sources);
+    settings.share("run_dir", "HEADSPAN_RUN_DIR");
+    HostPort listen = settings.hostPort("listen", new HostPort("127.0.0.1", 8085));
     WasmConfig config =
         new WasmConfig(
-            listen.getHostString(),
-            listen.getPort(),
-            Path.of(environment.getOrDefault(RUN_DIRECTORY, "/run/headspan")),
-            reader.number("THREADS", defaultThreads(), 1, 1_024),
-            reader.number("STACK_KIB", 1_024, 256, 65_536) * KIB,
-            reader.number("QUEUE", 256, 1, 1_000_000),
-            reader.number("TENANT_INVOCATIONS", 64, 1, 1_000_000),
-            Duration.ofMillis(reader.number("DEADLINE_MILLIS", 10_000, 1, 86_400_000)),
-            Duration.ofMillis(reader.number("DEADLINE_MAX_MILLIS", 60_000, 1, 86_400_000)),
-            reader.number("MEMORY_MIB", 64, 1, 2_047) * PAGES_PER_MIB,
-            reader.number("MEMORY_MAX_MIB", 512, 1, 2_047) * PAGES_PER_MIB,
-            reader.number("MEMORY_TOTAL_MIB", defaultMemoryTotalMib(), 1, 1 << 24) * MIB,
-            reader.number("MODULE_MAX_KIB", 4_096, 1, 65_536) * KIB,
-            reader.number("REQUEST_MAX_KIB", 6_144, 1, 1 << 20) * KIB,
-            reader.number("RESPONSE_MAX_KIB", 6_144, 1, 1 << 20) * KIB,
-            reader.number("FUNCTIONS_MAX", 1_000, 1, 1_000_000));
-    reader.check(
-        config.deadline().compareTo(config.deadlineMax()) <= 0,
-        "DEADLINE_MILLIS is larger than " + PREFIX + "DEADLINE_MAX_MILLIS");
-    reader.check(
-        config.memoryPages() <= config.memoryPagesMax(),
-        "MEMORY_MIB is larger than " + PREFIX + "MEMORY_MAX_MIB");
-    reader.finish();
+            listen.host(),
+            listen.port(),
+            settings.absolutePath("run_dir", Path.of("/run/headspan")),
+            settings.number("threads", defaultThreads(), 1, 1_024),
+            settings.number("stack_kib", 1_024, 256, 65_536) * KIB,
+            settings.number("queue", 256, 1, 1_000_000),
+            settings.number("tenant_invocations", 64, 1, 1_000_000),
+            Duration.ofMillis(settings.number("deadline_millis", 10_000, 1, 86_400_000)),
+            Duration.ofMillis(settings.number("deadline_max_millis", 60_000, 1, 86_400_000)),
+            settings.number("memory_mib", 64, 1, 2_047) * PAGES_PER_MIB,
+            settings.number("memory_max_mib", 512, 1, 2_047) * PAGES_PER_MIB,
+            settings.number("memory_total_mib", defaultMemoryTotalMib(), 1, 1 << 24) * MIB,
+            settings.number("module_max_kib", 4_096, 1, 65_536) * KIB,
+            settings.number("request_max_kib", 6_144, 1, 1 << 20) * KIB,
+            settings.number("response_max_kib", 6_144, 1, 1 << 20) * KIB,
+            settings.number("functions_max", 1_000, 1, 1_000_000));
+    if (config.deadline().compareTo(config.deadlineMax()) > 0) {
+      settings.problem(
+          "deadline_millis", "larger than " + settings.variable("deadline_max_millis"));
+    }
+    if (config.memoryPages() > config.memoryPagesMax()) {
+      settings.problem("memory_mib", "larger than " + settings.variable("memory_max_mib"));
+    }
+    settings.finish("the Wasm executor", IllegalArgumentException::new);
     return config;
   }
 
@@ -92,72 +99,5 @@ public record WasmConfig(
 
   private static int defaultMemoryTotalMib() {
     return (int) Math.max(1, Runtime.getRuntime().maxMemory() / 2 / MIB);
-  }
-
-  /// Takes values out of the environment and remembers every problem.
-  private static final class Reader {
-    private final Map<String, String> environment;
-    private final TreeSet<String> unread = new TreeSet<>();
-    private final List<String> problems = new ArrayList<>();
-
-    Reader(Map<String, String> environment) {
-      this.environment = environment;
-      environment.keySet().stream().filter(k -> k.startsWith(PREFIX)).forEach(unread::add);
-    }
-
-    int number(String key, int fallback, int min, int max) {
-      String text = take(key, Integer.toString(fallback));
-      try {
-        int value = Integer.parseInt(text.strip());
-        if (value >= min && value <= max) {
-          return value;
-        }
-      } catch (NumberFormatException e) {
-        // Falls through: not a number is out of range, too.
-      }
-      problems.add(PREFIX + key + "=" + text + " is not a whole number from " + min + " to " + max);
-      return fallback;
-    }
-
-    InetSocketAddress address(String key, String host, int port) {
-      String text = take(key, host + ":" + port).strip();
-      int colon = text.lastIndexOf(':');
-      if (colon > 0) {
-        try {
-          int value = Integer.parseInt(text.substring(colon + 1));
-          String name = text.substring(0, colon);
-          if (value >= 0 && value <= 65_535) {
-            return InetSocketAddress.createUnresolved(
-                name.startsWith("[") && name.endsWith("]")
-                    ? name.substring(1, name.length() - 1)
-                    : name,
-                value);
-          }
-        } catch (NumberFormatException e) {
-          // Falls through: the message below covers it.
-        }
-      }
-      problems.add(PREFIX + key + "=" + text + " is not host:port, such as " + host + ":" + port);
-      return InetSocketAddress.createUnresolved(host, port);
-    }
-
-    void check(boolean holds, String problem) {
-      if (!holds) {
-        problems.add(PREFIX + problem);
-      }
-    }
-
-    void finish() {
-      unread.forEach(key -> problems.add(key + " is not a variable that the executor knows"));
-      if (!problems.isEmpty()) {
-        throw new IllegalArgumentException(
-            "the configuration of the Wasm executor is wrong: " + String.join("; ", problems));
-      }
-    }
-
-    private String take(String key, String fallback) {
-      unread.remove(PREFIX + key);
-      return environment.getOrDefault(PREFIX + key, fallback);
-    }
   }
 }

@@ -1,15 +1,17 @@
 package io.headspan.storage.embedded;
 
+import io.headspan.wire.config.HostPort;
+import io.headspan.wire.config.SettingSources;
+import io.headspan.wire.config.Settings;
 import java.lang.management.ManagementFactory;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.Map;
-import java.util.TreeMap;
 
-/// How to run the embedded store.
+/// How to run the embedded store: defaults, a YAML file (`--config`, `HEADSPAN_STORE_CONFIG`), the
+/// environment and the command line. A setting called `HEADSPAN_STORE_PATH` here is `path` in the
+/// file.
 ///
 /// @param host `HEADSPAN_STORE_LISTEN`, address to listen on, 127.0.0.1 unless given
 /// @param port `HEADSPAN_STORE_LISTEN`, port to listen on, 8123 unless given; 0 takes a free one
@@ -41,47 +43,41 @@ public record EmbeddedStoreConfig(
   static final String PREFIX = "HEADSPAN_STORE_";
   static final String LISTEN = PREFIX + "LISTEN";
   static final String PATH = PREFIX + "PATH";
-  static final String REMOTE = PREFIX + "REMOTE";
-  static final String EXTERNAL = PREFIX + "EXTERNAL";
-  static final String MEMORY_MIB = PREFIX + "MEMORY_MIB";
-  static final String MARK_CACHE_MIB = PREFIX + "MARK_CACHE_MIB";
-  static final String BACKGROUND_THREADS = PREFIX + "BACKGROUND_THREADS";
-  static final String MAX_CONCURRENT = PREFIX + "MAX_CONCURRENT";
 
-  /// Reads the configuration, unset variables having their defaults.
+  /// Reads the settings from environment variables, and the file that they name.
   ///
-  /// @throws IllegalArgumentException listing everything that is wrong, unknown `HEADSPAN_STORE_*`
-  ///   variables included
+  /// @throws IllegalArgumentException listing everything that is wrong
   /// @throws io.headspan.storage.StoreException if libchdb is not there
   public static EmbeddedStoreConfig from(Map<String, String> environment) {
-    Reader reader = new Reader(environment);
-    String listen = reader.text(LISTEN, "127.0.0.1:8123");
-    int colon = listen.lastIndexOf(':');
-    String host = colon < 0 ? "" : listen.substring(0, colon).replaceAll("^\\[|\\]$", "");
-    int port = colon < 0 ? -1 : reader.number(LISTEN, listen.substring(colon + 1), 0, 65535);
-    boolean remote = reader.flag(REMOTE);
-    if (host.isEmpty()) {
-      reader.problem(LISTEN + " is not host:port: value=" + listen);
-    } else if (!remote && !isLoopback(host)) {
-      reader.problem(
-          LISTEN
-              + " is not a loopback address: host="
-              + host
-              + "; the store knows no users, set "
-              + REMOTE
-              + "=true to let everybody in who can reach it");
+    return from(SettingSources.of(environment));
+  }
+
+  /// Reads the settings; those not set have their defaults.
+  ///
+  /// @throws IllegalArgumentException listing everything that is wrong
+  /// @throws io.headspan.storage.StoreException if libchdb is not there
+  public static EmbeddedStoreConfig from(SettingSources sources) {
+    Settings settings = Settings.of("store", sources);
+    HostPort listen = settings.hostPort("listen", new HostPort("127.0.0.1", 8123));
+    boolean remote = settings.flag("remote", false);
+    if (!remote && !isLoopback(listen.host())) {
+      settings.problem(
+          "listen",
+          "not a loopback address, and the store knows no users (set "
+              + settings.variable("remote")
+              + "=true to let everybody in who can reach it)");
     }
-    Path path = Path.of(reader.text(PATH, defaultPath(environment)));
-    boolean external = reader.flag(EXTERNAL);
-    int memoryMib = reader.integer(MEMORY_MIB, defaultMemoryMib(), 512, 1 << 24);
-    int markCacheMib = reader.integer(MARK_CACHE_MIB, 256, 1, 1 << 20);
+    Path path = settings.value("path", defaultPath(sources.environment()), Path::of, "a path");
+    boolean external = settings.flag("external", false);
+    int memoryMib = settings.number("memory_mib", defaultMemoryMib(), 512, 1 << 24);
+    int markCacheMib = settings.number("mark_cache_mib", 256, 1, 1 << 20);
     int cpus = Runtime.getRuntime().availableProcessors();
-    int background = reader.integer(BACKGROUND_THREADS, Math.max(2, cpus), 1, 1024);
-    int maxConcurrent = reader.integer(MAX_CONCURRENT, 16, 1, 1024);
-    reader.finish();
+    int background = settings.number("background_threads", Math.max(2, cpus), 1, 1024);
+    int maxConcurrent = settings.number("max_concurrent", 16, 1, 1024);
+    settings.finish("the store", IllegalArgumentException::new);
     return new EmbeddedStoreConfig(
-        host,
-        port,
+        listen.host(),
+        listen.port(),
         path,
         remote,
         external,
@@ -89,7 +85,7 @@ public record EmbeddedStoreConfig(
         markCacheMib,
         background,
         maxConcurrent,
-        LibChdbFile.locate(environment));
+        LibChdbFile.locate(sources.environment()));
   }
 
   EngineLimits limits() {
@@ -105,7 +101,7 @@ public record EmbeddedStoreConfig(
     }
   }
 
-  private static String defaultPath(Map<String, String> environment) {
+  private static Path defaultPath(Map<String, String> environment) {
     String data = environment.getOrDefault("XDG_DATA_HOME", "");
     Path base =
         data.isEmpty()
@@ -114,7 +110,7 @@ public record EmbeddedStoreConfig(
                 ".local",
                 "share")
             : Path.of(data);
-    return base.resolve("headspan").resolve("store").toString();
+    return base.resolve("headspan").resolve("store");
   }
 
   private static int defaultMemoryMib() {
@@ -123,62 +119,5 @@ public record EmbeddedStoreConfig(
       return (int) Math.max(512, (machine.getTotalMemorySize() / 2) >> 20);
     }
     return 4096;
-  }
-
-  /// Takes variables and collects what is wrong with them.
-  private static final class Reader {
-    private final Map<String, String> left = new TreeMap<>();
-    private final List<String> problems = new ArrayList<>();
-
-    Reader(Map<String, String> environment) {
-      environment.forEach((key, value) -> {
-        if (key.startsWith(PREFIX)) {
-          left.put(key, value);
-        }
-      });
-    }
-
-    String text(String key, String otherwise) {
-      String value = left.remove(key);
-      return value == null || value.isEmpty() ? otherwise : value;
-    }
-
-    boolean flag(String key) {
-      String value = text(key, "false");
-      if (!value.equals("true") && !value.equals("false")) {
-        problem(key + " is neither true nor false: value=" + value);
-      }
-      return value.equals("true");
-    }
-
-    int integer(String key, int otherwise, int min, int max) {
-      String value = text(key, "");
-      return value.isEmpty() ? otherwise : number(key, value, min, max);
-    }
-
-    int number(String key, String value, int min, int max) {
-      try {
-        int number = Integer.parseInt(value);
-        if (number >= min && number <= max) {
-          return number;
-        }
-      } catch (NumberFormatException e) {
-        // Reported below like a number out of range.
-      }
-      problem(key + " is not a number from " + min + " to " + max + ": value=" + value);
-      return min;
-    }
-
-    void problem(String text) {
-      problems.add(text);
-    }
-
-    void finish() {
-      left.keySet().forEach(key -> problem(key + " is unknown"));
-      if (!problems.isEmpty()) {
-        throw new IllegalArgumentException(
-            "store configuration is wrong: " + String.join("; ", problems));
-      }
-    }
   }
 }

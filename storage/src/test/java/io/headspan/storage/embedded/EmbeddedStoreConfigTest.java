@@ -65,10 +65,11 @@ final class EmbeddedStoreConfigTest {
                         "HEADSPAN_STORE_MEMORY_MIB", "1",
                         "HEADSPAN_STORE_PAHT", "/data"))))
         .isInstanceOf(IllegalArgumentException.class)
-        .hasMessageContaining("HEADSPAN_STORE_LISTEN is not host:port: value=here")
-        .hasMessageContaining("HEADSPAN_STORE_REMOTE is neither true nor false: value=yes")
-        .hasMessageContaining("HEADSPAN_STORE_MEMORY_MIB is not a number from 512")
-        .hasMessageContaining("HEADSPAN_STORE_PAHT is unknown");
+        .hasMessageContaining("bad value: HEADSPAN_STORE_LISTEN=here, want=host:port")
+        .hasMessageContaining("bad value: HEADSPAN_STORE_REMOTE=yes, want=true or false")
+        .hasMessageContaining("bad value: HEADSPAN_STORE_MEMORY_MIB=1, want=512 to ")
+        .hasMessageContaining(
+            "unknown key: HEADSPAN_STORE_PAHT, did you mean HEADSPAN_STORE_PATH?");
   }
 
   @Test
