@@ -19,6 +19,7 @@ import org.snakeyaml.engine.v2.nodes.NodeTuple;
 import org.snakeyaml.engine.v2.nodes.ScalarNode;
 import org.snakeyaml.engine.v2.nodes.SequenceNode;
 import org.snakeyaml.engine.v2.nodes.Tag;
+import org.snakeyaml.engine.v2.schema.CoreSchema;
 
 /// Reads YAML 1.2 into [ConfigNode]s. Anchors may be used, but not to build something that has no
 /// end or is larger than anybody writes.
@@ -45,7 +46,13 @@ final class YamlText {
 
   private @Nullable ConfigNode read(String text) {
     try {
-      LoadSettings settings = LoadSettings.builder().setLabel(origin).build();
+      // Keys that are no scalars are refused below, with their lines.
+      LoadSettings settings =
+          LoadSettings.builder()
+              .setLabel(origin)
+              .setSchema(new CoreSchema())
+              .setAllowNonScalarKeys(true)
+              .build();
       checkDepth(new Parse(settings).parseString(text));
       // One document only: a second one, never read, would look as if it were obeyed.
       Node root = new Compose(settings).composeString(text).orElse(null);

@@ -158,12 +158,9 @@ class SettingsTest {
     assertThat(problemsOf("a: &x [*x, *x]\n")).contains("too large or endless: at=");
     StringBuilder bomb = new StringBuilder("a0: &a0 [x,x,x,x,x,x,x,x,x]\n");
     for (int i = 1; i < 9; i++) {
-      String alias = "*a" + (i - 1);
-      bomb.append("a%d: &a%d [%s]\n".formatted(i, i, String.join(",", List.of(alias, alias))));
-      bomb.append("b%d: [%s]\n".formatted(i, (alias + ",").repeat(9)));
+      bomb.append("a%d: &a%d [%s]\n".formatted(i, i, ("*a" + (i - 1) + ",").repeat(5)));
     }
-    assertThat(problemsOf(bomb + "c: [" + "*a8,".repeat(500) + "]\n"))
-        .contains("too large or endless: at=");
+    assertThat(problemsOf(bomb.toString())).contains("too large or endless: at=");
     Map<String, String> absent = Map.of("HEADSPAN_X_CONFIG", directory + "/absent.yaml");
     assertThatThrownBy(() ->
             Settings.of("x", SettingSources.of(absent)).finish("X", IllegalArgumentException::new))
