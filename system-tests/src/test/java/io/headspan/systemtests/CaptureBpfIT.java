@@ -2,6 +2,7 @@ package io.headspan.systemtests;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.headspan.loadgen.net.Impairment;
 import io.headspan.loadgen.net.LinkedNamespaces;
 import io.headspan.loadgen.runc.ContainerSpec;
 import io.headspan.loadgen.runc.RuncContainer;
@@ -26,6 +27,8 @@ final class CaptureBpfIT {
   private static final String TENANT = "acme";
   private static final String FUNCTION = "items";
   private static final Duration STORED_WITHIN = Duration.ofSeconds(60);
+
+  private static final Impairment BAD_LINK = new Impairment(1, 1, 1, 2, 20);
 
   @TempDir private Path directory;
 
@@ -61,12 +64,11 @@ final class CaptureBpfIT {
   @Test
   void capturesEveryInvocationThroughLossDuplicationAndReordering() throws Exception {
     String prefix = "headspan-" + ProcessHandle.current().pid();
-    try (LinkedNamespaces network = LinkedNamespaces.create(prefix);
+    try (LinkedNamespaces network = LinkedNamespaces.create(prefix, BAD_LINK);
         HeadspanNode node = HeadspanNode.start(directory);
         RuncContainer container =
             RuncContainer.startHttpService(
                 service("--host", "0.0.0.0").inNetworkNamespace(network.serverNamespace()))) {
-      network.disturb("delay 1ms 1ms loss 1% duplicate 2% reorder 20% 50%");
       try (Traffic traffic =
           Traffic.start(
               directory,

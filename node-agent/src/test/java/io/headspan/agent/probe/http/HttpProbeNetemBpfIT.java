@@ -6,7 +6,10 @@ import static java.util.stream.Collectors.toUnmodifiableSet;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.headspan.agent.probe.http.HttpExchange.End;
+import io.headspan.loadgen.net.Impairment;
+import io.headspan.loadgen.net.LinkedNamespaces;
 import java.io.BufferedReader;
+import java.io.IOException;
 import java.io.InputStreamReader;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -42,19 +45,25 @@ class HttpProbeNetemBpfIT {
   @ParameterizedTest
   @MethodSource("impairments")
   void capturesEveryExchangeOnceAtBothEnds(Impairment impairment) throws Exception {
-    try (var namespaces = new NetworkNamespaces(impairment);
+    try (var namespaces =
+            LinkedNamespaces.create("headspan-" + ProcessHandle.current().pid(), impairment);
         var cgroup = new TestCgroup();
         HttpProbe probe = HttpProbe.open(TestCgroup.ROOT)) {
       probe.watchCgroup(cgroup.id());
-      Process server = namespaces.startInServer(traffic("server"));
+      Process server = start(namespaces.inServer(traffic("server")));
       try (BufferedReader output =
           new BufferedReader(new InputStreamReader(server.getInputStream(), UTF_8))) {
         String port = output.readLine();
         assertThat(port).isNotNull();
         var captures = new Captures(probe, Integer.parseInt(port));
         Process client =
-            namespaces.startInClient(
-                traffic("client", port, Integer.toString(REQUESTS), Integer.toString(CONNECTIONS)));
+            start(
+                namespaces.inClient(
+                    traffic(
+                        "client",
+                        port,
+                        Integer.toString(REQUESTS),
+                        Integer.toString(CONNECTIONS))));
         try {
           long endNs = System.nanoTime() + TIMEOUT.toNanos();
           while (client.isAlive()) {
@@ -114,6 +123,10 @@ class HttpProbeNetemBpfIT {
     assertThat(exchanges).hasSize(REQUESTS);
   }
 
+  private static Process start(List<String> command) throws IOException {
+    return new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start();
+  }
+
   private static List<String> traffic(String... arguments) {
     List<String> command =
         new ArrayList<>(
@@ -124,7 +137,7 @@ class HttpProbeNetemBpfIT {
                 System.getProperty("java.class.path"),
                 NetemTraffic.class.getName(),
                 arguments[0],
-                NetworkNamespaces.SERVER_ADDRESS));
+                LinkedNamespaces.SERVER_ADDRESS));
     command.addAll(List.of(arguments).subList(1, arguments.length));
     return command;
   }

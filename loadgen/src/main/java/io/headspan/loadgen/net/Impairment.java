@@ -1,12 +1,13 @@
-package io.headspan.agent.probe.http;
+package io.headspan.loadgen.net;
 
 import java.util.List;
 
 /// What a link does to packets, in the words of `tc-netem(8)`.
 ///
+/// @param delayMillis on each way
 /// @param jitterMillis how far delays scatter around `delayMillis`, evenly
 /// @param reorderPercent share of the packets that are not delayed and so overtake others
-record Impairment(
+public record Impairment(
     int delayMillis, int jitterMillis, int lossPercent, int duplicatePercent, int reorderPercent) {
   /// The arguments for netem.
   List<String> netem() {

@@ -1,4 +1,4 @@
-package io.headspan.agent.probe.http;
+package io.headspan.loadgen.net;
 
 import static java.lang.foreign.ValueLayout.ADDRESS;
 import static java.lang.foreign.ValueLayout.JAVA_BYTE;
@@ -149,14 +149,14 @@ final class TunLink implements AutoCloseable {
       MemorySegment path = arena.allocateFrom("/dev/net/tun");
       int fd = call(() -> (int) OPEN.invokeExact(path, O_RDWR | O_CLOEXEC));
       if (fd < 0) {
-        throw new IllegalStateException("cannot open /dev/net/tun");
+        throw new NetworkException("cannot open /dev/net/tun");
       }
       MemorySegment request = arena.allocate(IFREQ_BYTES);
       request.setString(0, name);
       request.set(JAVA_SHORT, IFREQ_FLAGS, (short) (IFF_TUN | IFF_NO_PI));
       int result = call(() -> (int) IOCTL.invokeExact(fd, TUNSETIFF, request));
       if (result < 0) {
-        throw new IllegalStateException("cannot make the tun device " + name);
+        throw new NetworkException("cannot make the tun device " + name);
       }
       return fd;
     }
