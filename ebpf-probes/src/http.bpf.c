@@ -402,6 +402,9 @@ static __always_inline void tell_exchange(struct connection *c, __u32 end, __u64
 	c->event.response_length = c->response.have;
 	c->event.end = end;
 	c->event.end_ns = end_ns;
+	/* Before the record: if it grows meanwhile, the tail tells again what the record told. */
+	c->told_bytes = *(volatile __u64 *)&c->event.response_bytes;
+	c->told_length = c->event.response_length;
 	if (length == 0)
 		length = 1; /* What BOUND can express; head_length says that it is not one. */
 	BOUND(length, HTTP_HEAD_BYTES);
@@ -409,8 +412,6 @@ static __always_inline void tell_exchange(struct connection *c, __u32 end, __u64
 			       offsetof(struct http_exchange_event, head) + length,
 			       ring_flags()) < 0)
 		count(HTTP_EXCHANGE_DROPPED);
-	c->told_bytes = c->event.response_bytes;
-	c->told_length = c->response.have;
 	c->told_gap = c->event.flags & HTTP_FLAG_RESPONSE_GAP;
 	uncount_open(c);
 	await_head(c);

@@ -105,8 +105,19 @@ public final class LinkedNamespaces implements AutoCloseable {
   private boolean joinByNetem() {
     run(
         List.of(
-            "ip", "link", "add", clientDevice, "netns", client, "type", "veth", "peer", "name",
-            serverDevice, "netns", server));
+            "ip",
+            "link",
+            "add",
+            clientDevice,
+            "netns",
+            client,
+            "type",
+            "veth",
+            "peer",
+            "name",
+            serverDevice,
+            "netns",
+            server));
     try {
       run(netem(client, clientDevice));
     } catch (NetworkException e) {

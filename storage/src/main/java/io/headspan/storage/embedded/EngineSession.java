@@ -202,7 +202,8 @@ final class EngineSession implements AutoCloseable {
       if (!closed) {
         closed = true;
         if (!ended) {
-          // The engine goes on to list a cancelled INSERT as running until its connection is closed.
+          // The engine goes on to list a cancelled INSERT as running until its connection is
+          // closed.
           taint();
           library.cancelInsert(stream);
         }
