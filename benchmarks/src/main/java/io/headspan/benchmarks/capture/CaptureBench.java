@@ -2,6 +2,7 @@ package io.headspan.benchmarks.capture;
 
 import io.headspan.benchmarks.BenchReport;
 import io.headspan.benchmarks.BenchReport.Target;
+import io.headspan.benchmarks.ProcessUsage;
 import io.headspan.launcher.Parts;
 import io.headspan.launcher.RoleProcess;
 import io.headspan.loadgen.TemporaryDirectory;
@@ -20,9 +21,9 @@ import java.util.SplittableRandom;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.ToDoubleFunction;
 
-/// `./dev bench capture`: cost of the agent at 10,000 requests/s, its effect on an nginx that does
-/// nothing else, and whether all is captured at twice that rate. Client, server, agent, collector
-/// and store share this machine.
+/// `./dev bench capture`: cost of the probe in the kernel, of the agent at 10,000 requests/s, its
+/// effect on an nginx that does nothing else, and whether all is captured at twice that rate.
+/// Client, server, agent, collector and store share this machine.
 public final class CaptureBench {
   private static final int PAIRS = 3;
   private static final int SECONDS = 5;
@@ -48,6 +49,9 @@ public final class CaptureBench {
   }
 
   private void run() throws Exception {
+    ProbeCostBench.NetCosts costs = ProbeCostBench.measure();
+    report.add("body_packet_ns", "ns", Target.atMost(50), costs.bodyPacketNs());
+    report.add("head_ns", "ns", Target.atMost(300), costs.headNs());
     Wrk wrk = new Wrk(directory);
     try (WebServer server = WebServer.start(directory)) {
       measureAgent(server, wrk);
@@ -74,20 +78,21 @@ public final class CaptureBench {
               RoleProcess.start(
                   "collector", Map.of(), "--listen", "127.0.0.1:0", "--store", store));
       RoleProcess agent = parts.add(startAgent(collector.address()));
+      ProcessUsage usage = ProcessUsage.of(agent.pid());
       SpanStore reader = parts.add(SpanStore.connect(StoreAddress.parse(store)));
       // The first run warms the agent's code up; what it used is not counted.
       wrk.run(server.url(), prefix(), RATED_CONNECTIONS, PAUSE_MILLIS, SECONDS);
       double[] cores = new double[PAIRS];
       double[] rates = new double[PAIRS];
       for (int i = 0; i < PAIRS; i++) {
-        double before = ProcessUsage.cpuSeconds(agent.pid());
+        double before = usage.cpuSeconds();
         Wrk.Run run = wrk.run(server.url(), prefix(), RATED_CONNECTIONS, PAUSE_MILLIS, SECONDS);
-        cores[i] = (ProcessUsage.cpuSeconds(agent.pid()) - before) / SECONDS;
+        cores[i] = (usage.cpuSeconds() - before) / SECONDS;
         rates[i] = run.perSecond();
       }
       report.add("agent_cores_at_10k", "cores", Target.atMost(0.15), cores);
       report.add("rate_at_10k", "requests/s", Target.none(BenchReport.Better.HIGHER), rates);
-      report.add("agent_rss_mib", "MiB", Target.atMost(200), ProcessUsage.residentMib(agent.pid()));
+      report.add("agent_rss_mib", "MiB", Target.atMost(200), usage.residentMib());
       measureCompleteness(server, wrk, reader);
     }
   }

@@ -16,8 +16,6 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
-import java.util.LinkedHashMap;
-import java.util.Map;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -34,11 +32,26 @@ public final class ProbeCostBench {
   private static final int EXCHANGES = 4_000;
   private static final int BODY_BYTES = 256 << 20;
   private static final String REQUEST =
-      "GET /function HTTP/1.1\r\nHost: localhost\r\nUser-Agent: bench/1.0\r\nAccept: */*\r\n"
-          + "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n\r\n";
+      """
+      GET /function HTTP/1.1
+      Host: localhost
+      User-Agent: bench/1.0
+      Accept: */*
+      traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+
+      """
+          .replace("\n", "\r\n");
   private static final String RESPONSE =
-      "HTTP/1.1 200 OK\r\nServer: bench\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n"
-          + "Connection: keep-alive\r\n\r\nok";
+      """
+      HTTP/1.1 200 OK
+      Server: bench
+      Content-Type: text/plain
+      Content-Length: 2
+      Connection: keep-alive
+
+      ok\
+      """
+          .replace("\n", "\r\n");
   private static final byte[] BODY_HEAD =
       ("HTTP/1.1 200 OK\r\nContent-Length: " + BODY_BYTES + "\r\n\r\n")
           .getBytes(StandardCharsets.US_ASCII);
@@ -50,15 +63,23 @@ public final class ProbeCostBench {
     this.cgroup = cgroup;
   }
 
+  /// Nanoseconds, one per run.
+  ///
+  /// @param bodyPacketNs per packet of a known body
+  /// @param headNs per invocation, for head and tail together
+  record NetCosts(double[] bodyPacketNs, double[] headNs) {}
+
+  /// Measures and prints, for this bench alone.
   public static void main(String[] arguments) throws Exception {
-    measure().forEach((figure, runs) -> System.out.println(figure + " " + Arrays.toString(runs)));
+    NetCosts costs = measure();
+    System.out.println("body_packet_ns " + Arrays.toString(costs.bodyPacketNs()));
+    System.out.println("head_ns " + Arrays.toString(costs.headNs()));
   }
 
   /// Drives the traffic. Needs root and a cgroup v2 hierarchy; takes some ten seconds.
   ///
-  /// @return figure id -> its value in nanoseconds, one per run
-  public static Map<String, double[]> measure()
-      throws IOException, InterruptedException, ExecutionException {
+  /// @return what is left of the probe's cost without that of the empty programs
+  static NetCosts measure() throws IOException, InterruptedException, ExecutionException {
     Path root =
         BpfSupport.cgroup2Mount()
             .orElseThrow(() -> new IllegalStateException("no cgroup v2 hierarchy is mounted"));
@@ -73,8 +94,7 @@ public final class ProbeCostBench {
     }
   }
 
-  private Map<String, double[]> run(Path home)
-      throws IOException, InterruptedException, ExecutionException {
+  private NetCosts run(Path home) throws IOException, InterruptedException, ExecutionException {
     // A socket belongs to the cgroup in which it was made; an accepted one to its listener's.
     enter(cgroup);
     ServerSocket listener = new ServerSocket(0, 16, InetAddress.getLoopbackAddress());
@@ -94,10 +114,7 @@ public final class ProbeCostBench {
         }
       }
     }
-    Map<String, double[]> figures = new LinkedHashMap<>();
-    figures.put("body_packet_ns", bodies);
-    figures.put("head_ns", heads);
-    return figures;
+    return new NetCosts(bodies, heads);
   }
 
   /// @param headIngress runs during the small exchanges

@@ -3,6 +3,7 @@ package io.headspan.benchmarks.ingest;
 import io.headspan.benchmarks.BenchReport;
 import io.headspan.benchmarks.BenchReport.Better;
 import io.headspan.benchmarks.BenchReport.Target;
+import io.headspan.benchmarks.ProcessUsage;
 import io.headspan.benchmarks.ingest.PreparedLoad.Encoding;
 import io.headspan.benchmarks.ingest.PreparedLoad.Shape;
 import io.headspan.storage.embedded.StoreProcess;
@@ -152,7 +153,7 @@ public final class IngestBench {
 
   private void against(BenchReport report, String host, int port)
       throws IOException, InterruptedException {
-    ProcessCpu notOurs = new ProcessCpu();
+    ProcessUsage notOurs = ProcessUsage.of();
     try (Sender sender = new Sender(host, port, options.streams)) {
       Phase otap = phase(Encoding.OTAP, sender, notOurs, notOurs);
       Phase otlp = phase(Encoding.OTLP, sender, notOurs, notOurs);
@@ -175,17 +176,17 @@ public final class IngestBench {
         Sender sender = new Sender("127.0.0.1", collector.port(), options.streams)) {
       awaitReady(http, collector.port());
       StoreQueries queries = new StoreQueries(http, store.address());
-      ProcessCpu collectorCpu = new ProcessCpu(collector.pid());
-      ProcessCpu storeCpu = new ProcessCpu(store.pid());
-      Phase otap = phase(Encoding.OTAP, sender, collectorCpu, storeCpu);
-      double before = storeCpu.seconds();
+      ProcessUsage collectorUsage = ProcessUsage.of(collector.pid());
+      ProcessUsage storeUsage = ProcessUsage.of(store.pid());
+      Phase otap = phase(Encoding.OTAP, sender, collectorUsage, storeUsage);
+      double before = storeUsage.cpuSeconds();
       queries.awaitMerges(MERGE_TIMEOUT);
-      double mergeSeconds = (storeCpu.seconds() - before) / (RUNS + 1);
+      double mergeSeconds = (storeUsage.cpuSeconds() - before) / (RUNS + 1);
       System.out.printf(
           Locale.ROOT,
           "OTAP merges after the runs: %.2f us CPU/span%n",
           1e6 * mergeSeconds / otap.spansPerRun);
-      Phase otlp = phase(Encoding.OTLP, sender, collectorCpu, storeCpu);
+      Phase otlp = phase(Encoding.OTLP, sender, collectorUsage, storeUsage);
       addSpeed(report, otap, otlp);
       addCpu(report, otap, mergeSeconds);
       addWire(report, otap, otlp);
@@ -197,7 +198,7 @@ public final class IngestBench {
 
   /// One run to warm up, then the runs that count.
   private Phase phase(
-      Encoding encoding, Sender sender, ProcessCpu collectorCpu, ProcessCpu storeCpu)
+      Encoding encoding, Sender sender, ProcessUsage collectorUsage, ProcessUsage storeUsage)
       throws IOException, InterruptedException {
     double[] spansPerSecond = new double[RUNS];
     double[] cpuSeconds = new double[RUNS];
@@ -206,11 +207,11 @@ public final class IngestBench {
     for (int run = -1; run < RUNS; run++) {
       PreparedLoad load = PreparedLoad.of(encoding, options.shape(), seed, startNs);
       seed += options.streams;
-      double collectorBefore = collectorCpu.seconds();
-      double storeBefore = storeCpu.seconds();
+      double collectorBefore = collectorUsage.cpuSeconds();
+      double storeBefore = storeUsage.cpuSeconds();
       double seconds = sender.send(encoding, load);
-      double collectorUsed = collectorCpu.seconds() - collectorBefore;
-      double storeUsed = storeCpu.seconds() - storeBefore;
+      double collectorUsed = collectorUsage.cpuSeconds() - collectorBefore;
+      double storeUsed = storeUsage.cpuSeconds() - storeBefore;
       System.out.printf(
           Locale.ROOT,
           "%s %s: %,.0f spans/s, %.1f bytes/span, us CPU/span: collector %.2f, store %.2f%n",
