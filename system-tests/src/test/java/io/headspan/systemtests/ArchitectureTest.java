@@ -59,6 +59,7 @@ final class ArchitectureTest {
               "io.headspan.agent.libbpf..",
               "io.headspan.agent.probe..",
               "io.headspan.storage.embedded..",
+              "io.headspan.loadgen.net..",
               "io.headspan.benchmarks..")
           .should()
           .dependOnClassesThat()
@@ -68,7 +69,10 @@ final class ArchitectureTest {
   static final ArchRule downcallsStayInTheirPackages =
       noClasses()
           .that()
-          .resideOutsideOfPackages("io.headspan.agent.libbpf..", "io.headspan.storage.embedded..")
+          .resideOutsideOfPackages(
+              "io.headspan.agent.libbpf..",
+              "io.headspan.storage.embedded..",
+              "io.headspan.loadgen.net..")
           .should()
           .dependOnClassesThat()
           .haveFullyQualifiedName("java.lang.foreign.Linker");
