@@ -22,6 +22,7 @@ enum event_kind {
 	EVENT_EXIT = 17,
 	EVENT_CGROUP_CREATED = 18,
 	EVENT_CGROUP_REMOVED = 19,
+	EVENT_SOCKET_LEFT = 20,
 };
 
 /* Which side of a connection a socket is. */
@@ -175,6 +176,17 @@ struct cgroup_event {
 	__u64 time_ns;
 	__u64 cgroup_id;
 	__u8 path[1024];	/* from the hierarchy's root, ends with 0; cut off if longer */
+};
+
+/* A process that ends closed a connection on its way out: whoever waited on it waits in vain. */
+struct socket_left_event {
+	__u32 kind;
+	__u32 pid;
+	__u64 time_ns;
+	__u64 cookie;		/* of the socket */
+	__u64 cgroup_id;	/* of the process */
+	__u32 exit_code;	/* as in exit_event */
+	__u32 oom_killed;	/* 1 if the kernel killed it for memory */
 };
 
 /* Indexes of the per-CPU array lifecycle_counters. */

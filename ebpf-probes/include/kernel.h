@@ -34,6 +34,7 @@ enum {
 	TCP_FIN_WAIT2 = 5,
 	TCP_CLOSE = 7,
 	TCP_CLOSE_WAIT = 8,
+	TCP_LAST_ACK = 9,
 	TCP_LISTEN = 10,
 };
 
@@ -60,6 +61,14 @@ struct sock_cgroup_data {
 	struct cgroup *cgroup;
 };
 
+typedef struct {
+	int counter;
+} atomic_t;
+
+typedef struct {
+	long long counter;
+} atomic64_t;
+
 struct sock_common {
 	__be32 skc_daddr;
 	__be32 skc_rcv_saddr;
@@ -69,12 +78,18 @@ struct sock_common {
 	volatile unsigned char skc_state;
 	struct in6_addr skc_v6_daddr;
 	struct in6_addr skc_v6_rcv_saddr;
+	atomic64_t skc_cookie;
 };
+
+typedef struct {
+	int owned;
+} socket_lock_t;
 
 struct bpf_local_storage;
 
 struct sock {
 	struct sock_common __sk_common;
+	socket_lock_t sk_lock;
 	struct sock_cgroup_data sk_cgrp_data;
 	struct bpf_local_storage *sk_bpf_storage;
 };
@@ -99,17 +114,17 @@ struct sk_buff {
 	__u16 network_header;
 };
 
-typedef struct {
-	int counter;
-} atomic_t;
+struct mm_struct;
 
 struct signal_struct {
 	atomic_t live;
 	int group_exit_code;
 	unsigned int flags;
+	struct mm_struct *oom_mm;
 };
 
 struct task_struct {
+	unsigned int flags;
 	int tgid;
 	int exit_code;
 	struct task_struct *group_leader;

@@ -11,6 +11,7 @@ struct http_head_part_event layout_http_head_part_event;
 struct exec_event layout_exec_event;
 struct exit_event layout_exit_event;
 struct cgroup_event layout_cgroup_event;
+struct socket_left_event layout_socket_left_event;
 
 enum event_kind layout_event_kind;
 enum http_role layout_http_role;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 /*
- * Starts and ends of processes and of cgroups.
+ * Starts and ends of processes and of cgroups, and the connections that processes leave behind.
  *
  * The BTF tracepoints, not the classic ones, because they hand over the objects themselves: the
  * classic sched_process_exit does not say whether the thread was its process's last, and the
@@ -16,6 +16,17 @@ COUNTERS(lifecycle_counters, LIFECYCLE_COUNTERS);
 
 /* include/linux/sched/signal.h */
 #define SIGNAL_GROUP_EXIT 4
+/* include/linux/sched.h */
+#define PF_EXITING 4
+
+/* As wait_task_zombie of kernel/exit.c has it. */
+static __always_inline int exit_code_of(struct task_struct *task)
+{
+	struct signal_struct *signal = task->signal;
+
+	return signal->flags & SIGNAL_GROUP_EXIT ? signal->group_exit_code :
+						   task->group_leader->exit_code;
+}
 
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(on_exec, struct task_struct *task, int old_pid, struct linux_binprm *binary)
@@ -56,10 +67,45 @@ int BPF_PROG(on_exit, struct task_struct *task)
 	event->pid = task->tgid;
 	event->time_ns = bpf_ktime_get_ns();
 	event->cgroup_id = bpf_get_current_cgroup_id();
-	/* As wait_task_zombie of kernel/exit.c has it. */
-	event->exit_code = signal->flags & SIGNAL_GROUP_EXIT ? signal->group_exit_code :
-							       task->group_leader->exit_code;
+	event->exit_code = exit_code_of(task);
 	event->_pad = 0;
+	bpf_ringbuf_submit(event, ring_flags());
+	return 0;
+}
+
+/*
+ * A process that ends closes its sockets itself, in do_exit. So who runs when a connection leaves
+ * its established states tells whether it was closed or left. That the running task is the one that
+ * closes it, and not one that a packet's arrival interrupts, shows in the socket's lock: tcp_close
+ * holds it, and packets wait until it does not.
+ */
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(on_socket_state, struct sock *sk, int before, int state)
+{
+	struct socket_left_event *event;
+	struct task_struct *task;
+	__u64 cookie;
+
+	if ((before != TCP_ESTABLISHED && before != TCP_CLOSE_WAIT) ||
+	    (state != TCP_FIN_WAIT1 && state != TCP_LAST_ACK && state != TCP_CLOSE))
+		return 0;
+	task = bpf_get_current_task_btf();
+	/* Without a cookie, no other program has taken an interest in the socket. */
+	cookie = sk->__sk_common.skc_cookie.counter;
+	if (!(task->flags & PF_EXITING) || !sk->sk_lock.owned || !cookie)
+		return 0;
+	event = bpf_ringbuf_reserve(&ring, sizeof(*event), 0);
+	if (!event) {
+		count_in(&lifecycle_counters, LIFECYCLE_DROPPED);
+		return 0;
+	}
+	event->kind = EVENT_SOCKET_LEFT;
+	event->pid = task->tgid;
+	event->time_ns = bpf_ktime_get_ns();
+	event->cookie = cookie;
+	event->cgroup_id = bpf_get_current_cgroup_id();
+	event->exit_code = exit_code_of(task);
+	event->oom_killed = task->signal->oom_mm != NULL;
 	bpf_ringbuf_submit(event, ring_flags());
 	return 0;
 }

@@ -14,6 +14,9 @@ import io.headspan.agent.invocation.Correlator;
 import io.headspan.agent.invocation.TracedExchange;
 import io.headspan.agent.invocation.Watch;
 import io.headspan.agent.ledger.Tally;
+import io.headspan.agent.life.Circumstances;
+import io.headspan.agent.life.ColdStarts;
+import io.headspan.agent.life.Deaths;
 import io.headspan.agent.probe.http.HttpExchange;
 import io.headspan.agent.probe.http.HttpExchange.Role;
 import io.headspan.agent.probe.lifecycle.LifecycleEvent;
@@ -32,6 +35,8 @@ final class InvocationPipeline {
   private final SpanBatcher batcher;
   private final Correlator correlator;
   private final Set<Integer> excludedPorts;
+  private final ColdStarts coldStarts = new ColdStarts();
+  private final Deaths deaths = new Deaths();
   private long nowNs;
 
   private final Tally<Role> captured = new Tally<>(Role.class);
@@ -67,7 +72,7 @@ final class InvocationPipeline {
     this.identities = identities;
     this.batcher = batcher;
     this.excludedPorts = excludedPorts;
-    correlator = new Correlator(limits, random, traced -> deliver(traced, false));
+    correlator = new Correlator(limits, random, this::deliverWithCause);
   }
 
   /// Takes what became known or overdue meanwhile. To be called at every beat, before the events
@@ -81,11 +86,22 @@ final class InvocationPipeline {
 
   void onEvent(LifecycleEvent event) {
     identities.onEvent(event);
+    coldStarts.onEvent(event);
+    if (event instanceof LifecycleEvent.SocketLeft left) {
+      deaths.onEvent(left);
+    }
+  }
+
+  /// Goes on with exchanges that had to wait for the events of this beat. To be called when these
+  /// have been handed on.
+  void onEventsRead() {
+    deaths.onEventsRead(nowNs);
   }
 
   /// Takes an exchange of a probe.
   void onExchange(HttpExchange exchange) {
     captured.add(exchange.role());
+    coldStarts.onExchange(exchange);
     switch (RequestHead.parse(exchange.requestHead(), exchange.headComplete())) {
       case UnreadableHead reason -> {
         unreadable.add(reason);
@@ -111,6 +127,7 @@ final class InvocationPipeline {
   void finish() {
     identities.giveUp();
     correlator.close();
+    deaths.onEventsRead(nowNs);
     identities.giveUp();
     batcher.flush();
   }
@@ -141,6 +158,12 @@ final class InvocationPipeline {
     return identities.sawBeginning(cgroupId) ? Watch.WHOLE_LIFE : Watch.SINCE_LATER;
   }
 
+  private void deliverWithCause(TracedExchange traced) {
+    if (!deaths.hold(traced.exchange(), () -> deliver(traced, false))) {
+      deliver(traced, false);
+    }
+  }
+
   private void deliver(TracedExchange traced, boolean late) {
     HttpExchange exchange = traced.exchange();
     boolean serves = exchange.role() == Role.SERVER;
@@ -164,7 +187,17 @@ final class InvocationPipeline {
       leftOut.add(LeftOut.EXCLUDED);
       return;
     }
-    batcher.add(traced, identity, nowNs);
+    batcher.add(traced, identity, circumstances(exchange, identity), nowNs);
+  }
+
+  private Circumstances circumstances(HttpExchange exchange, Identity identity) {
+    // Only of a container it is known that its cgroup is its own.
+    long coldStartNs =
+        identity.runtime() == InstanceRuntime.CONTAINER ? coldStarts.coldStartNs(exchange) : 0;
+    String death = deaths.causeOf(exchange);
+    return coldStartNs == 0 && death == null
+        ? Circumstances.ORDINARY
+        : new Circumstances(coldStartNs, death);
   }
 
   /// Null if the exchange waits now.

@@ -291,6 +291,7 @@ public final class NodeAgent implements AutoCloseable {
     pipeline.advance(nowNs());
     // Cgroups before exchanges in them.
     lifecycle.drain(pipeline::onEvent);
+    pipeline.onEventsRead();
     int exchanges = http.drain(pipeline::onExchange);
     http.takeFailure().ifPresent(failure -> logFailure("Exchanges cannot be read", failure));
     return exchanges;

@@ -5,6 +5,7 @@ import io.headspan.agent.identity.Identity;
 import io.headspan.agent.invocation.Operation;
 import io.headspan.agent.invocation.OperationNames;
 import io.headspan.agent.invocation.TracedExchange;
+import io.headspan.agent.life.Circumstances;
 import io.headspan.agent.probe.http.HttpExchange;
 import io.headspan.agent.probe.http.HttpExchange.Role;
 import io.headspan.wire.AttributeType;
@@ -66,6 +67,8 @@ public final class SpanBatcher {
     final int serverAddress = table.intern("server.address");
     final int serverPort = table.intern("server.port");
     final int errorType = table.intern("error.type");
+    final int coldStart = table.intern("faas.coldstart");
+    final int coldStartNs = table.intern("headspan.coldstart_ns");
     final int headerParent = table.intern("headspan.header_parent");
 
     OpenBatch(long begunNs) {
@@ -78,6 +81,10 @@ public final class SpanBatcher {
 
     void number(int span, int key, long value) {
       attributes.add(span, key, AttributeType.INT, value);
+    }
+
+    void flag(int span, int key) {
+      attributes.add(span, key, AttributeType.BOOL, 1);
     }
   }
 
@@ -100,13 +107,15 @@ public final class SpanBatcher {
   /// Adds the span of an exchange.
   ///
   /// @param identity the instance whose socket it was
-  public void add(TracedExchange traced, Identity identity, long nowNs) {
+  /// @param circumstances what its beginning or end have to do with it
+  public void add(
+      TracedExchange traced, Identity identity, Circumstances circumstances, long nowNs) {
     OpenBatch open = batch;
     if (open == null) {
       open = new OpenBatch(nowNs);
       batch = open;
     }
-    addSpan(open, traced, identity);
+    addSpan(open, traced, identity, circumstances);
     if (open.builder.size() >= spansMax) {
       flush();
     }
@@ -142,7 +151,8 @@ public final class SpanBatcher {
     return names.others();
   }
 
-  private void addSpan(OpenBatch open, TracedExchange traced, Identity identity) {
+  private void addSpan(
+      OpenBatch open, TracedExchange traced, Identity identity, Circumstances circumstances) {
     HttpExchange exchange = traced.exchange();
     RequestHead head = traced.head();
     boolean server = exchange.role() == Role.SERVER;
@@ -179,7 +189,12 @@ public final class SpanBatcher {
       open.text(span, open.serverAddress, address(exchange.remote().getAddress()));
       open.number(span, open.serverPort, exchange.remote().getPort());
     }
-    String error = error(exchange, server);
+    if (circumstances.coldStartNs() != 0) {
+      open.flag(span, open.coldStart);
+      open.number(span, open.coldStartNs, circumstances.coldStartNs());
+    }
+    String death = circumstances.death();
+    String error = death == null ? error(exchange, server) : death;
     if (error != null) {
       builder.statusCode(span, STATUS_ERROR);
       open.text(span, open.errorType, error);

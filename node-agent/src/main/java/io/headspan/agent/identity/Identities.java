@@ -189,6 +189,7 @@ public final class Identities implements AutoCloseable {
       }
       case LifecycleEvent.Exec exec -> endOf(exec.pid(), exec.timeNs());
       case LifecycleEvent.Exit exit -> endOf(exit.pid(), exit.timeNs());
+      case LifecycleEvent.SocketLeft _ -> {}
     }
   }
 

@@ -8,6 +8,7 @@ import io.headspan.agent.identity.Identity;
 import io.headspan.agent.identity.InstanceRuntime;
 import io.headspan.agent.invocation.ParentEvidence;
 import io.headspan.agent.invocation.TracedExchange;
+import io.headspan.agent.life.Circumstances;
 import io.headspan.agent.probe.http.HttpExchange;
 import io.headspan.agent.probe.http.HttpExchange.End;
 import io.headspan.agent.probe.http.HttpExchange.Role;
@@ -69,6 +70,7 @@ class SpanBatcherTest {
     batcher.add(
         traced(server(200, End.RESPONSE), head("GET", "/orders/17", CONTEXT), 0xabcd),
         CONTAINER,
+        Circumstances.ORDINARY,
         0);
     SpanBatch batch = flushed();
     assertThat(batch.text(batch.name(0))).isEqualTo("GET /orders/{id}");
@@ -107,7 +109,10 @@ class SpanBatcherTest {
   @Test
   void makesASpanOfACallAndKeepsTheWordOfItsHeader() {
     batcher.add(
-        traced(client(404, End.RESPONSE), head("PURGE", "/a", CONTEXT), 0x2222), CONTAINER, 0);
+        traced(client(404, End.RESPONSE), head("PURGE", "/a", CONTEXT), 0x2222),
+        CONTAINER,
+        Circumstances.ORDINARY,
+        0);
     SpanBatch batch = flushed();
     assertThat(batch.kind(0)).isEqualTo((byte) 3);
     assertThat(batch.flags(0)).isEqualTo(0x101);
@@ -127,7 +132,11 @@ class SpanBatcherTest {
 
   @Test
   void saysNothingOfAProcessThatNobodySaid() {
-    batcher.add(traced(server(200, End.RESPONSE), head("GET", "/", null), 0), PROCESS, 0);
+    batcher.add(
+        traced(server(200, End.RESPONSE), head("GET", "/", null), 0),
+        PROCESS,
+        Circumstances.ORDINARY,
+        0);
     SpanBatch batch = flushed();
     assertThat(batch.parentSpanId(0)).isZero();
     assertThat(batch.flags(0)).isEqualTo(0x01);
@@ -152,8 +161,27 @@ class SpanBatcherTest {
   }
 
   @Test
+  void saysThatAnInvocationWasTheFirstOfItsInstanceAndThatItsProcessDied() {
+    batcher.add(
+        traced(server(0, End.RESET), head("GET", "/", null), 0),
+        CONTAINER,
+        new Circumstances(5_000, "signal:9"),
+        0);
+    SpanBatch batch = flushed();
+    assertThat(batch.statusCode(0)).isEqualTo((byte) 2);
+    assertThat(attributes(batch, batch.spanAttributes(), 0))
+        .containsEntry("faas.coldstart", 1L)
+        .containsEntry("headspan.coldstart_ns", 5_000L)
+        .containsEntry("error.type", "signal:9");
+  }
+
+  @Test
   void leavesOutAStatusThatNeverCame() {
-    batcher.add(traced(server(0, End.RESET), head("GET", "/", null), 0), PROCESS, 0);
+    batcher.add(
+        traced(server(0, End.RESET), head("GET", "/", null), 0),
+        PROCESS,
+        Circumstances.ORDINARY,
+        0);
     SpanBatch batch = flushed();
     assertThat(attributes(batch, batch.spanAttributes(), 0))
         .doesNotContainKey("http.response.status_code");
@@ -162,7 +190,11 @@ class SpanBatcherTest {
   @Test
   void letsABatchGoWhenItIsFull() {
     for (int i = 0; i < 7; i++) {
-      batcher.add(traced(server(200, End.RESPONSE), head("GET", "/", null), 0), PROCESS, 0);
+      batcher.add(
+          traced(server(200, End.RESPONSE), head("GET", "/", null), 0),
+          PROCESS,
+          Circumstances.ORDINARY,
+          0);
     }
     assertThat(batches).hasSize(2).allMatch(batch -> batch.size() == 3);
     assertThat(batcher.size()).isEqualTo(1);
@@ -171,8 +203,16 @@ class SpanBatcherTest {
   @Test
   void letsABatchGoWhenItsFirstSpanIsOldEnough() {
     batcher.advance(5);
-    batcher.add(traced(server(200, End.RESPONSE), head("GET", "/", null), 0), PROCESS, 10);
-    batcher.add(traced(server(200, End.RESPONSE), head("GET", "/", null), 0), CONTAINER, 500);
+    batcher.add(
+        traced(server(200, End.RESPONSE), head("GET", "/", null), 0),
+        PROCESS,
+        Circumstances.ORDINARY,
+        10);
+    batcher.add(
+        traced(server(200, End.RESPONSE), head("GET", "/", null), 0),
+        CONTAINER,
+        Circumstances.ORDINARY,
+        500);
     batcher.advance(1_000_000_009);
     assertThat(batches).isEmpty();
     batcher.advance(1_000_000_010);
@@ -184,7 +224,7 @@ class SpanBatcherTest {
   }
 
   private @Nullable Object errorType(HttpExchange exchange) {
-    batcher.add(traced(exchange, head("GET", "/", null), 0), PROCESS, 0);
+    batcher.add(traced(exchange, head("GET", "/", null), 0), PROCESS, Circumstances.ORDINARY, 0);
     SpanBatch batch = flushed();
     Object type = attributes(batch, batch.spanAttributes(), 0).get("error.type");
     assertThat(batch.statusCode(0)).isEqualTo((byte) (type == null ? 0 : 2));

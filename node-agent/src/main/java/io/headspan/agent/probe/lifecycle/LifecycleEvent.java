@@ -16,4 +16,12 @@ public sealed interface LifecycleEvent {
 
   /// A cgroup of the v2 hierarchy was removed.
   record CgroupRemoved(long timeNs, long cgroupId, String path) implements LifecycleEvent {}
+
+  /// A process that ends closed a connection, the one of the socket `cookie`, on its way out.
+  ///
+  /// @param exitCode as of [Exit]
+  /// @param oomKilled whether the kernel killed the process for memory
+  record SocketLeft(
+      long timeNs, int pid, long cookie, long cgroupId, int exitCode, boolean oomKilled)
+      implements LifecycleEvent {}
 }

@@ -9,7 +9,8 @@ import io.headspan.agent.probe.ProbeObject;
 import java.lang.foreign.MemorySegment;
 import java.util.function.Consumer;
 
-/// Tells when processes and cgroups begin and end, from its opening on.
+/// Tells when processes and cgroups begin and end, and which connections a process leaves behind
+/// when it ends, from its opening on.
 ///
 /// Threads: one at a time drains; it has to stop before another closes. The counters may be read
 /// from any thread.
@@ -83,6 +84,7 @@ public final class LifecycleProbe implements AutoCloseable {
       case ExitEventLayout.KIND -> ExitEventLayout.decode(sample);
       case CgroupEventLayout.KIND_CREATED -> CgroupEventLayout.decodeCreated(sample);
       case CgroupEventLayout.KIND_REMOVED -> CgroupEventLayout.decodeRemoved(sample);
+      case SocketLeftEventLayout.KIND -> SocketLeftEventLayout.decode(sample);
       default ->
           throw new IllegalArgumentException(
               "unknown record: kind=" + kind + ", sizeBytes=" + sample.byteSize());

@@ -12,7 +12,11 @@ import org.junit.jupiter.api.Test;
 
 class LayoutsMatchBtfTest {
   private static final List<StructLayout> LAYOUTS =
-      List.of(ExecEventLayout.LAYOUT, ExitEventLayout.LAYOUT, CgroupEventLayout.LAYOUT);
+      List.of(
+          ExecEventLayout.LAYOUT,
+          ExitEventLayout.LAYOUT,
+          CgroupEventLayout.LAYOUT,
+          SocketLeftEventLayout.LAYOUT);
 
   private final KernelStructs kernel = KernelStructs.read();
 
@@ -35,7 +39,8 @@ class LayoutsMatchBtfTest {
         .containsEntry("EVENT_EXEC", ExecEventLayout.KIND)
         .containsEntry("EVENT_EXIT", ExitEventLayout.KIND)
         .containsEntry("EVENT_CGROUP_CREATED", CgroupEventLayout.KIND_CREATED)
-        .containsEntry("EVENT_CGROUP_REMOVED", CgroupEventLayout.KIND_REMOVED);
+        .containsEntry("EVENT_CGROUP_REMOVED", CgroupEventLayout.KIND_REMOVED)
+        .containsEntry("EVENT_SOCKET_LEFT", SocketLeftEventLayout.KIND);
     assertThat(kernel.enumConstants("lifecycle_counter"))
         .containsOnly(Map.entry("LIFECYCLE_DROPPED", 0), Map.entry("LIFECYCLE_COUNTERS", 1));
   }
