@@ -17,13 +17,15 @@ import java.util.Optional;
 ///   path, beside the system directories it always gets
 /// @param networkNamespace the network namespace to join; the host's if empty
 /// @param cpuset CPUs to run on in cpuset syntax; all if empty
+/// @param memoryBytes most memory it may have; as much as it likes if empty
 public record ContainerSpec(
     String id,
     List<String> command,
     Map<String, String> annotations,
     List<Path> readOnlyMounts,
     Optional<Path> networkNamespace,
-    Optional<String> cpuset) {
+    Optional<String> cpuset,
+    Optional<Long> memoryBytes) {
   public ContainerSpec {
     Objects.requireNonNull(id, "id");
     if (!id.matches("[a-zA-Z0-9_.-]{1,64}")) {
@@ -37,7 +39,8 @@ public record ContainerSpec(
 
   /// A container that runs `command`.
   public static ContainerSpec of(String id, List<String> command) {
-    return new ContainerSpec(id, command, Map.of(), List.of(), Optional.empty(), Optional.empty());
+    return new ContainerSpec(
+        id, command, Map.of(), List.of(), Optional.empty(), Optional.empty(), Optional.empty());
   }
 
   /// The same, annotated as a function of a tenant.
@@ -46,28 +49,35 @@ public record ContainerSpec(
     all.put("io.headspan.tenant", tenant);
     all.put("io.headspan.function", function);
     all.put("io.headspan.version", version);
-    return new ContainerSpec(id, command, all, readOnlyMounts, networkNamespace, cpuset);
+    return new ContainerSpec(
+        id, command, all, readOnlyMounts, networkNamespace, cpuset, memoryBytes);
   }
 
   public ContainerSpec withAnnotation(String key, String value) {
     Map<String, String> all = new LinkedHashMap<>(annotations);
     all.put(key, value);
-    return new ContainerSpec(id, command, all, readOnlyMounts, networkNamespace, cpuset);
+    return new ContainerSpec(
+        id, command, all, readOnlyMounts, networkNamespace, cpuset, memoryBytes);
   }
 
   public ContainerSpec withReadOnlyMount(Path path) {
     List<Path> all = new ArrayList<>(readOnlyMounts);
     all.add(path);
-    return new ContainerSpec(id, command, annotations, all, networkNamespace, cpuset);
+    return new ContainerSpec(id, command, annotations, all, networkNamespace, cpuset, memoryBytes);
   }
 
   public ContainerSpec inNetworkNamespace(Path namespace) {
     return new ContainerSpec(
-        id, command, annotations, readOnlyMounts, Optional.of(namespace), cpuset);
+        id, command, annotations, readOnlyMounts, Optional.of(namespace), cpuset, memoryBytes);
   }
 
   public ContainerSpec onCpus(String cpus) {
     return new ContainerSpec(
-        id, command, annotations, readOnlyMounts, networkNamespace, Optional.of(cpus));
+        id, command, annotations, readOnlyMounts, networkNamespace, Optional.of(cpus), memoryBytes);
+  }
+
+  public ContainerSpec withMemory(long bytes) {
+    return new ContainerSpec(
+        id, command, annotations, readOnlyMounts, networkNamespace, cpuset, Optional.of(bytes));
   }
 }

@@ -267,8 +267,10 @@ public final class RuncContainer implements AutoCloseable {
     spec.networkNamespace()
         .ifPresent(
             path -> namespaces.addObject().put("type", "network").put("path", path.toString()));
-    spec.cpuset()
-        .ifPresent(cpus -> linux.putObject("resources").putObject("cpu").put("cpus", cpus));
+    ObjectNode resources = linux.putObject("resources");
+    spec.cpuset().ifPresent(cpus -> resources.putObject("cpu").put("cpus", cpus));
+    spec.memoryBytes()
+        .ifPresent(bytes -> resources.putObject("memory").put("limit", bytes).put("swap", bytes));
     return config;
   }
 

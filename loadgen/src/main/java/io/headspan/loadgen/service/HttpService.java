@@ -3,6 +3,7 @@ package io.headspan.loadgen.service;
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
 import java.io.IOException;
+import java.lang.foreign.Arena;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.URI;
@@ -20,8 +21,10 @@ import java.util.concurrent.Executors;
 /// it was given, unchanged, as a service without an SDK does.
 ///
 /// Arguments: `--port N`, `--name TEXT`, `--work-micros N` (CPU time to burn per request), `--next
-/// URL` (POSTed to, response included). Query parameters of a request: `status=N` answers with that
-/// status; `bytes=N` with a body of that size.
+/// URL` (POSTed to, response included), `--forward false` (hands on no headers). Query parameters
+/// of a request: `status=N` answers with that status; `bytes=N` with a body of that size; `sleep=N`
+/// waits N milliseconds first; `halt=N` ends the process with that exit status instead;
+/// `allocate=N` takes N MiB of memory first and keeps them.
 ///
 /// Prints `ready on PORT` when it listens. Ends when it is killed.
 public final class HttpService {
@@ -30,16 +33,22 @@ public final class HttpService {
   private final String name;
   private final long workMicros;
   private final String next;
+  private final boolean forwards;
+
+  /// Never closed: what a request allocates is lost.
+  private final Arena kept = Arena.ofShared();
+
   private final HttpClient client =
       HttpClient.newBuilder()
           .version(HttpClient.Version.HTTP_1_1)
           .connectTimeout(Duration.ofSeconds(5))
           .build();
 
-  private HttpService(String name, long workMicros, String next) {
+  private HttpService(String name, long workMicros, String next, boolean forwards) {
     this.name = name;
     this.workMicros = workMicros;
     this.next = next;
+    this.forwards = forwards;
   }
 
   public static void main(String[] arguments) throws IOException {
@@ -54,7 +63,8 @@ public final class HttpService {
         new HttpService(
             options.getOrDefault("--name", "service"),
             Long.parseLong(options.getOrDefault("--work-micros", "0")),
-            options.getOrDefault("--next", ""));
+            options.getOrDefault("--next", ""),
+            Boolean.parseBoolean(options.getOrDefault("--forward", "true")));
     String host = options.getOrDefault("--host", "0.0.0.0");
     HttpServer server =
         HttpServer.create(new InetSocketAddress(InetAddress.getByName(host), port), 1024);
@@ -69,6 +79,7 @@ public final class HttpService {
       exchange.getRequestBody().readAllBytes();
       burn(workMicros);
       Map<String, String> query = query(exchange.getRequestURI());
+      misbehave(query);
       int status = Integer.parseInt(query.getOrDefault("status", "200"));
       String called = next.isEmpty() ? "null" : call(exchange);
       byte[] body =
@@ -93,7 +104,7 @@ public final class HttpService {
             .POST(HttpRequest.BodyPublishers.ofString("{\"from\":\"" + name + "\"}"));
     for (String header : new String[] {"traceparent", "tracestate"}) {
       String value = exchange.getRequestHeaders().getFirst(header);
-      if (value != null) {
+      if (forwards && value != null) {
         request.header(header, value);
       }
     }
@@ -106,6 +117,24 @@ public final class HttpService {
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new IOException("call interrupted: next=" + next, e);
+    }
+  }
+
+  /// Does to the process what functions do that are in trouble.
+  private void misbehave(Map<String, String> query) throws IOException {
+    if (query.containsKey("halt")) {
+      Runtime.getRuntime().halt(Integer.parseInt(query.getOrDefault("halt", "")));
+    }
+    int mebibytes = Integer.parseInt(query.getOrDefault("allocate", "0"));
+    if (mebibytes > 0) {
+      // Zeroed, and so really taken.
+      var _ = kept.allocate((long) mebibytes << 20);
+    }
+    try {
+      Thread.sleep(Long.parseLong(query.getOrDefault("sleep", "0")));
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IOException("interrupted while waiting", e);
     }
   }
 

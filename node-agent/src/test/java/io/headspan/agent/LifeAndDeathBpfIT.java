@@ -1,0 +1,179 @@
+package io.headspan.agent;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.headspan.agent.export.ArrowCollector;
+import io.headspan.loadgen.runc.ContainerSpec;
+import io.headspan.loadgen.runc.RuncContainer;
+import java.io.IOException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import org.assertj.core.api.InstanceOfAssertFactories;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/// How instances begin and end, as the spans of their invocations tell it: the whole agent on the
+/// real kernel, with real containers that really die.
+@Tag("privileged")
+class LifeAndDeathBpfIT {
+  private static final String TENANT = "life-" + ProcessHandle.current().pid();
+
+  @TempDir Path runDirectory;
+  private final ArrowCollector collector = new ArrowCollector();
+  private final List<AutoCloseable> open = new ArrayList<>();
+  private final HttpClient client =
+      HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
+
+  @BeforeEach
+  void startAgent() throws IOException {
+    collector.start();
+    open.add(collector);
+    open.add(
+        NodeAgent.start(
+            AgentConfig.from(
+                Map.of(
+                    "HEADSPAN_AGENT_COLLECTOR",
+                    "127.0.0.1:" + collector.port(),
+                    "HEADSPAN_AGENT_LISTEN",
+                    "127.0.0.1:0",
+                    "HEADSPAN_AGENT_BATCH_AGE",
+                    "100ms",
+                    "HEADSPAN_RUN_DIR",
+                    runDirectory.toString()))));
+  }
+
+  @AfterEach
+  void closeAll() throws Exception {
+    client.close();
+    while (!open.isEmpty()) {
+      open.removeLast().close();
+    }
+  }
+
+  @Test
+  void marksTheFirstInvocationOfAContainerAndMeasuresItsStart() throws Exception {
+    long beforeNs = System.nanoTime();
+    RuncContainer container = start(service("cold"));
+    for (int i = 0; i < 3; i++) {
+      assertThat(get(container, "/items/" + i).get(10, TimeUnit.SECONDS).statusCode())
+          .isEqualTo(200);
+    }
+    long afterNs = System.nanoTime();
+    List<CapturedSpan> spans = invocations("cold", 3);
+    assertThat(spans).hasSize(3);
+    List<CapturedSpan> cold =
+        spans.stream().filter(span -> span.attributes().containsKey("faas.coldstart")).toList();
+    assertThat(cold).hasSize(1);
+    assertThat(cold.getFirst().attributes())
+        .containsEntry("url.path", "/items/0")
+        .containsEntry("faas.coldstart", 1L);
+    // A JVM needs some time to begin.
+    assertThat(cold.getFirst().attributes().get("headspan.coldstart_ns"))
+        .asInstanceOf(InstanceOfAssertFactories.LONG)
+        .isBetween(10_000_000L, afterNs - beforeNs);
+  }
+
+  @Test
+  void namesTheSignalThatEndedAnInvocation() throws Exception {
+    RuncContainer container = start(service("killed"));
+    CompletableFuture<HttpResponse<Void>> request = get(container, "/slow?sleep=20000");
+    awaitThreadIn(container);
+    container.signal("KILL");
+    assertFails(request);
+    assertError("killed", "signal:9");
+  }
+
+  @Test
+  void namesTheStatusWithWhichTheProcessEnded() throws Exception {
+    RuncContainer container = start(service("halted"));
+    assertFails(get(container, "/bye?halt=3"));
+    assertError("halted", "exit:3");
+  }
+
+  @Test
+  void tellsAKillForMemoryFromOthers() throws Exception {
+    RuncContainer container = start(service("greedy").withMemory(200L << 20));
+    assertFails(get(container, "/much?allocate=400"));
+    assertError("greedy", "oom_kill");
+  }
+
+  @Test
+  void callsAConnectionThatALivingProcessClosedJustThat() throws Exception {
+    RuncContainer container = start(service("living"));
+    // The client hangs up; the server's process goes on.
+    CompletableFuture<HttpResponse<Void>> request = get(container, "/slow?sleep=2000");
+    awaitThreadIn(container);
+    client.shutdownNow();
+    assertFails(request);
+    CapturedSpan span = invocations("living", 1).getFirst();
+    assertThat(span.status()).isEqualTo(2);
+    assertThat(span.attributes().get("error.type"))
+        .isIn("connection_closed", "connection_reset");
+  }
+
+  private void assertError(String function, String cause) {
+    List<CapturedSpan> spans = invocations(function, 1);
+    assertThat(spans).hasSize(1);
+    CapturedSpan span = spans.getFirst();
+    assertThat(span.status()).isEqualTo(2);
+    assertThat(span.attributes())
+        .containsEntry("error.type", cause)
+        .doesNotContainKey("http.response.status_code");
+    assertThat(span.resource()).containsEntry("service.name", function);
+  }
+
+  private static void assertFails(CompletableFuture<HttpResponse<Void>> request) {
+    assertThat(request)
+        .failsWithin(20, TimeUnit.SECONDS)
+        .withThrowableOfType(ExecutionException.class)
+        .withCauseInstanceOf(IOException.class);
+  }
+
+  /// Waits until a request is being handled: it has been read, so its socket has no unread data.
+  private void awaitThreadIn(RuncContainer container) throws Exception {
+    // The service handles each request in a thread of its own, so a second one does not wait.
+    assertThat(get(container, "/ping").get(10, TimeUnit.SECONDS).statusCode()).isEqualTo(200);
+  }
+
+  private List<CapturedSpan> invocations(String function, int count) {
+    return CapturedSpan.await(
+        collector,
+        span ->
+            span.kind() == 2
+                && !"/ping".equals(span.attributes().get("url.path"))
+                && TENANT.equals(span.resource().get("headspan.tenant"))
+                && function.equals(span.resource().get("service.name")),
+        count);
+  }
+
+  private ContainerSpec service(String function) {
+    return RuncContainer.httpService(
+            "hs-life-" + function + "-" + ProcessHandle.current().pid(), List.of())
+        .asFunction(TENANT, function, "1");
+  }
+
+  private RuncContainer start(ContainerSpec spec) {
+    RuncContainer container = RuncContainer.startHttpService(spec);
+    open.add(container);
+    return container;
+  }
+
+  private CompletableFuture<HttpResponse<Void>> get(RuncContainer container, String path) {
+    String port = container.readyLine().substring("ready on ".length());
+    return client.sendAsync(
+        HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + port + path)).build(),
+        HttpResponse.BodyHandlers.discarding());
+  }
+}
