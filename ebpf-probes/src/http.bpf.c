@@ -1431,4 +1431,33 @@ int tell_grown(struct bpf_iter__bpf_sk_storage_map *context)
 	return 0;
 }
 
+/* How old an exchange is when it is told though it is open. Set by user space. */
+const volatile __u64 open_age_ns = 5000000000ULL;
+
+/*
+ * Writes each exchange that waits for its response for longer than that, as tell_exchange would.
+ * It is told again at every call as long as it is open, which is how user space knows that it is.
+ */
+SEC("iter/bpf_sk_storage_map")
+int tell_open(struct bpf_iter__bpf_sk_storage_map *context)
+{
+	struct connection *c = context->value;
+	struct http_exchange_event *copy;
+	__u32 zero = 0;
+
+	if (!context->sk || !c || !c->open ||
+	    (__s64)(bpf_ktime_get_ns() - c->event.head_ns - open_age_ns) < 0)
+		return 0;
+	copy = bpf_map_lookup_elem(&open_copy, &zero);
+	if (!copy || bpf_probe_read_kernel(copy, sizeof(*copy), &c->event) < 0)
+		return 0;
+	copy->request_next = c->request.next;
+	copy->head_length = c->request.have;
+	copy->response_length = 0;
+	/* Unless it has ended meanwhile: then it is told elsewhere, and the copy may be of two. */
+	if (*(volatile __u32 *)&c->open && *(volatile __u32 *)&c->event.exchange == copy->exchange)
+		bpf_seq_write(context->meta->seq, copy, sizeof(*copy));
+	return 0;
+}
+
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -145,4 +145,12 @@ struct {
 	__type(value, struct early_head);
 } early_heads SEC(".maps");
 
+/* Where the iterator puts together what it tells. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct http_exchange_event);
+} open_copy SEC(".maps");
+
 #endif

@@ -18,6 +18,7 @@ import io.headspan.agent.life.Circumstances;
 import io.headspan.agent.life.ColdStarts;
 import io.headspan.agent.life.Deaths;
 import io.headspan.agent.probe.http.HttpExchange;
+import io.headspan.agent.probe.http.HttpExchange.End;
 import io.headspan.agent.probe.http.HttpExchange.Role;
 import io.headspan.agent.probe.lifecycle.LifecycleEvent;
 import java.util.Set;
@@ -100,7 +101,13 @@ final class InvocationPipeline {
 
   /// Takes an exchange of a probe.
   void onExchange(HttpExchange exchange) {
-    captured.add(exchange.role());
+    if (exchange.end() == End.OPEN) {
+      if (correlator.confirm(exchange)) {
+        return;
+      }
+    } else {
+      captured.add(exchange.role());
+    }
     coldStarts.onExchange(exchange);
     switch (RequestHead.parse(exchange.requestHead(), exchange.headComplete())) {
       case UnreadableHead reason -> {

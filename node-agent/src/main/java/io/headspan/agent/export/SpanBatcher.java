@@ -7,6 +7,7 @@ import io.headspan.agent.invocation.OperationNames;
 import io.headspan.agent.invocation.TracedExchange;
 import io.headspan.agent.life.Circumstances;
 import io.headspan.agent.probe.http.HttpExchange;
+import io.headspan.agent.probe.http.HttpExchange.End;
 import io.headspan.agent.probe.http.HttpExchange.Role;
 import io.headspan.wire.AttributeType;
 import io.headspan.wire.Attributes;
@@ -67,6 +68,7 @@ public final class SpanBatcher {
     final int serverAddress = table.intern("server.address");
     final int serverPort = table.intern("server.port");
     final int errorType = table.intern("error.type");
+    final int open = table.intern("headspan.open");
     final int coldStart = table.intern("faas.coldstart");
     final int coldStartNs = table.intern("headspan.coldstart_ns");
     final int headerParent = table.intern("headspan.header_parent");
@@ -189,6 +191,9 @@ public final class SpanBatcher {
       open.text(span, open.serverAddress, address(exchange.remote().getAddress()));
       open.number(span, open.serverPort, exchange.remote().getPort());
     }
+    if (exchange.end() == End.OPEN) {
+      open.flag(span, open.open);
+    }
     if (circumstances.coldStartNs() != 0) {
       open.flag(span, open.coldStart);
       open.number(span, open.coldStartNs, circumstances.coldStartNs());
@@ -216,6 +221,7 @@ public final class SpanBatcher {
   /// What `error.type` is, by the semantic conventions for HTTP spans; null if there was no error.
   private static @Nullable String error(HttpExchange exchange, boolean server) {
     return switch (exchange.end()) {
+      case OPEN -> null;
       case CLOSED -> "connection_closed";
       case RESET -> "connection_reset";
       case RESPONSE ->

@@ -4,8 +4,12 @@ import io.headspan.agent.http.RequestHead;
 import io.headspan.agent.ledger.Tally;
 import io.headspan.agent.probe.http.HttpExchange;
 import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.random.RandomGenerator;
 import org.jspecify.annotations.Nullable;
@@ -32,6 +36,10 @@ import org.jspecify.annotations.Nullable;
 /// or ends within [#EDGE_NS] of the call's head is a candidate but does not count towards
 /// `openAtHead`: it may or may not have been counted. At worst the call then waits in vain.
 ///
+/// An exchange that is reported as open gets its place in the same way, and keeps it when its end is
+/// reported: it is handed out twice then, under one span id. While it is open, it covers what is
+/// before the last time that it was known to be so.
+///
 /// Everything that waits does so for a bounded time and in bounded number. An exchange whose parent
 /// is found but not settled itself follows it and has no deadline of its own: heads go back in time
 /// from child to parent, so the first of such a chain follows none and has one.
@@ -40,6 +48,9 @@ import org.jspecify.annotations.Nullable;
 /// from the generator given. Only the tallies may be read by other threads.
 public final class Correlator {
   static final long EDGE_NS = 2_000;
+
+  /// An open exchange that is not confirmed for this time has ended, and its record was lost.
+  static final long CONFIRM_WITHIN_NS = TimeUnit.SECONDS.toNanos(60);
 
   private final long patienceNs;
   private final int waitingMax;
@@ -62,6 +73,9 @@ public final class Correlator {
   /// All that others may refer to, in order of report.
   private final ArrayDeque<Node> remembered = new ArrayDeque<>();
 
+  /// Reported as open, and not ended yet; the one whose confirmation is the oldest first.
+  private final Map<ExchangeId, Node> open = new LinkedHashMap<>(16, 0.75f, true);
+
   /// What is settled and not handed out yet.
   private final ArrayDeque<Node> settled = new ArrayDeque<>();
 
@@ -71,10 +85,52 @@ public final class Correlator {
   private final Tally<ParentEvidence> evidence = new Tally<>(ParentEvidence.class);
   private final Tally<MissingEvidence> missing = new Tally<>(MissingEvidence.class);
 
+  /// Which exchange: its socket and the sequence number of its first byte.
+  private record ExchangeId(long cookie, int headSequence) {
+    static ExchangeId of(HttpExchange exchange) {
+      return new ExchangeId(exchange.socketCookie(), exchange.headSequence());
+    }
+  }
+
+  /// What is open around a call.
+  private static final class Candidates {
+    final Node call;
+    int counted;
+    int all;
+    int ofSameTrace;
+    @Nullable Node any;
+    @Nullable Node sameTrace;
+
+    Candidates(Node call) {
+      this.call = call;
+    }
+
+    void consider(Node invocation) {
+      long headNs = call.headNs();
+      if (invocation.tailNs() < headNs - EDGE_NS
+          || invocation.headNs() > headNs + EDGE_NS
+          || invocation.isCalleeOf(call)) {
+        return;
+      }
+      all++;
+      any = invocation;
+      if (invocation.headNs() + EDGE_NS <= headNs && headNs + EDGE_NS <= invocation.openUntilNs()) {
+        counted++;
+      }
+      if (invocation.carriesTraceOf(call)) {
+        ofSameTrace++;
+        sameTrace = invocation;
+      }
+    }
+  }
+
   /// The exchanges of one cgroup.
   private static final class Instance {
     /// Reported invocations by tail.
     final TimeLine invocations = new TimeLine();
+
+    /// Invocations that are open.
+    final List<Node> open = new ArrayList<>(0);
 
     /// Calls that wait for reports of invocations, by head.
     final TimeLine waitingCalls = new TimeLine();
@@ -92,7 +148,7 @@ public final class Correlator {
     this.output = output;
   }
 
-  /// Takes a reported exchange.
+  /// Takes a reported exchange: at its end, and if need be as open before.
   ///
   /// @param head what its request said; null if the exchange is to have no span (it could not be
   ///   read, or is not to be captured): it was open all the same and answers who waits for it
@@ -100,13 +156,29 @@ public final class Correlator {
   /// @param nowNs not before that of the call before
   public void report(HttpExchange exchange, @Nullable RequestHead head, Watch watch, long nowNs) {
     advance(nowNs);
+    boolean isOpen = exchange.end() == HttpExchange.End.OPEN;
+    ExchangeId id = ExchangeId.of(exchange);
+    Node begun = isOpen ? open.get(id) : open.remove(id);
+    if (begun != null) {
+      if (!isOpen) {
+        complete(begun, exchange, head, nowNs);
+        handOut();
+      }
+      return;
+    }
+    if (isOpen && open.size() >= rememberedMax) {
+      return;
+    }
     Node node = new Node(exchange, head, watch, nonZero(), nowNs + patienceNs);
     if (node.hasSpan()) {
       unsettled++;
     }
+    if (isOpen) {
+      open.put(id, node);
+    }
     switch (exchange.role()) {
-      case SERVER -> reportInvocation(node, exchange.peerLocal(), watch);
-      case CLIENT -> reportCall(node, exchange.openAtHead());
+      case SERVER -> reportInvocation(node, exchange.peerLocal(), watch, isOpen);
+      case CLIENT -> reportCall(node, exchange.openAtHead(), isOpen);
     }
     while (remembered.size() > rememberedMax) {
       forget(remembered.remove());
@@ -116,6 +188,22 @@ public final class Correlator {
       giveUpOldest(MissingEvidence.OVERFLOW);
       handOut();
     }
+  }
+
+  /// Takes note that an exchange is still open. False if it was not reported as open; then it is to
+  /// be reported.
+  public boolean confirm(HttpExchange exchange) {
+    Node node = open.get(ExchangeId.of(exchange));
+    if (node == null) {
+      return false;
+    }
+    node.confirm(exchange);
+    Instance instance = instances.get(node.cgroupId());
+    if (instance != null && instance.open.contains(node)) {
+      findInvocations(instance, node);
+      handOut();
+    }
+    return true;
   }
 
   /// Lets go what has waited too long.
@@ -137,6 +225,7 @@ public final class Correlator {
     while (!remembered.isEmpty() && remembered.element().deadlineNs() - nowNs <= 0) {
       forget(remembered.remove());
     }
+    forgetUnconfirmed(nowNs);
     handOut();
   }
 
@@ -168,7 +257,49 @@ public final class Correlator {
     return missing;
   }
 
-  private void reportInvocation(Node invocation, boolean peerLocal, Watch watch) {
+  private void complete(
+      Node node, HttpExchange ended, @Nullable RequestHead head, long nowNs) {
+    boolean wasHandedOut = node.hasSpan() && node.isSettled();
+    node.complete(ended, head, nowNs + patienceNs);
+    switch (node.role()) {
+      case SERVER -> {
+        Instance instance = instances.get(node.cgroupId());
+        if (instance != null && instance.open.remove(node)) {
+          instance.invocations.add(node.tailNs(), node);
+          remembered.add(node);
+          findInvocations(instance, node);
+        }
+      }
+      case CLIENT -> remembered.add(node);
+    }
+    if (wasHandedOut && head != null) {
+      output.accept(node.resultFor(ended, head));
+    }
+  }
+
+  private void forgetUnconfirmed(long nowNs) {
+    while (!open.isEmpty()) {
+      Map.Entry<ExchangeId, Node> oldest = open.entrySet().iterator().next();
+      Node node = oldest.getValue();
+      if (node.tailNs() + CONFIRM_WITHIN_NS - nowNs > 0) {
+        return;
+      }
+      open.remove(oldest.getKey());
+      switch (node.role()) {
+        case SERVER -> {
+          Instance instance = instances.get(node.cgroupId());
+          if (instance != null) {
+            instance.open.remove(node);
+            removeIfEmpty(node.cgroupId(), instance);
+          }
+        }
+        case CLIENT -> calls.remove(node.key(), node);
+      }
+    }
+  }
+
+  private void reportInvocation(
+      Node invocation, boolean peerLocal, Watch watch, boolean isOpen) {
     if (invocation.hasSpan()) {
       if (peerLocal) {
         findCall(invocation);
@@ -180,8 +311,17 @@ public final class Correlator {
       return;
     }
     Instance instance = instances.computeIfAbsent(invocation.cgroupId(), _ -> new Instance());
-    instance.invocations.add(invocation.tailNs(), invocation);
-    remembered.add(invocation);
+    if (isOpen) {
+      instance.open.add(invocation);
+    } else {
+      instance.invocations.add(invocation.tailNs(), invocation);
+      remembered.add(invocation);
+    }
+    findInvocations(instance, invocation);
+  }
+
+  /// Asks again for the calls that waited for `invocation`.
+  private void findInvocations(Instance instance, Node invocation) {
     TimeLine waitingCalls = instance.waitingCalls;
     int at = waitingCalls.firstFrom(invocation.headNs());
     while (at < waitingCalls.size() && waitingCalls.time(at) <= invocation.tailNs()) {
@@ -194,11 +334,11 @@ public final class Correlator {
     }
   }
 
-  private void reportCall(Node call, int open) {
+  private void reportCall(Node call, int openAtHead, boolean isOpen) {
     if (call.hasSpan()) {
       Instance instance = instances.computeIfAbsent(call.cgroupId(), _ -> new Instance());
-      if (!findInvocation(call, open, instance)) {
-        call.awaitInvocations(open);
+      if (!findInvocation(call, openAtHead, instance)) {
+        call.awaitInvocations(openAtHead);
         instance.waitingCalls.add(call.headNs(), call);
         waitForReport(call);
       }
@@ -210,7 +350,9 @@ public final class Correlator {
       joinCall(invocation, call);
     } else {
       calls.put(call.key(), call);
-      remembered.add(call);
+      if (!isOpen) {
+        remembered.add(call);
+      }
     }
   }
 
@@ -247,46 +389,32 @@ public final class Correlator {
   /// Evidence 2: looks for the invocation that made `call`. True if it need not be asked again: the
   /// call is settled or follows its parent. False if it has to wait for more reports.
   ///
-  /// @param open how many invocations were open when the call left; -1 if not known
-  private boolean findInvocation(Node call, int open, Instance instance) {
-    if (open <= 0) {
-      if (open < 0) {
+  /// @param openAtHead how many invocations were open when the call left; -1 if not known
+  private boolean findInvocation(Node call, int openAtHead, Instance instance) {
+    if (openAtHead <= 0) {
+      if (openAtHead < 0) {
         missing.add(MissingEvidence.OPEN_NOT_COUNTED);
       }
       settleByHeader(call);
       return true;
     }
-    int counted = 0;
-    int candidates = 0;
-    int ofSameTrace = 0;
-    Node candidate = null;
-    Node sameTrace = null;
-    long headNs = call.headNs();
+    Candidates candidates = new Candidates(call);
     TimeLine invocations = instance.invocations;
-    for (int i = invocations.firstFrom(headNs - EDGE_NS); i < invocations.size(); i++) {
-      Node invocation = invocations.node(i);
-      if (invocation.headNs() > headNs + EDGE_NS || invocation.isCalleeOf(call)) {
-        continue;
-      }
-      candidates++;
-      candidate = invocation;
-      if (invocation.headNs() + EDGE_NS <= headNs && headNs + EDGE_NS <= invocation.openUntilNs()) {
-        counted++;
-      }
-      if (invocation.carriesTraceOf(call)) {
-        ofSameTrace++;
-        sameTrace = invocation;
-      }
+    for (int i = invocations.firstFrom(call.headNs() - EDGE_NS); i < invocations.size(); i++) {
+      candidates.consider(invocations.node(i));
     }
-    if (counted < open) {
+    instance.open.forEach(candidates::consider);
+    if (candidates.counted < openAtHead) {
       return false;
     }
     if (call.hasContext()) {
-      if (ofSameTrace == 1 && sameTrace != null) {
+      Node sameTrace = candidates.sameTrace;
+      if (candidates.ofSameTrace == 1 && sameTrace != null) {
         call.settleUnder(sameTrace, ParentEvidence.SAME_TRACE);
         settled(call);
       } else {
-        missing.add(ofSameTrace == 0 ? MissingEvidence.OTHER_TRACES : MissingEvidence.AMBIGUOUS);
+        missing.add(
+            candidates.ofSameTrace == 0 ? MissingEvidence.OTHER_TRACES : MissingEvidence.AMBIGUOUS);
         settleByHeader(call);
       }
     } else if (call.contextCutOff()) {
@@ -295,11 +423,14 @@ public final class Correlator {
     } else if (call.watch() != Watch.WHOLE_LIFE) {
       missing.add(MissingEvidence.OPEN_NOT_COUNTED);
       settleByHeader(call);
-    } else if (open == 1 && candidates == 1 && candidate != null && candidate.hasSpan()) {
-      join(call, candidate, ParentEvidence.ONLY_OPEN);
     } else {
-      missing.add(MissingEvidence.AMBIGUOUS);
-      settleByHeader(call);
+      Node only = openAtHead == 1 && candidates.all == 1 ? candidates.any : null;
+      if (only != null && only.hasSpan()) {
+        join(call, only, ParentEvidence.ONLY_OPEN);
+      } else {
+        missing.add(MissingEvidence.AMBIGUOUS);
+        settleByHeader(call);
+      }
     }
     return true;
   }
@@ -386,7 +517,9 @@ public final class Correlator {
   }
 
   private void removeIfEmpty(long cgroupId, Instance instance) {
-    if (instance.invocations.size() == 0 && instance.waitingCalls.size() == 0) {
+    if (instance.invocations.size() == 0
+        && instance.waitingCalls.size() == 0
+        && instance.open.isEmpty()) {
       instances.remove(cgroupId);
     }
   }

@@ -31,9 +31,9 @@ final class Node {
   private final int localPort;
   private final int remotePort;
   private final long headNs;
-  private final long tailNs;
-  private final long openUntilNs;
-  private final long deadlineNs;
+  private long tailNs;
+  private long openUntilNs;
+  private long deadlineNs;
   private final long spanId;
 
   private boolean settled;
@@ -77,6 +77,26 @@ final class Node {
     }
     // Without a span there is nothing to find out.
     settled = !hasSpan;
+  }
+
+  /// Takes note that it is open still.
+  ///
+  /// @param open the same exchange, as it was seen later
+  void confirm(HttpExchange open) {
+    tailNs = open.tailNs();
+    openUntilNs = open.responseNs() == 0 ? tailNs : open.responseNs();
+  }
+
+  /// Takes note of its end.
+  ///
+  /// @param ended the same exchange
+  void complete(HttpExchange ended, @Nullable RequestHead head, long deadlineNs) {
+    confirm(ended);
+    this.deadlineNs = deadlineNs;
+    if (exchange != null && head != null) {
+      exchange = ended;
+      this.head = head;
+    }
   }
 
   HttpExchange.Role role() {
@@ -143,7 +163,8 @@ final class Node {
     return tailNs;
   }
 
-  /// Until when the kernel counted this invocation as open: its response's first byte.
+  /// Until when the kernel counted this invocation as open: its response's first byte; or, if it is
+  /// open, until when this is known.
   long openUntilNs() {
     return openUntilNs;
   }
@@ -224,18 +245,23 @@ final class Node {
   /// The settled exchange, once; keeps only what others may ask for.
   TracedExchange takeResult() {
     TracedExchange result =
-        new TracedExchange(
-            Objects.requireNonNull(exchange),
-            Objects.requireNonNull(head),
-            spanId,
-            traceIdHigh,
-            traceIdLow,
-            flags,
-            traceState,
-            parentSpanId,
-            evidence);
+        resultFor(Objects.requireNonNull(exchange), Objects.requireNonNull(head));
     exchange = null;
     head = null;
     return result;
+  }
+
+  /// The same exchange as it was seen another time, at the same place.
+  TracedExchange resultFor(HttpExchange exchange, RequestHead head) {
+    return new TracedExchange(
+        exchange,
+        head,
+        spanId,
+        traceIdHigh,
+        traceIdLow,
+        flags,
+        traceState,
+        parentSpanId,
+        evidence);
   }
 }

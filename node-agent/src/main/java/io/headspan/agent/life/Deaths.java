@@ -48,7 +48,7 @@ public final class Deaths {
   /// @return whether it is
   public boolean hold(HttpExchange exchange, Runnable goOn) {
     return switch (exchange.end()) {
-      case RESPONSE -> false;
+      case OPEN, RESPONSE -> false;
       case CLOSED, RESET -> {
         if (deaths.containsKey(exchange.socketCookie())) {
           yield false;
@@ -75,7 +75,7 @@ public final class Deaths {
   /// and its status; null if none did.
   public @Nullable String causeOf(HttpExchange exchange) {
     return switch (exchange.end()) {
-      case RESPONSE -> null;
+      case OPEN, RESPONSE -> null;
       case CLOSED, RESET -> {
         Death death = deaths.get(exchange.socketCookie());
         yield death == null ? null : death.cause();

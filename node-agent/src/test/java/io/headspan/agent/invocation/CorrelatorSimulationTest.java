@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.headspan.agent.http.RequestHead;
 import io.headspan.agent.probe.http.HttpExchange;
+import io.headspan.agent.probe.http.HttpExchange.End;
 import io.headspan.agent.probe.http.HttpExchange.Role;
 import io.headspan.wire.TraceContext;
 import java.net.InetSocketAddress;
@@ -183,6 +184,27 @@ class CorrelatorSimulationTest {
     assertThat(result.spans).isEqualTo(reports.size());
   }
 
+  @ParameterizedTest
+  @ValueSource(longs = {21, 22, 23, 24, 25, 26})
+  void neverGivesAWrongParentWhenExchangesAreReportedAsOpen(long seed) {
+    World world = world(seed, Passing.values(), 2_000, 400);
+    List<Event> reports = withOpen(world, world.reports());
+    Result result = play(world, reports, seed);
+    assertThat(result.wrong).isZero();
+    assertThat(result.spans).isEqualTo(world.events.size());
+    assertThat(result.byEvidence).as("spans with evidence").isGreaterThan(500);
+  }
+
+  @ParameterizedTest
+  @ValueSource(longs = {31, 32, 33, 34})
+  void neverGivesAWrongParentWhenTheEndsOfOpenExchangesAreLost(long seed) {
+    World world = world(seed, Passing.values(), 2_000, 400);
+    List<Event> reports = withOpen(world, world.reports());
+    reports.removeIf(event ->
+        event.exchange.end() != End.OPEN && world.random.nextInt(20) == 0);
+    assertThat(play(world, reports, seed).wrong).isZero();
+  }
+
   /// Where the context is passed on in some way, every parent is the true one at any load, but for
   /// traces that visit an instance twice at a time.
   @ParameterizedTest
@@ -214,6 +236,21 @@ class CorrelatorSimulationTest {
         .isEqualTo(result.ambiguous + result.notReported);
     assertThat(result.ambiguous).as("a function that calls itself").isLessThan(result.calls / 10);
     assertThat(result.calleesWithTrueParent).isEqualTo(result.callees);
+  }
+
+  /// The same reports and, of a third of the exchanges, up to three while they were open.
+  private static List<Event> withOpen(World world, List<Event> reports) {
+    List<Event> all = new ArrayList<>(reports);
+    for (Event event : reports) {
+      int times = world.random.nextInt(3) == 0 ? world.random.nextInt(1, 4) : 0;
+      HttpExchange exchange = event.exchange;
+      for (int i = 0; i < times; i++) {
+        long openNs = world.random.nextLong(exchange.headNs(), exchange.tailNs());
+        all.add(new Event(Exchanges.stillOpen(exchange, openNs), event.head, openNs));
+      }
+    }
+    all.sort(Comparator.comparingLong(Event::reportNs));
+    return all;
   }
 
   private static World world(long seed, Passing[] passing, int requests, int gapMicros) {
@@ -252,14 +289,27 @@ class CorrelatorSimulationTest {
     long nowNs = 0;
     for (Event event : reports) {
       nowNs = Math.max(nowNs, event.reportNs);
-      correlator.report(event.exchange, event.head, Watch.WHOLE_LIFE, nowNs);
+      if (event.exchange.end() != End.OPEN || !correlator.confirm(event.exchange)) {
+        correlator.report(event.exchange, event.head, Watch.WHOLE_LIFE, nowNs);
+      }
     }
     correlator.advance(nowNs + CorrelationLimits.DEFAULT.patience().toNanos());
     assertThat(correlator.waiting()).isZero();
     assertThat(correlator.remembered()).isZero();
     Map<Long, TracedExchange> bySpanId = new HashMap<>();
-    for (TracedExchange span : spans) {
-      assertThat(bySpanId.put(span.spanId(), span)).isNull();
+    List<TracedExchange> handedOut = List.copyOf(spans);
+    spans.clear();
+    for (TracedExchange span : handedOut) {
+      TracedExchange before = bySpanId.put(span.spanId(), span);
+      if (before == null) {
+        spans.add(span);
+      } else {
+        // Only what was open before comes again, and at the same place.
+        assertThat(before.exchange().end()).isEqualTo(End.OPEN);
+        assertThat(span.exchange().end()).isEqualTo(End.RESPONSE);
+        assertThat(sameTrace(before, span)).isTrue();
+        assertThat(span.parentSpanId()).isEqualTo(before.parentSpanId());
+      }
     }
     Result result = new Result();
     result.spans = spans.size();

@@ -5,6 +5,7 @@ import static io.headspan.agent.invocation.Exchanges.client;
 import static io.headspan.agent.invocation.Exchanges.context;
 import static io.headspan.agent.invocation.Exchanges.head;
 import static io.headspan.agent.invocation.Exchanges.invocation;
+import static io.headspan.agent.invocation.Exchanges.stillOpen;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.headspan.agent.http.CarriedContext;
@@ -395,6 +396,56 @@ class CorrelatorTest {
     assertThat(spans).hasSize(4);
     assertThat(correlator.waiting()).isZero();
     assertThat(correlator.missing().count(MissingEvidence.CLOSING)).isEqualTo(2);
+  }
+
+  @Test
+  void handsOutWhatIsOpenAndAgainAtThePlaceItHadWhenItEnds() {
+    HttpExchange whole = served(A, OUTSIDE, 1, 0, 9_000_000);
+    report(stillOpen(whole, 5_000_000_000L), head(FROM_USER));
+    TracedExchange open = only();
+    assertThat(open.exchange().end()).isEqualTo(HttpExchange.End.OPEN);
+    assertThat(correlator.confirm(stillOpen(whole, 6_000_000_000L))).isTrue();
+    assertThat(spans).hasSize(1);
+    report(whole, head(FROM_USER));
+    assertThat(spans).hasSize(2);
+    TracedExchange ended = spans.getLast();
+    assertThat(ended.exchange()).isEqualTo(whole);
+    assertThat(ended.spanId()).isEqualTo(open.spanId());
+    assertThat(ended.traceIdLow()).isEqualTo(open.traceIdLow());
+    assertThat(ended.parentSpanId()).isEqualTo(open.parentSpanId());
+    assertThat(correlator.evidence().count(ParentEvidence.HEADER)).isEqualTo(1);
+  }
+
+  /// A waits for more than its calls do: they would be given up if they waited for its end.
+  @Test
+  void findsTheParentOfACallThatIsOpen() {
+    HttpExchange a = served(A, OUTSIDE, 1, 0, 60_000_000);
+    report(called(A, 4000, B, 11, 5_500_000, 5_600_000, 1), head(CarriedContext.NONE));
+    assertThat(spans).isEmpty();
+    report(stillOpen(a, 5_000_000_000L), head(FROM_USER));
+    assertThat(spans).as("A").hasSize(1);
+    correlator.confirm(stillOpen(a, 6_000_000_000L));
+    assertThat(spans).as("A and its call").hasSize(2);
+    assertThat(spans.getLast().parentSpanId()).isEqualTo(spans.getFirst().spanId());
+    assertThat(spans.getLast().evidence()).isEqualTo(ParentEvidence.ONLY_OPEN);
+  }
+
+  @Test
+  void doesNotTakeAnInvocationForOpenLongerThanItIsKnownToBe() {
+    HttpExchange a = served(A, OUTSIDE, 1, 0, 60_000_000);
+    report(stillOpen(a, 5_000_000_000L), head(FROM_USER));
+    report(called(A, 4000, B, 11, 5_500_000, 5_600_000, 1), head(CarriedContext.NONE));
+    pass(20_000_000);
+    assertThat(spans.getLast().evidence()).isEqualTo(ParentEvidence.NONE);
+    assertThat(correlator.missing().count(MissingEvidence.OPEN_NOT_REPORTED)).isEqualTo(1);
+  }
+
+  @Test
+  void forgetsWhatIsNotConfirmed() {
+    HttpExchange a = served(A, OUTSIDE, 1, 0, 90_000_000);
+    report(stillOpen(a, 5_000_000_000L), head(FROM_USER));
+    pass(66_000_000);
+    assertThat(correlator.confirm(stillOpen(a, 66_000_000_000L))).isFalse();
   }
 
   private static HttpExchange served(

@@ -50,6 +50,27 @@ final class Exchanges {
         false);
   }
 
+  /// The same exchange as it was at `timeNs`, when it waited for its response.
+  static HttpExchange stillOpen(HttpExchange exchange, long timeNs) {
+    return new HttpExchange(
+        exchange.role(),
+        exchange.socketCookie(),
+        exchange.cgroupId(),
+        exchange.local(),
+        exchange.remote(),
+        exchange.headSequence(),
+        exchange.headNs(),
+        0,
+        timeNs,
+        exchange.requestHead(),
+        true,
+        0,
+        0,
+        End.OPEN,
+        exchange.openAtHead(),
+        exchange.peerLocal());
+  }
+
   static RequestHead head(@Nullable TraceContext context) {
     return new RequestHead(
         "GET", "/", 1, context == null ? CarriedContext.NONE : CarriedContext.VALID, context);
@@ -75,7 +96,7 @@ final class Exchanges {
       boolean peerLocal) {
     return new HttpExchange(
         role,
-        1,
+        role == Role.SERVER ? 1 : 2,
         instance,
         local,
         remote,

@@ -41,6 +41,12 @@ final class ExchangeAssembler {
   /// After this time of silence a response of unknown length counts as whole.
   static final long QUIET_NS = 1_000_000_000L;
 
+  /// An exchange that has not ended at this age is reported as open.
+  static final long OPEN_AGE_NS = 5_000_000_000L;
+
+  /// And again as often as this, until it ends.
+  static final long OPEN_INTERVAL_NS = 1_000_000_000L;
+
   private static final int CONNECTIONS_MAX = 1 << 18;
   private static final int PARTS_MAX = 256;
   private static final int HEAD_BYTES_MAX = 16 * 1024;
@@ -88,6 +94,7 @@ final class ExchangeAssembler {
     private long bytes;
     private long lastBytes;
     private boolean hasGap;
+    private long toldOpenNs;
 
     /// @param framing of the request
     Response(HttpEvent.Exchange exchange, byte[] requestHead, MessageFraming framing) {
@@ -213,7 +220,23 @@ final class ExchangeAssembler {
     settleIfWhole(tail.cookie(), connection, response, sink);
   }
 
-  /// Ends what silence ends.
+  /// Takes a record of an exchange that waits for its response.
+  ///
+  /// @param nowNs a time at which it did
+  void open(HttpEvent.Exchange exchange, long nowNs, Consumer<HttpExchange> sink) {
+    Connection connection = connections.get(exchange.cookie());
+    if (connection != null
+        && (connection.pipelined
+            || (connection.bodyPending && connection.bodyEnd - exchange.headSequence() > 0))) {
+      return;
+    }
+    Response response = response(connection, exchange);
+    if (response.isHeadComplete()) {
+      reportOpen(response, 0, nowNs, sink);
+    }
+  }
+
+  /// Ends what silence ends, and reports what is open for long.
   ///
   /// @param nowNs the time of the last sweep
   void endSilent(long nowNs, Consumer<HttpExchange> sink) {
@@ -234,6 +257,10 @@ final class ExchangeAssembler {
       } else if (silenceNs >= PATIENCE_NS) {
         count(HttpCounter.LOST_TAILS);
         finish(connection);
+      } else if (nowNs - response.exchange.headNs() >= OPEN_AGE_NS
+          && nowNs - response.toldOpenNs >= OPEN_INTERVAL_NS) {
+        response.toldOpenNs = nowNs;
+        reportOpen(response, response.exchange.responseNs(), nowNs, sink);
       }
       if (connection.isUnremarkable()) {
         it.remove();
@@ -404,27 +431,34 @@ final class ExchangeAssembler {
   }
 
   private void report(Response response, End end, long tailNs, Consumer<HttpExchange> sink) {
-    HttpEvent.Exchange exchange = response.exchange;
-    long responseNs = exchange.responseNs();
     count(HttpCounter.EXCHANGES);
-    sink.accept(
-        new HttpExchange(
-            exchange.role(),
-            exchange.cookie(),
-            exchange.cgroupId(),
-            exchange.local(),
-            exchange.remote(),
-            exchange.headSequence(),
-            exchange.headNs(),
-            responseNs,
-            Math.max(Math.max(tailNs, responseNs), exchange.headNs()),
-            response.requestHead,
-            response.isHeadComplete(),
-            responseNs == 0 ? 0 : response.head.status(),
-            response.bytes,
-            end,
-            exchange.openAtHead(),
-            exchange.peerLocal()));
+    sink.accept(exchange(response, response.exchange.responseNs(), end, tailNs));
+  }
+
+  private static void reportOpen(
+      Response response, long responseNs, long nowNs, Consumer<HttpExchange> sink) {
+    sink.accept(exchange(response, responseNs, End.OPEN, nowNs));
+  }
+
+  private static HttpExchange exchange(Response response, long responseNs, End end, long tailNs) {
+    HttpEvent.Exchange exchange = response.exchange;
+    return new HttpExchange(
+        exchange.role(),
+        exchange.cookie(),
+        exchange.cgroupId(),
+        exchange.local(),
+        exchange.remote(),
+        exchange.headSequence(),
+        exchange.headNs(),
+        responseNs,
+        Math.max(Math.max(tailNs, responseNs), exchange.headNs()),
+        response.requestHead,
+        response.isHeadComplete(),
+        responseNs == 0 ? 0 : response.head.status(),
+        response.bytes,
+        end,
+        exchange.openAtHead(),
+        exchange.peerLocal());
   }
 
   private Response response(@Nullable Connection connection, HttpEvent.Exchange exchange) {

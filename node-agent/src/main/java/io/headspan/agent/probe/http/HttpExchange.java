@@ -13,7 +13,8 @@ import java.net.InetSocketAddress;
 /// @param headSequence TCP sequence number of the request's first byte
 /// @param headNs when the first byte of the request passed
 /// @param responseNs when the first byte of the final response passed; 0 if there was none
-/// @param tailNs when the last byte of the response passed, or the exchange failed
+/// @param tailNs when the last byte of the response passed, or the exchange failed; if it is open,
+///   when it was known to be so
 /// @param requestHead the request's head up to and with the empty line, or its first bytes if
 ///   `headComplete` is false; nothing of its body
 /// @param headComplete false if headers may be missing: the head was longer than the probe keeps
@@ -53,6 +54,9 @@ public record HttpExchange(
 
   /// How an exchange ended.
   public enum End {
+    /// Not yet: the same exchange will be handed on again. It is the same if it is of the same
+    /// socket and begins at the same sequence number.
+    OPEN,
     /// The whole response passed.
     RESPONSE,
     /// The connection closed before the response was whole.

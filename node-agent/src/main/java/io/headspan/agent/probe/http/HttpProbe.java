@@ -35,25 +35,40 @@ public final class HttpProbe implements AutoCloseable {
 
   private static final long SWEEP_INTERVAL_NS = 100_000_000L;
 
+  /// How often it is looked for exchanges that are open for long, and told that they still are.
+  private static final long OPEN_INTERVAL_NS = ExchangeAssembler.OPEN_INTERVAL_NS;
+
+  /// How many records one pass may take; the others come with the next.
+  private static final int OPEN_RECORDS_MAX = 1 << 14;
+
   /// A whole number of records, for the kernel writes none in part.
   private static final int SWEEP_BUFFER_RECORDS = 128;
+
+  private static final int OPEN_BUFFER_RECORDS = 16;
 
   private final BpfObject object;
   private final RingBuffer ring;
   private final BpfLink sweeps;
+  private final BpfLink openSweeps;
   private final Arena arena = Arena.ofShared();
   private final MemorySegment sweepBuffer =
       arena.allocate(
           HttpTailEventLayout.LAYOUT.byteSize() * SWEEP_BUFFER_RECORDS,
           HttpTailEventLayout.LAYOUT.byteAlignment());
+  private final MemorySegment openBuffer =
+      arena.allocate(
+          HttpExchangeEventLayout.LAYOUT.byteSize() * OPEN_BUFFER_RECORDS,
+          HttpExchangeEventLayout.LAYOUT.byteAlignment());
   private final ExchangeAssembler assembler = new ExchangeAssembler();
   private final AtomicReference<@Nullable RuntimeException> sinkFailure = new AtomicReference<>();
   private long sweptNs = System.nanoTime();
+  private long openSweptNs = System.nanoTime();
 
-  private HttpProbe(BpfObject object, RingBuffer ring, BpfLink sweeps) {
+  private HttpProbe(BpfObject object, RingBuffer ring, BpfLink sweeps, BpfLink openSweeps) {
     this.object = object;
     this.ring = ring;
     this.sweeps = sweeps;
+    this.openSweeps = openSweeps;
   }
 
   /// Loads and attaches the programs.
@@ -85,16 +100,18 @@ public final class HttpProbe implements AutoCloseable {
   static HttpProbe open(String objectName, Path cgroup, int ringSizeBytes) {
     BpfObject object = ProbeObject.open(objectName, ringSizeBytes);
     try {
+      object.setGlobal("open_age_ns", ExchangeAssembler.OPEN_AGE_NS);
       object.load();
       RingBuffer ring = ProbeObject.ring(object);
       BpfLink sweeps = object.program("tell_grown").attachIterator(object.map("connections"));
+      BpfLink openSweeps = object.program("tell_open").attachIterator(object.map("connections"));
       object.program("on_cgroup_created").attach();
       object.program("on_cgroup_removed").attach();
       object.program("on_egress").attachCgroup(cgroup);
       object.program("on_ingress").attachCgroup(cgroup);
       // Last, because it makes connections followed: the others are there when it does.
       object.program("on_connection").attachCgroup(cgroup);
-      return new HttpProbe(object, ring, sweeps);
+      return new HttpProbe(object, ring, sweeps, openSweeps);
     } catch (RuntimeException | Error failure) {
       object.close();
       throw failure;
@@ -102,8 +119,9 @@ public final class HttpProbe implements AutoCloseable {
   }
 
   /// Hands on the exchanges that ended since the last call. To be called every 1 to 50 ms; an
-  /// exchange is handed on within about 100 ms of its end, unless its length is not known. An
-  /// exception of `sink` loses its exchange and is counted.
+  /// exchange is handed on within about 100 ms of its end, unless its length is not known. One that
+  /// is open for 5 s is handed on as such, and again every second until it ends. An exception of
+  /// `sink` loses its exchange and is counted.
   ///
   /// @return how many exchanges; there may be more to come at once if they are many
   public int drain(Consumer<HttpExchange> sink) {
@@ -117,6 +135,10 @@ public final class HttpProbe implements AutoCloseable {
       drainRing(guarded);
       tails.forEach(tail -> assembler.sweep(tail, guarded));
       assembler.endSilent(nowNs, guarded);
+    }
+    if (nowNs - openSweptNs >= OPEN_INTERVAL_NS) {
+      openSweptNs = nowNs;
+      sweepOpen(guarded);
     }
     return guarded.exchanges;
   }
@@ -210,6 +232,25 @@ public final class HttpProbe implements AutoCloseable {
       }
     }
     return tails;
+  }
+
+  /// What has ended when the kernel looks is not told here but was told to the ring before. So it is
+  /// enough to hand on what is open before the ring is read again.
+  private void sweepOpen(Consumer<HttpExchange> sink) {
+    long recordBytes = HttpExchangeEventLayout.LAYOUT.byteSize();
+    long nowNs = System.nanoTime();
+    int records = 0;
+    try (BpfIterator iterator = openSweeps.iterate()) {
+      int bytes = iterator.read(openBuffer);
+      while (bytes > 0 && records < OPEN_RECORDS_MAX) {
+        for (long at = 0; at + recordBytes <= bytes; at += recordBytes) {
+          records++;
+          assembler.open(
+              HttpExchangeEventLayout.decode(openBuffer.asSlice(at, recordBytes)), nowNs, sink);
+        }
+        bytes = iterator.read(openBuffer);
+      }
+    }
   }
 
   /// What the assembler hands exchanges to: a failure of the one behind it must not leave the

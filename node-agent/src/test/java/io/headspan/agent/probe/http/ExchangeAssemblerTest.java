@@ -461,6 +461,43 @@ class ExchangeAssemblerTest {
   }
 
   @Test
+  void reportsWhatWaitsForItsResponseAndThenItsEnd() {
+    assembler.open(new Change().response("").build(), 6_000_000_000L, exchanges::add);
+    HttpExchange open = only();
+    assertThat(open.end()).isEqualTo(End.OPEN);
+    assertThat(open.tailNs()).isEqualTo(6_000_000_000L);
+    assertThat(open.status()).isZero();
+    accept(new Change());
+    assertThat(exchanges).hasSize(2);
+    assertThat(exchanges.getLast().end()).isEqualTo(End.RESPONSE);
+    assertThat(exchanges.getLast().headSequence()).isEqualTo(open.headSequence());
+    assertThat(assembler.counted(HttpCounter.EXCHANGES)).isEqualTo(1);
+  }
+
+  @Test
+  void doesNotReportAHeadThatIsStillComing() {
+    assembler.open(
+        new Change().head("GET / HTTP/1.1\r\nHo").response("").build(), 6_000_000_000L, exchanges::add);
+    assertThat(exchanges).isEmpty();
+  }
+
+  @Test
+  void reportsALongResponseAsOpenEverySecond() {
+    accept(new Change().response(LARGE));
+    assembler.endSilent(5_000_000_999L, exchanges::add);
+    assertThat(exchanges).isEmpty();
+    assembler.endSilent(5_000_001_000L, exchanges::add);
+    HttpExchange open = only();
+    assertThat(open.end()).isEqualTo(End.OPEN);
+    assertThat(open.status()).isEqualTo(200);
+    assertThat(open.responseNs()).isEqualTo(2_000);
+    assembler.endSilent(6_000_000_999L, exchanges::add);
+    assertThat(exchanges).hasSize(1);
+    assembler.endSilent(6_000_001_000L, exchanges::add);
+    assertThat(exchanges).hasSize(2);
+  }
+
+  @Test
   void survivesLostRecords() {
     accept(tail(4, 5_000, 500));
     accept(closing(4, ConnectionEnd.CLOSED));
