@@ -114,9 +114,13 @@ class LifeAndDeathBpfIT {
       assertThat(after.attributes()).containsEntry("http.response.status_code", 200L);
     }
     // Without any header, the chain is known while all of it is open.
-    CapturedSpan outer = open.stream().filter(span -> span.parentSpanId() == 0).findFirst().orElseThrow();
+    CapturedSpan outer =
+        open.stream().filter(span -> span.parentSpanId() == 0).findFirst().orElseThrow();
     CapturedSpan call =
-        open.stream().filter(span -> span.parentSpanId() == outer.spanId()).findFirst().orElseThrow();
+        open.stream()
+            .filter(span -> span.parentSpanId() == outer.spanId())
+            .findFirst()
+            .orElseThrow();
     assertThat(open).anyMatch(span -> span.parentSpanId() == call.spanId());
   }
 

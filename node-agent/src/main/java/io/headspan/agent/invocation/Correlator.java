@@ -36,8 +36,8 @@ import org.jspecify.annotations.Nullable;
 /// or ends within [#EDGE_NS] of the call's head is a candidate but does not count towards
 /// `openAtHead`: it may or may not have been counted. At worst the call then waits in vain.
 ///
-/// An exchange that is reported as open gets its place in the same way, and keeps it when its end is
-/// reported: it is handed out twice then, under one span id. While it is open, it covers what is
+/// An exchange that is reported as open gets its place in the same way, and keeps it when its end
+/// is reported: it is handed out twice then, under one span id. While it is open, it covers what is
 /// before the last time that it was known to be so.
 ///
 /// Everything that waits does so for a bounded time and in bounded number. An exchange whose parent
@@ -257,8 +257,7 @@ public final class Correlator {
     return missing;
   }
 
-  private void complete(
-      Node node, HttpExchange ended, @Nullable RequestHead head, long nowNs) {
+  private void complete(Node node, HttpExchange ended, @Nullable RequestHead head, long nowNs) {
     boolean wasHandedOut = node.hasSpan() && node.isSettled();
     node.complete(ended, head, nowNs + patienceNs);
     switch (node.role()) {
@@ -298,8 +297,7 @@ public final class Correlator {
     }
   }
 
-  private void reportInvocation(
-      Node invocation, boolean peerLocal, Watch watch, boolean isOpen) {
+  private void reportInvocation(Node invocation, boolean peerLocal, Watch watch, boolean isOpen) {
     if (invocation.hasSpan()) {
       if (peerLocal) {
         findCall(invocation);

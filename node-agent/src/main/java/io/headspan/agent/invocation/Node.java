@@ -254,14 +254,6 @@ final class Node {
   /// The same exchange as it was seen another time, at the same place.
   TracedExchange resultFor(HttpExchange exchange, RequestHead head) {
     return new TracedExchange(
-        exchange,
-        head,
-        spanId,
-        traceIdHigh,
-        traceIdLow,
-        flags,
-        traceState,
-        parentSpanId,
-        evidence);
+        exchange, head, spanId, traceIdHigh, traceIdLow, flags, traceState, parentSpanId, evidence);
   }
 }

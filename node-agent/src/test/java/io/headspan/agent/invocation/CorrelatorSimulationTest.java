@@ -200,8 +200,7 @@ class CorrelatorSimulationTest {
   void neverGivesAWrongParentWhenTheEndsOfOpenExchangesAreLost(long seed) {
     World world = world(seed, Passing.values(), 2_000, 400);
     List<Event> reports = withOpen(world, world.reports());
-    reports.removeIf(event ->
-        event.exchange.end() != End.OPEN && world.random.nextInt(20) == 0);
+    reports.removeIf(event -> event.exchange.end() != End.OPEN && world.random.nextInt(20) == 0);
     assertThat(play(world, reports, seed).wrong).isZero();
   }
 

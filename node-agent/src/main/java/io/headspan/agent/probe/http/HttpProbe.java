@@ -234,8 +234,8 @@ public final class HttpProbe implements AutoCloseable {
     return tails;
   }
 
-  /// What has ended when the kernel looks is not told here but was told to the ring before. So it is
-  /// enough to hand on what is open before the ring is read again.
+  /// What has ended when the kernel looks is not told here but was told to the ring before. So it
+  /// is enough to hand on what is open before the ring is read again.
   private void sweepOpen(Consumer<HttpExchange> sink) {
     long recordBytes = HttpExchangeEventLayout.LAYOUT.byteSize();
     long nowNs = System.nanoTime();

@@ -2,6 +2,7 @@ package io.headspan.agent.probe.http;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.headspan.agent.probe.http.HttpExchange.End;
 import io.headspan.agent.probe.http.HttpExchange.Role;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
@@ -75,6 +76,10 @@ final class Captures {
 
   void drain() {
     probe.drain(exchange -> {
+      if (exchange.end() == End.OPEN) {
+        // It comes again when it ends.
+        return;
+      }
       if (exchange.role() == Role.SERVER && exchange.local().getPort() == port) {
         servers.add(exchange);
       } else if (exchange.role() == Role.CLIENT && exchange.remote().getPort() == port) {
