@@ -32,6 +32,16 @@ import org.jspecify.annotations.Nullable;
 /// are. So who called has to be known before the correlator takes a call, while an invocation is
 /// taken at once, because calls may be waiting for it, and its identity is looked up meanwhile.
 final class InvocationPipeline {
+  /// Where OTLP goes, by HTTP and by gRPC.
+  private static final Set<String> TELEMETRY_PATHS =
+      Set.of(
+          "/v1/traces",
+          "/v1/metrics",
+          "/v1/logs",
+          "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
+          "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
+          "/opentelemetry.proto.collector.logs.v1.LogsService/Export");
+
   private final Identities identities;
   private final SpanBatcher batcher;
   private final Correlator correlator;
@@ -52,13 +62,16 @@ final class InvocationPipeline {
     /// It is a call that did not leave a container.
     NO_CONTAINER,
     /// It came to a port that is excluded.
-    EXCLUDED;
+    EXCLUDED,
+    /// It is a call in which a function's own SDK sends telemetry: no work of any invocation.
+    TELEMETRY;
 
     String label() {
       return switch (this) {
         case UNREADABLE -> "unreadable";
         case NO_CONTAINER -> "no_container";
         case EXCLUDED -> "excluded";
+        case TELEMETRY -> "telemetry";
       };
     }
   }
@@ -140,6 +153,10 @@ final class InvocationPipeline {
   }
 
   private void onCall(HttpExchange exchange, RequestHead head, boolean late) {
+    if (TELEMETRY_PATHS.contains(head.path())) {
+      leaveOut(exchange, LeftOut.TELEMETRY);
+      return;
+    }
     long cgroupId = exchange.cgroupId();
     switch (identities.ofCaller(cgroupId)) {
       case Identity _ -> correlator.report(exchange, head, watch(exchange), nowNs);

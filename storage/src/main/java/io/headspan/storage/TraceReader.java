@@ -12,15 +12,18 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import org.jspecify.annotations.Nullable;
 
 /// Makes a [SpanBatch] of stored spans: what [BlockEncoder] took apart comes together again.
 ///
 /// A span may be stored twice: a sender that repeats itself under another token, or that sent it
-/// first as open. Of those with one id the one that ends last is kept.
+/// first as open. Of those with one id the one that ends last is kept. What both an agent and an
+/// SDK tell of is one span, the SDK's with the agent's account of it: see [SdkSpans].
 final class TraceReader {
   private static final VarHandle BIG_LONG =
       MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.BIG_ENDIAN);
@@ -34,7 +37,9 @@ final class TraceReader {
           rpc_method, db_system, faas_coldstart,
           string_keys, string_values, ints, doubles, bool_keys, bool_values, other,
           events, event_attributes, links, link_attributes,
-          dropped_attributes, dropped_events, dropped_links
+          dropped_attributes, dropped_events, dropped_links,
+          CAST(runtime != '', 'UInt8') AS captured, toString(service) AS service_name,
+          string_values[indexOf(string_keys, 'headspan.header_parent')] AS header_parent
       FROM spans
       WHERE trace_id = unhex({id:String})
       ORDER BY time, span_id
@@ -82,6 +87,8 @@ final class TraceReader {
 
   /// The batch under construction.
   private static final class Assembly {
+    private static final int KIND_SERVER = 2;
+
     private final SpanBatch.Builder builder = new SpanBatch.Builder();
     private final Utf8Table table = builder.table();
     private final StoredOrigins origins;
@@ -108,16 +115,39 @@ final class TraceReader {
               (first, second) -> second.endNs() > first.endNs() ? second : first);
         }
       }
+      SdkSpans.Joined<Place> joined =
+          SdkSpans.join(latest.values().stream().map(Assembly::candidate).toList());
       for (NativeBlock block : blocks) {
         for (int row = 0; row < block.rows(); row++) {
           long id = spanId(block, row);
           Place kept = latest.get(id);
           // Without an id nothing tells two spans apart from one.
-          if (id == 0 || (kept != null && kept.block() == block && kept.row() == row)) {
-            addSpan(block, row);
+          if (id == 0) {
+            addSpan(block, row, null, joined);
+          } else if (kept != null
+              && kept.block() == block
+              && kept.row() == row
+              && !joined.isReplaced(id)) {
+            addSpan(block, row, joined.partner(kept), joined);
           }
         }
       }
+    }
+
+    private static SdkSpans.Candidate<Place> candidate(Place place) {
+      NativeBlock block = place.block();
+      int row = place.row();
+      String headerParent = NativeBlock.text(block.column("header_parent"), row);
+      return new SdkSpans.Candidate<>(
+          place,
+          integer(block, "captured", row) != 0,
+          (int) integer(block, "kind", row),
+          spanId(block, row),
+          integer(block, "parent_span_id", row),
+          headerParent.matches("[0-9a-f]{16}") ? HexFormat.fromHexDigitsToLong(headerParent) : 0,
+          NativeBlock.text(block.column("service_name"), row),
+          integer(block, "time", row),
+          place.endNs());
     }
 
     private static long spanId(NativeBlock block, int row) {
@@ -129,28 +159,54 @@ final class TraceReader {
           + NativeBlock.integer(block.column("duration"), row);
     }
 
-    private void addSpan(NativeBlock block, int row) {
+    /// @param captured the agent's span of the same, if the span is an SDK's
+    private void addSpan(
+        NativeBlock block,
+        int row,
+        SdkSpans.@Nullable Candidate<Place> captured,
+        SdkSpans.Joined<Place> joined) {
       int span =
           builder.addSpan(
               scope(integer(block, "resource_fp", row), integer(block, "scope_fp", row)));
       NativeColumn.Bytes traceIds = (NativeColumn.Bytes) block.column("trace_id");
-      builder.startNs(span, integer(block, "time", row));
-      builder.durationNs(span, integer(block, "duration", row));
+      long startNs = integer(block, "time", row);
+      long durationNs = integer(block, "duration", row);
+      long parentId = integer(block, "parent_span_id", row);
+      byte status = (byte) integer(block, "status", row);
+      if (captured != null) {
+        long endNs = Math.max(startNs + durationNs, captured.endNs());
+        startNs = Math.min(startNs, captured.startNs());
+        durationNs = endNs - startNs;
+        NativeBlock other = captured.place().block();
+        int otherRow = captured.place().row();
+        if (status == 0) {
+          status = (byte) integer(other, "status", otherRow);
+        }
+        // The SDK knows better where in the function a call was made.
+        if (captured.kind() == KIND_SERVER) {
+          parentId = captured.parentId();
+        }
+      }
+      builder.startNs(span, startNs);
+      builder.durationNs(span, durationNs);
       builder.traceIdHigh(span, high(traceIds, row));
       builder.traceIdLow(span, low(traceIds, row));
       builder.spanId(span, integer(block, "span_id", row));
-      builder.parentSpanId(span, integer(block, "parent_span_id", row));
+      builder.parentSpanId(span, joined.id(parentId));
       builder.name(span, id(block.column("operation"), row));
       builder.kind(span, (byte) integer(block, "kind", row));
-      builder.statusCode(span, (byte) integer(block, "status", row));
+      builder.statusCode(span, status);
       builder.statusMessage(span, id(block.column("status_message"), row));
       builder.traceState(span, id(block.column("trace_state"), row));
       builder.flags(span, (int) integer(block, "flags", row));
       builder.droppedAttributes(span, (int) integer(block, "dropped_attributes", row));
       builder.droppedEvents(span, (int) integer(block, "dropped_events", row));
       builder.droppedLinks(span, (int) integer(block, "dropped_links", row));
-      addPromoted(span, block, row);
-      addSpanAttributes(span, block, row);
+      addPromoted(span, block, row, false);
+      addSpanAttributes(span, block, row, false);
+      if (captured != null) {
+        addAccount(span, captured.place());
+      }
       addEvents(span, block, row);
       addLinks(span, block, row);
     }
@@ -166,10 +222,23 @@ final class TraceReader {
           });
     }
 
-    private void addPromoted(int span, NativeBlock block, int row) {
+    /// What only the agent can know of an invocation.
+    private void addAccount(int span, Place captured) {
+      addPromoted(span, captured.block(), captured.row(), true);
+      addSpanAttributes(span, captured.block(), captured.row(), true);
+      builder
+          .spanAttributes()
+          .add(
+              span,
+              table.intern("headspan.span_id"),
+              AttributeType.STRING,
+              table.intern(TraceContext.hexId(spanId(captured.block(), captured.row()))));
+    }
+
+    private void addPromoted(int span, NativeBlock block, int row, boolean accountOnly) {
       long bits = integer(block, "promoted", row);
       for (Promoted each : Promoted.values()) {
-        if ((bits & each.bit()) != 0) {
+        if ((bits & each.bit()) != 0 && (!accountOnly || isAccount(each.key()))) {
           NativeColumn column = block.column(each.column());
           long value =
               each.type() == AttributeType.STRING
@@ -180,11 +249,14 @@ final class TraceReader {
       }
     }
 
-    private void addSpanAttributes(int span, NativeBlock block, int row) {
+    private void addSpanAttributes(int span, NativeBlock block, int row, boolean accountOnly) {
       Attributes.Builder attributes = builder.spanAttributes();
       NativeColumn.Lists stringKeys = (NativeColumn.Lists) block.column("string_keys");
       NativeColumn.Lists stringValues = (NativeColumn.Lists) block.column("string_values");
       for (int i = stringKeys.start(row); i < stringKeys.end(row); i++) {
+        if (isLeftOut(stringKeys.elements(), i, accountOnly)) {
+          continue;
+        }
         attributes.add(
             span,
             id(stringKeys.elements(), i),
@@ -193,11 +265,17 @@ final class TraceReader {
       }
       NativeColumn.Maps ints = (NativeColumn.Maps) block.column("ints");
       for (int i = ints.start(row); i < ints.end(row); i++) {
+        if (isLeftOut(ints.keys(), i, accountOnly)) {
+          continue;
+        }
         attributes.add(
             span, id(ints.keys(), i), AttributeType.INT, NativeBlock.integer(ints.values(), i));
       }
       NativeColumn.Maps doubles = (NativeColumn.Maps) block.column("doubles");
       for (int i = doubles.start(row); i < doubles.end(row); i++) {
+        if (isLeftOut(doubles.keys(), i, accountOnly)) {
+          continue;
+        }
         attributes.add(
             span,
             id(doubles.keys(), i),
@@ -207,11 +285,17 @@ final class TraceReader {
       NativeColumn.Lists boolKeys = (NativeColumn.Lists) block.column("bool_keys");
       NativeColumn.Lists boolValues = (NativeColumn.Lists) block.column("bool_values");
       for (int i = boolKeys.start(row); i < boolKeys.end(row); i++) {
+        if (isLeftOut(boolKeys.elements(), i, accountOnly)) {
+          continue;
+        }
         attributes.add(
             span,
             id(boolKeys.elements(), i),
             AttributeType.BOOL,
             NativeBlock.integer(boolValues.elements(), i));
+      }
+      if (accountOnly) {
+        return;
       }
       NativeColumn.Lists other = (NativeColumn.Lists) block.column("other");
       NativeColumn.Tuples others = (NativeColumn.Tuples) other.elements();
@@ -222,6 +306,14 @@ final class TraceReader {
             (byte) NativeBlock.integer(others.element(1), i),
             id(others.element(2), i));
       }
+    }
+
+    private static boolean isLeftOut(NativeColumn keys, int at, boolean accountOnly) {
+      return accountOnly && !isAccount(NativeBlock.text(keys, at));
+    }
+
+    private static boolean isAccount(String key) {
+      return key.startsWith("headspan.") || key.equals(Promoted.FAAS_COLDSTART.key());
     }
 
     private void addEvents(int span, NativeBlock block, int row) {

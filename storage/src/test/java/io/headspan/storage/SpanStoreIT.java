@@ -3,6 +3,7 @@ package io.headspan.storage;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.headspan.wire.AttributeType;
 import io.headspan.wire.SpanBatch;
 import java.io.IOException;
 import java.net.ServerSocket;
@@ -186,6 +187,172 @@ final class SpanStoreIT {
         .isCloseTo(500e6, org.assertj.core.data.Percentage.withPercentage(1));
     assertThat(quantiles.getFirst()[1])
         .isCloseTo(990e6, org.assertj.core.data.Percentage.withPercentage(1));
+  }
+
+  @Test
+  void countsAnInvocationThatWasToldAsOpenOnce() {
+    store.insert(invocation(77, 1, 5_000, true), "open");
+    assertThat(rollups()).as("while it is open").doesNotContain("77");
+    assertThat(count("latency_minute")).isZero();
+    assertThat(trace(77).size()).isEqualTo(1);
+    store.insert(invocation(77, 1, 9_000, false), "ended");
+    SpanBatch read = trace(77);
+    assertThat(read.size()).isEqualTo(1);
+    assertThat(read.durationNs(0)).isEqualTo(9_000);
+    assertThat(sum("sum(invocations) FROM latency_minute")).isEqualTo(1);
+    assertThat(sum("sum(spans) FROM trace_summary")).isEqualTo(1);
+    assertThat(sum("toUnixTimestamp64Nano(max(end)) - " + NOON_NS + " FROM trace_summary"))
+        .isEqualTo(9_000);
+    String current =
+        " FROM spans WHERE NOT (open AND (trace_id, span_id) IN (SELECT trace_id, span_id FROM"
+            + " ended_open))";
+    assertThat(sum("count()" + current)).isEqualTo(1);
+    assertThat(sum("max(duration)" + current)).isEqualTo(9_000);
+  }
+
+  @Test
+  void givesOneSpanForWhatAnAgentAndAnSdkToldOf() {
+    SpanBatch.Builder agent = new SpanBatch.Builder();
+    int captured = agentScope(agent, "shop");
+    served(agent, captured, 0xa1, 0xc0, 0, 1_000);
+    number(agent, 0, "headspan.cpu_ns", 123);
+    text(agent, 0, "url.path", "/orders");
+    called(agent, captured, 0xa2, 0xa1, 300);
+    text(agent, 1, "headspan.header_parent", "00000000000000b2");
+    int stock = agentScope(agent, "stock");
+    served(agent, stock, 0xa3, 0xa2, 310, 380);
+    text(agent, 2, "headspan.header_parent", "00000000000000b2");
+    store.insert(agent.build(), "agent");
+    SpanBatch.Builder sdk = new SpanBatch.Builder();
+    int own = sdkScope(sdk, "shop");
+    served(sdk, own, 0xb1, 0xc0, 100, 900);
+    text(sdk, 0, "app.user", "ann");
+    called(sdk, own, 0xb2, 0xb4, 250);
+    int internal = sdk.addSpan(own);
+    sdk.traceIdLow(internal, 78);
+    sdk.spanId(internal, 0xb4);
+    sdk.parentSpanId(internal, 0xb1);
+    sdk.startNs(internal, NOON_NS + 120);
+    sdk.kind(internal, (byte) 1);
+    store.insert(sdk.build(), "sdk");
+
+    Map<Long, Long> parents = new HashMap<>();
+    SpanBatch read = trace(78);
+    for (int i = 0; i < read.size(); i++) {
+      parents.put(read.spanId(i), read.parentSpanId(i));
+    }
+    assertThat(parents).isEqualTo(Map.of(0xb1L, 0xc0L, 0xb4L, 0xb1L, 0xb2L, 0xb4L, 0xa3L, 0xb2L));
+    int shop = row(read, 0xb1);
+    assertThat(read.startNs(shop)).isEqualTo(NOON_NS);
+    assertThat(read.durationNs(shop)).isEqualTo(1_000);
+    assertThat(BatchText.spans(read).toString())
+        .contains("headspan.cpu_ns", "app.user", "headspan.span_id")
+        .doesNotContain("url.path");
+  }
+
+  @Test
+  void leavesSpansApartThatMayNotBeTheSame() {
+    SpanBatch.Builder agent = new SpanBatch.Builder();
+    int captured = agentScope(agent, "shop");
+    // Twice the same request at once, and one to another service.
+    served(agent, captured, 0xa1, 0xc0, 0, 1_000);
+    served(agent, captured, 0xa2, 0xc0, 10, 1_000);
+    served(agent, agentScope(agent, "stock"), 0xa3, 0xc1, 0, 1_000);
+    store.insert(agent.build(), "agent");
+    SpanBatch.Builder sdk = new SpanBatch.Builder();
+    int own = sdkScope(sdk, "shop");
+    served(sdk, own, 0xb1, 0xc0, 100, 900);
+    served(sdk, own, 0xb2, 0xc1, 100, 900);
+    store.insert(sdk.build(), "sdk");
+    assertThat(trace(78).size()).isEqualTo(5);
+  }
+
+  private SpanBatch trace(long low) {
+    return store.trace(0, low, 1_000);
+  }
+
+  private long sum(String query) {
+    return store.query(SqlQuery.of("SELECT " + query), row -> row.integer(0)).getFirst();
+  }
+
+  private static SpanBatch invocation(long traceId, long spanId, long durationNs, boolean open) {
+    SpanBatch.Builder builder = new SpanBatch.Builder();
+    int span = builder.addSpan(agentScope(builder, "shop"));
+    builder.traceIdLow(span, traceId);
+    builder.spanId(span, spanId);
+    builder.startNs(span, NOON_NS);
+    builder.durationNs(span, durationNs);
+    builder.kind(span, (byte) 2);
+    builder
+        .spanAttributes()
+        .add(span, builder.table().intern("headspan.open"), AttributeType.BOOL, open ? 1 : 0);
+    return builder.build();
+  }
+
+  private static int agentScope(SpanBatch.Builder builder, String service) {
+    int resource = builder.addResource();
+    resourceText(builder, resource, "service.name", service);
+    resourceText(builder, resource, "headspan.runtime", "container");
+    return builder.addScope(resource);
+  }
+
+  private static int sdkScope(SpanBatch.Builder builder, String service) {
+    int resource = builder.addResource();
+    resourceText(builder, resource, "service.name", service);
+    return builder.addScope(resource);
+  }
+
+  private static void served(
+      SpanBatch.Builder builder, int scope, long id, long parent, long fromNs, long toNs) {
+    int span = builder.addSpan(scope);
+    builder.traceIdLow(span, 78);
+    builder.spanId(span, id);
+    builder.parentSpanId(span, parent);
+    builder.startNs(span, NOON_NS + fromNs);
+    builder.durationNs(span, toNs - fromNs);
+    builder.kind(span, (byte) 2);
+  }
+
+  private static void called(
+      SpanBatch.Builder builder, int scope, long id, long parent, long fromNs) {
+    int span = builder.addSpan(scope);
+    builder.traceIdLow(span, 78);
+    builder.spanId(span, id);
+    builder.parentSpanId(span, parent);
+    builder.startNs(span, NOON_NS + fromNs);
+    builder.durationNs(span, 100);
+    builder.kind(span, (byte) 3);
+  }
+
+  private static void resourceText(
+      SpanBatch.Builder builder, int resource, String key, String value) {
+    builder
+        .resourceAttributes()
+        .add(
+            resource,
+            builder.table().intern(key),
+            AttributeType.STRING,
+            builder.table().intern(value));
+  }
+
+  private static void text(SpanBatch.Builder builder, int span, String key, String value) {
+    builder
+        .spanAttributes()
+        .add(
+            span, builder.table().intern(key), AttributeType.STRING, builder.table().intern(value));
+  }
+
+  private static void number(SpanBatch.Builder builder, int span, String key, long value) {
+    builder.spanAttributes().add(span, builder.table().intern(key), AttributeType.INT, value);
+  }
+
+  private static int row(SpanBatch batch, long spanId) {
+    for (int i = 0; i < batch.size(); i++) {
+      if (batch.spanId(i) == spanId) {
+        return i;
+      }
+    }
+    throw new AssertionError("no such span: id=" + spanId);
   }
 
   @Test

@@ -85,8 +85,8 @@ public final class SpanBatcher {
       attributes.add(span, key, AttributeType.INT, value);
     }
 
-    void flag(int span, int key) {
-      attributes.add(span, key, AttributeType.BOOL, 1);
+    void flag(int span, int key, boolean value) {
+      attributes.add(span, key, AttributeType.BOOL, value ? 1 : 0);
     }
   }
 
@@ -191,11 +191,11 @@ public final class SpanBatcher {
       open.text(span, open.serverAddress, address(exchange.remote().getAddress()));
       open.number(span, open.serverPort, exchange.remote().getPort());
     }
-    if (exchange.end() == End.OPEN) {
-      open.flag(span, open.open);
+    if (exchange.end() == End.OPEN || traced.wasOpen()) {
+      open.flag(span, open.open, exchange.end() == End.OPEN);
     }
     if (circumstances.coldStartNs() != 0) {
-      open.flag(span, open.coldStart);
+      open.flag(span, open.coldStart, true);
       open.number(span, open.coldStartNs, circumstances.coldStartNs());
     }
     String death = circumstances.death();

@@ -272,7 +272,7 @@ public final class Correlator {
       case CLIENT -> remembered.add(node);
     }
     if (wasHandedOut && head != null) {
-      output.accept(node.resultFor(ended, head));
+      output.accept(node.resultAtEnd(ended, head));
     }
   }
 

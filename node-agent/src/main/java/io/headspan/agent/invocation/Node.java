@@ -245,15 +245,28 @@ final class Node {
   /// The settled exchange, once; keeps only what others may ask for.
   TracedExchange takeResult() {
     TracedExchange result =
-        resultFor(Objects.requireNonNull(exchange), Objects.requireNonNull(head));
+        result(Objects.requireNonNull(exchange), Objects.requireNonNull(head), false);
     exchange = null;
     head = null;
     return result;
   }
 
-  /// The same exchange as it was seen another time, at the same place.
-  TracedExchange resultFor(HttpExchange exchange, RequestHead head) {
+  /// The end of an exchange that was handed out as open, at the same place.
+  TracedExchange resultAtEnd(HttpExchange ended, RequestHead head) {
+    return result(ended, head, true);
+  }
+
+  private TracedExchange result(HttpExchange exchange, RequestHead head, boolean wasOpen) {
     return new TracedExchange(
-        exchange, head, spanId, traceIdHigh, traceIdLow, flags, traceState, parentSpanId, evidence);
+        exchange,
+        head,
+        spanId,
+        traceIdHigh,
+        traceIdLow,
+        flags,
+        traceState,
+        parentSpanId,
+        evidence,
+        wasOpen);
   }
 }

@@ -14,6 +14,7 @@ import io.headspan.wire.TraceContext;
 /// @param traceState W3C tracestate, "" if there is none
 /// @param parentSpanId the parent by evidence; 0 if the span starts its trace
 /// @param evidence what the parent rests on
+/// @param wasOpen whether it was handed out as open before
 public record TracedExchange(
     HttpExchange exchange,
     RequestHead head,
@@ -23,7 +24,8 @@ public record TracedExchange(
     byte flags,
     String traceState,
     long parentSpanId,
-    ParentEvidence evidence) {
+    ParentEvidence evidence,
+    boolean wasOpen) {
   /// The parent that the request's header named; 0 if it named none.
   public long headerParentSpanId() {
     TraceContext context = head.context();

@@ -259,7 +259,8 @@ class SpanBatcherTest {
         (byte) 1,
         context == null ? "" : context.traceState(),
         parent,
-        ParentEvidence.HEADER);
+        ParentEvidence.HEADER,
+        false);
   }
 
   private static RequestHead head(String method, String path, @Nullable TraceContext context) {

@@ -27,9 +27,16 @@ final class SpanSource {
     this.range = range;
   }
 
-  /// The condition that spans lie in the time range; the primary key prunes by it.
+  /// The condition that spans lie in the time range, by which the primary key prunes, and are no
+  /// open versions of others.
   String inRange() {
-    return "time>=" + bindings.time(range.fromNs()) + " AND time<=" + bindings.time(range.toNs());
+    return "time>="
+        + bindings.time(range.fromNs())
+        + " AND time<="
+        + bindings.time(range.toNs())
+        + " AND NOT (open AND (trace_id,span_id) IN (SELECT trace_id, span_id FROM ended_open WHERE "
+        + onDays()
+        + "))";
   }
 
   /// The FROM clause without its keyword. Ask after everything else has been compiled.
