@@ -1,12 +1,11 @@
 package io.headspan.agent;
 
-import io.headspan.agent.identity.IdentitySettings;
+import io.headspan.agent.identity.PlatformSettings;
 import io.headspan.wire.config.HostPort;
 import io.headspan.wire.config.SettingSources;
 import io.headspan.wire.config.Settings;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
@@ -22,8 +21,7 @@ import org.jspecify.annotations.Nullable;
 ///   one
 /// @param agentId names the agent in its batches, `HEADSPAN_AGENT_ID`; null for the machine's id
 /// @param hostName value of `host.name`, `HEADSPAN_AGENT_HOST_NAME`; null for the machine's own
-/// @param containerRoots where runc keeps its containers' states, `HEADSPAN_AGENT_CONTAINER_ROOTS`
-///   (comma separated, `*` for any one path element)
+/// @param platforms where to ask who an instance is, and the operator's own rules
 /// @param excludedPorts of processes that are no container, requests to these ports are not
 ///   captured, `HEADSPAN_AGENT_EXCLUDED_PORTS` (comma separated)
 /// @param runDirectory where Wasm executors register, `HEADSPAN_RUN_DIR`
@@ -45,7 +43,7 @@ public record AgentConfig(
     HostPort listen,
     @Nullable String agentId,
     @Nullable String hostName,
-    List<String> containerRoots,
+    PlatformSettings platforms,
     Set<Integer> excludedPorts,
     Path runDirectory,
     Duration parentWait,
@@ -81,11 +79,7 @@ public record AgentConfig(
             settings.hostPort("listen", new HostPort("127.0.0.1", 9464)),
             settings.text("id").orElse(null),
             settings.text("host_name").orElse(null),
-            settings.list(
-                "container_roots",
-                IdentitySettings.DEFAULT_STATE_ROOTS,
-                text -> text.startsWith("/") ? text : null,
-                "absolute paths, comma separated"),
+            PlatformSettings.from(settings),
             settings.numbers("excluded_ports", Set.of(), 1, HostPort.PORT_MAX),
             settings.absolutePath("run_dir", Path.of("/run/headspan")),
             settings.duration("parent_wait", Duration.ofSeconds(10)),

@@ -134,7 +134,11 @@ final class InvocationPipeline {
             // Begins the look-up; the answer is asked for when the parent is known.
             var _ =
                 identities.ofServer(
-                    exchange.cgroupId(), exchange.local(), head.path(), exchange.headNs());
+                    exchange.cgroupId(),
+                    exchange.local(),
+                    head.method(),
+                    head.path(),
+                    exchange.headNs());
             correlator.report(exchange, head, watch(exchange), nowNs);
           }
           case CLIENT -> onCall(exchange, head, false);
@@ -194,7 +198,11 @@ final class InvocationPipeline {
     Lookup lookup =
         serves
             ? identities.ofServer(
-                exchange.cgroupId(), exchange.local(), traced.head().path(), exchange.headNs())
+                exchange.cgroupId(),
+                exchange.local(),
+                traced.head().method(),
+                traced.head().path(),
+                exchange.headNs())
             : identities.ofCaller(exchange.cgroupId());
     Identity identity =
         switch (lookup) {

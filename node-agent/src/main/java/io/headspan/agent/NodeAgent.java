@@ -13,6 +13,7 @@ import io.headspan.agent.identity.IdentitySettings;
 import io.headspan.agent.invocation.CorrelationLimits;
 import io.headspan.agent.libbpf.BpfSupport;
 import io.headspan.agent.libbpf.LibbpfException;
+import io.headspan.agent.log.FailureLog;
 import io.headspan.agent.probe.http.HttpProbe;
 import io.headspan.agent.probe.lifecycle.LifecycleProbe;
 import io.headspan.wire.config.HostPort;
@@ -29,7 +30,6 @@ import java.util.List;
 import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.concurrent.CompletionException;
-import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -48,7 +48,6 @@ public final class NodeAgent implements AutoCloseable {
   private static final int RECORDS_PER_BEAT = 256;
   private static final int IDENTITY_WAITING_MAX = 20_000;
   private static final Duration IDENTITY_GRACE = Duration.ofSeconds(60);
-  private static final long LOG_FAILURES_EVERY_NS = TimeUnit.MINUTES.toNanos(1);
 
   private final AgentConfig config;
   private final PrometheusMeterRegistry registry =
@@ -65,7 +64,7 @@ public final class NodeAgent implements AutoCloseable {
   private final Thread capture;
   private volatile boolean capturing;
   private volatile boolean stopping;
-  private long failuresLoggedNs = System.nanoTime() - LOG_FAILURES_EVERY_NS;
+  private final FailureLog failures = new FailureLog(LOG);
 
   /// Starts an agent. It captures when this returns.
   ///
@@ -215,7 +214,7 @@ public final class NodeAgent implements AutoCloseable {
     return new IdentitySettings(
         cgroups,
         PROC,
-        config.containerRoots(),
+        config.platforms(),
         config.runDirectory(),
         config.identityWait(),
         IDENTITY_WAITING_MAX,
@@ -251,7 +250,7 @@ public final class NodeAgent implements AutoCloseable {
         http.ignoreCgroup(cgroupId);
       }
     } catch (LibbpfException e) {
-      logFailure("Calls of a cgroup may be missing: cgroup=" + cgroupId, e);
+      failures.error("Calls of a cgroup may be missing", "cgroup=" + cgroupId, e);
     }
   }
 
@@ -276,7 +275,7 @@ public final class NodeAgent implements AutoCloseable {
         exchanges = beat();
         http.awaitPressure(beatMillis);
       } catch (RuntimeException e) {
-        logFailure("Capturing failed and goes on", e);
+        failures.error("Capturing failed and goes on", "", e);
         beatMillis = BEAT_MAX_MILLIS;
       }
       // Half of the way to the beat that would have brought just enough.
@@ -293,7 +292,8 @@ public final class NodeAgent implements AutoCloseable {
     lifecycle.drain(pipeline::onEvent);
     pipeline.onEventsRead();
     int exchanges = http.drain(pipeline::onExchange);
-    http.takeFailure().ifPresent(failure -> logFailure("Exchanges cannot be read", failure));
+    http.takeFailure()
+        .ifPresent(failure -> failures.error("Exchanges cannot be read", "", failure));
     return exchanges;
   }
 
@@ -301,15 +301,6 @@ public final class NodeAgent implements AutoCloseable {
     capturing = false;
     stopping = true;
     capture.join();
-  }
-
-  /// One line a minute, however often it fails.
-  private void logFailure(String what, RuntimeException failure) {
-    long nowNs = nowNs();
-    if (nowNs - failuresLoggedNs >= LOG_FAILURES_EVERY_NS) {
-      failuresLoggedNs = nowNs;
-      LOG.error("{}", what, failure);
-    }
   }
 
   private static long nowNs() {

@@ -3,6 +3,7 @@ package io.headspan.agent;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.headspan.agent.identity.PlatformSettings;
 import io.headspan.wire.config.HostPort;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -21,7 +22,7 @@ class AgentConfigTest {
                 new HostPort("127.0.0.1", 9464),
                 null,
                 null,
-                List.of("/run/runc", "/run/containerd/runc/*", "/run/docker/runtime-runc/*"),
+                PlatformSettings.DEFAULT,
                 Set.of(),
                 Path.of("/run/headspan"),
                 Duration.ofSeconds(10),
@@ -65,7 +66,7 @@ class AgentConfigTest {
                 new HostPort("::1", 0),
                 "agent-7",
                 "node-7",
-                List.of("/a", "/b/*"),
+                PlatformSettings.DEFAULT.withStateRoots(List.of("/a", "/b/*")),
                 Set.of(3200, 8123),
                 Path.of("/tmp/headspan"),
                 Duration.ofMillis(500),

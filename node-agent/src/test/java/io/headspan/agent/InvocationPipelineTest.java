@@ -9,6 +9,7 @@ import io.headspan.agent.http.CarriedContext;
 import io.headspan.agent.http.UnreadableHead;
 import io.headspan.agent.identity.Identities;
 import io.headspan.agent.identity.IdentitySettings;
+import io.headspan.agent.identity.PlatformSettings;
 import io.headspan.agent.invocation.CorrelationLimits;
 import io.headspan.agent.invocation.ParentEvidence;
 import io.headspan.agent.probe.http.HttpExchange;
@@ -63,7 +64,7 @@ class InvocationPipelineTest {
             new IdentitySettings(
                 mount,
                 Path.of("/proc"),
-                List.of(states.toString()),
+                PlatformSettings.DEFAULT.withStateRoots(List.of(states.toString())),
                 directory.resolve("run"),
                 Duration.ofSeconds(10),
                 100,

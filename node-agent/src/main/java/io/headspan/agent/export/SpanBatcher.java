@@ -251,6 +251,7 @@ public final class SpanBatcher {
           .resourceAttributes()
           .add(resource, open.table.intern("process.pid"), AttributeType.INT, identity.pid());
     }
+    identity.platform().forEach((key, value) -> resourceText(open, resource, key, value));
     resourceText(open, resource, "host.name", hostName);
     int scope = builder.addScope(resource);
     builder.scopeName(scope, open.scopeName);

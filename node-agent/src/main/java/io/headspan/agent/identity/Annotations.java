@@ -40,6 +40,11 @@ record Annotations(
     if (value == null || value.isBlank()) {
       return null;
     }
+    return cut(value);
+  }
+
+  /// As much of a value as is kept.
+  static String cut(String value) {
     return value.length() > LENGTH_MAX ? value.substring(0, LENGTH_MAX) : value;
   }
 }

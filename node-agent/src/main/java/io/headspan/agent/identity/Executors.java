@@ -2,6 +2,7 @@ package io.headspan.agent.identity;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.headspan.agent.log.FailureLog;
 import java.io.IOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
@@ -27,11 +28,13 @@ final class Executors {
   private static final Logger LOG = LoggerFactory.getLogger(Executors.class);
 
   private static final String SUFFIX = ".json";
+  private static final String ROOT = "/functions/";
   private static final long FILE_BYTES_MAX = 64L << 20;
 
   /// A directory changed less than this ago may change again without a new time.
   private static final Duration TIME_STEP = Duration.ofMillis(100);
 
+  private final FailureLog failures = new FailureLog(LOG);
   private final ObjectMapper json = new ObjectMapper();
   private final Path directory;
   private final Processes processes;
@@ -42,13 +45,17 @@ final class Executors {
   ///
   /// @param functions by path of the request that invokes them
   record Executor(ProcessId process, int port, Map<String, Identity> functions) {
-    /// The function that a request for `path` invokes; null if none does.
-    @Nullable Identity function(String path) {
-      Identity function = functions.get(path);
-      if (function == null && path.endsWith("/")) {
-        function = functions.get(path.substring(0, path.length() - 1));
-      }
-      return function;
+    /// The function that a request invokes; null if it invokes none, but deploys or removes one,
+    /// say.
+    ///
+    /// @param method of the request; null if not known
+    @Nullable Identity function(@Nullable String method, String path) {
+      // /functions/<tenant>/<name> and everything below it.
+      int nameEnd = path.indexOf('/', path.indexOf('/', ROOT.length()) + 1);
+      boolean isBelow = path.startsWith(ROOT) && nameEnd > ROOT.length();
+      Identity function = functions.get(isBelow ? path.substring(0, nameEnd) : path);
+      boolean deploys = !isBelow && ("PUT".equals(method) || "DELETE".equals(method));
+      return deploys ? null : function;
     }
   }
 
@@ -90,7 +97,7 @@ final class Executors {
         try {
           read(file).ifPresent(executor -> found.put(executor.process().pid(), executor));
         } catch (IOException e) {
-          LOG.warn("Registration of an executor cannot be read, ignored: file={}", file, e);
+          failures.warn("Registration of an executor cannot be read, ignored", "file=" + file, e);
         }
       }
     }
@@ -120,7 +127,7 @@ final class Executors {
       String version = function.path("version").asText();
       if (!tenant.isEmpty() && !name.isEmpty()) {
         functions.put(
-            "/functions/" + tenant + "/" + name,
+            ROOT + tenant + "/" + name,
             Identity.ofFunction(process, tenant, name, version.isEmpty() ? null : version));
       }
     }

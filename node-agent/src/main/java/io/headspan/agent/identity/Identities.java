@@ -4,9 +4,12 @@ import io.headspan.agent.identity.Executors.Executor;
 import io.headspan.agent.identity.Processes.AmbiguousListenerException;
 import io.headspan.agent.identity.Processes.Listener;
 import io.headspan.agent.ledger.Tally;
+import io.headspan.agent.log.FailureLog;
 import io.headspan.agent.probe.lifecycle.LifecycleEvent;
 import java.io.IOException;
 import java.net.InetSocketAddress;
+import java.net.URI;
+import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -46,9 +49,14 @@ public final class Identities implements AutoCloseable {
 
   private static final long READ_EXECUTORS_MILLIS = 100;
   private static final int ADDRESSES_MAX = 1024;
+  private static final long CLOSE_SECONDS = 5;
 
   private final CgroupTree tree;
-  private final RuncContainers containers;
+
+  /// In the order in which they are asked; what an earlier one says counts.
+  private final List<ContainerSource> sources;
+
+  private final Naming naming;
   private final Processes processes;
   private final Executors executorFiles;
   private final long patienceNs;
@@ -56,6 +64,7 @@ public final class Identities implements AutoCloseable {
   private final int waitingMax;
   private final ScheduledThreadPoolExecutor worker;
   private final CgroupListener listener;
+  private final FailureLog failures;
 
   /// What the worker found, to be taken by the owner thread.
   private final Queue<Runnable> results = new ConcurrentLinkedQueue<>();
@@ -82,6 +91,10 @@ public final class Identities implements AutoCloseable {
   private static class Pending {
     private List<Wait> waits = new ArrayList<>();
 
+    boolean hasWaits() {
+      return !waits.isEmpty();
+    }
+
     List<Wait> takeWaits() {
       List<Wait> taken = waits;
       waits = new ArrayList<>();
@@ -95,6 +108,13 @@ public final class Identities implements AutoCloseable {
     boolean sawBeginning;
     @Nullable String path;
     @Nullable Identity container;
+
+    /// Whether the container's processes were looked at, which is done when it is first asked for:
+    /// by then they are what they are going to be.
+    boolean refined;
+
+    boolean refining;
+    @Nullable ContainerFacts facts;
     long removedNs;
 
     /// By port where only one process listens at it, by address and port where several do.
@@ -156,8 +176,10 @@ public final class Identities implements AutoCloseable {
   private Identities(IdentitySettings settings, CgroupListener listener) {
     this.listener = listener;
     tree = new CgroupTree(settings.cgroupMount());
-    containers = new RuncContainers(settings.containerStateRoots(), tree);
-    processes = new Processes(settings.proc(), tree);
+    PlatformSettings platforms = settings.platforms();
+    naming = new Naming(platforms.rules(), platforms.trustEnvironment());
+    sources = sources(platforms, tree);
+    processes = new Processes(settings.proc(), tree, naming);
     executorFiles = new Executors(settings.runDirectory(), processes);
     patienceNs = settings.patience().toNanos();
     graceNs = settings.grace().toNanos();
@@ -165,6 +187,7 @@ public final class Identities implements AutoCloseable {
     worker =
         new ScheduledThreadPoolExecutor(
             1, task -> Thread.ofPlatform().daemon().name("headspan-identity").unstarted(task));
+    failures = new FailureLog(LOG);
     worker.setExecuteExistingDelayedTasksAfterShutdownPolicy(false);
     worker.setRejectedExecutionHandler(new ThreadPoolExecutor.DiscardPolicy());
   }
@@ -219,15 +242,17 @@ public final class Identities implements AutoCloseable {
   /// Who served an exchange: an [Identity], if need be [Identity#UNKNOWN], or [NoIdentity#PENDING].
   ///
   /// @param local address and port of the serving socket
+  /// @param method of the request; null if not known
   /// @param path of the request
   /// @param headNs when it came
-  public Lookup ofServer(long cgroupId, InetSocketAddress local, String path, long headNs) {
+  public Lookup ofServer(
+      long cgroupId, InetSocketAddress local, @Nullable String method, String path, long headNs) {
     Cgroup cgroup = lookUp(cgroupId);
     if (!cgroup.settled) {
       return NoIdentity.PENDING;
     }
     if (cgroup.container != null) {
-      return cgroup.container;
+      return refined(cgroup, cgroup.container);
     }
     if (cgroup.path == null) {
       return Identity.UNKNOWN;
@@ -244,7 +269,7 @@ public final class Identities implements AutoCloseable {
       if (executor != null
           && executor.process().equals(port.process)
           && executor.port() == local.getPort()) {
-        return ofFunction(executor, port.identity, path, headNs);
+        return ofFunction(executor, port.identity, method, path, headNs);
       }
     }
     return port.identity;
@@ -256,7 +281,7 @@ public final class Identities implements AutoCloseable {
     if (!cgroup.settled) {
       return NoIdentity.PENDING;
     }
-    return cgroup.container == null ? NoIdentity.NO_CONTAINER : cgroup.container;
+    return cgroup.container == null ? NoIdentity.NO_CONTAINER : refined(cgroup, cgroup.container);
   }
 
   /// Whether the cgroup was made after this object: nothing in it can have been missed.
@@ -280,7 +305,7 @@ public final class Identities implements AutoCloseable {
       return false;
     }
     Pending pending = executorsRead;
-    if (!cgroup.settled) {
+    if (!cgroup.settled || cgroup.container != null) {
       pending = cgroup;
     } else if (local != null) {
       Port port = knownPort(cgroup, local);
@@ -320,6 +345,31 @@ public final class Identities implements AutoCloseable {
   @Override
   public void close() {
     worker.shutdownNow();
+    try {
+      // The sources are the worker's; whatever it waits for was interrupted.
+      if (!worker.awaitTermination(CLOSE_SECONDS, TimeUnit.SECONDS)) {
+        LOG.warn("An identity look-up does not end: seconds={}", CLOSE_SECONDS);
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+    sources.forEach(ContainerSource::close);
+  }
+
+  private List<ContainerSource> sources(PlatformSettings platforms, CgroupTree cgroups) {
+    List<ContainerSource> all = new ArrayList<>();
+    all.add(new OciStates(platforms.stateRoots(), cgroups));
+    platforms.criSockets().forEach(socket -> all.add(new CriSocket(Path.of(socket))));
+    URI kubelet = platforms.kubelet();
+    if (kubelet != null) {
+      try {
+        all.add(new KubeletPods(kubelet, platforms.kubeletTokenFile(), platforms.kubeletCaFile()));
+      } catch (IOException e) {
+        failures.warn("The kubelet is not asked", "url=" + kubelet, e);
+      }
+    }
+    all.add(new DockerFiles(platforms.dockerRoot()));
+    return List.copyOf(all);
   }
 
   private Cgroup cgroup(long id) {
@@ -383,7 +433,7 @@ public final class Identities implements AutoCloseable {
     try {
       return tree.walk();
     } catch (IOException | RuntimeException e) {
-      failed("Cgroups cannot be listed: mount=" + tree.mount(), e);
+      failed("Cgroups cannot be listed", "mount=" + tree.mount(), e);
       return Map.of();
     }
   }
@@ -402,22 +452,90 @@ public final class Identities implements AutoCloseable {
 
   /// On the worker.
   private void tryContainer(Cgroup cgroup, String path, int attempt, int retries) {
-    Optional<Identity> container = Optional.empty();
-    try {
-      container = containers.find(path);
-    } catch (IOException | RuntimeException e) {
-      if (attempt == retries) {
-        failed("State of a container cannot be read: cgroup=" + path, e);
-      }
-    }
-    if (container.isEmpty() && !path.equals("/") && attempt < retries) {
+    CgroupPath parsed = CgroupPath.parse(path);
+    boolean isLast = path.equals("/") || attempt == retries;
+    Answer answer = ask(path, parsed, isLast);
+    if (answer.mayCome() && !isLast) {
       submit(() -> tryContainer(cgroup, path, attempt + 1, retries), RETRY_MILLIS[attempt]);
       return;
     }
-    Identity identity = container.orElse(null);
+    ContainerFacts facts = answer.facts();
+    Identity identity = facts == null ? null : naming.container(path, parsed, facts, null);
     results.add(() -> {
       outcomes.add(identity == null ? IdentityOutcome.NO_CONTAINER : IdentityOutcome.CONTAINER);
+      cgroup.facts = facts;
       settle(cgroup, identity);
+    });
+  }
+
+  /// What the sources say now.
+  ///
+  /// @param mayCome a source that should know something does not do so yet
+  private record Answer(@Nullable ContainerFacts facts, boolean mayCome) {}
+
+  /// On the worker.
+  ///
+  /// @param tells whether to log what failed
+  private Answer ask(String path, CgroupPath parsed, boolean tells) {
+    ContainerFacts facts = null;
+    boolean mayCome = false;
+    for (ContainerSource source : sources) {
+      if (facts != null && facts.pod() != null && parsed.podUid() != null) {
+        break; // whichever of them knows the pod, it knows all there is
+      }
+      try {
+        Optional<ContainerFacts> found = source.find(path, parsed);
+        if (found.isPresent()) {
+          facts = facts == null ? found.get() : facts.orElse(found.get());
+        } else {
+          mayCome |= source.expects(parsed);
+        }
+      } catch (IOException | RuntimeException e) {
+        mayCome = true;
+        if (tells) {
+          failed("State of a container cannot be read", "cgroup=" + path, e);
+        }
+      }
+    }
+    if (facts == null && parsed.containerId() != null) {
+      facts = ContainerFacts.of(parsed.containerId());
+    } else if (facts != null && (parsed.podUid() == null || facts.pod() != null)) {
+      mayCome = false;
+    }
+    return new Answer(facts, mayCome);
+  }
+
+  /// The container, once its processes were looked at.
+  private Lookup refined(Cgroup cgroup, Identity container) {
+    if (cgroup.refined) {
+      return container;
+    }
+    String path = cgroup.path;
+    ContainerFacts facts = cgroup.facts;
+    if (!cgroup.refining && path != null && facts != null) {
+      cgroup.refining = true;
+      submit(() -> refine(cgroup, path, facts, container), 0);
+    }
+    return NoIdentity.PENDING;
+  }
+
+  /// On the worker.
+  private void refine(Cgroup cgroup, String path, ContainerFacts facts, Identity container) {
+    Optional<ProcessFacts> process = Optional.empty();
+    try {
+      process = processes.mostTelling(path);
+    } catch (IOException | RuntimeException e) {
+      failed("Processes of a container cannot be read", "cgroup=" + path, e);
+    }
+    // Without one it has ended, and is what the platform said.
+    Identity refined =
+        process
+            .map(each -> naming.container(path, CgroupPath.parse(path), facts, each))
+            .orElse(container);
+    results.add(() -> {
+      cgroup.refined = true;
+      cgroup.container = refined.equals(container) ? container : refined;
+      finishAll(cgroup);
     });
   }
 
@@ -425,7 +543,11 @@ public final class Identities implements AutoCloseable {
     cgroup.settled = true;
     cgroup.container = container;
     listener.onCgroup(cgroup.id, container != null);
-    finishAll(cgroup);
+    if (container == null || !cgroup.hasWaits()) {
+      finishAll(cgroup);
+    } else {
+      var _ = refined(cgroup, container); // which is what they wait for now
+    }
   }
 
   private static @Nullable Port knownPort(Cgroup cgroup, InetSocketAddress local) {
@@ -459,13 +581,13 @@ public final class Identities implements AutoCloseable {
     IdentityOutcome outcome;
     Listener listener = null;
     try {
-      listener = processes.findListener(cgroupPath, local).orElse(null);
+      listener = processes.findListener(cgroupPath, local).map(this::inOldHierarchies).orElse(null);
       outcome = listener == null ? IdentityOutcome.NO_LISTENER : IdentityOutcome.PROCESS;
     } catch (AmbiguousListenerException e) {
       LOG.debug("A port cannot be attributed to a process", e);
       outcome = IdentityOutcome.AMBIGUOUS_LISTENER;
     } catch (IOException | RuntimeException e) {
-      failed("Listener cannot be looked up: cgroup=" + cgroupPath + ", local=" + local, e);
+      failed("Listener cannot be looked up", "cgroup=" + cgroupPath + ", local=" + local, e);
       outcome = IdentityOutcome.FAILED;
     }
     IdentityOutcome ended = outcome;
@@ -476,6 +598,26 @@ public final class Identities implements AutoCloseable {
       }
       settle(cgroup, local, port, found);
     });
+  }
+
+  /// A listener's container, where containers have cgroups of version 1 only, and their processes
+  /// are all at the root of version 2. On the worker.
+  private Listener inOldHierarchies(Listener listener) {
+    try {
+      for (String path : processes.cgroupPaths(listener.process().pid())) {
+        CgroupPath parsed = CgroupPath.parse(path);
+        ContainerFacts facts = parsed.isContainer() ? ask(path, parsed, true).facts() : null;
+        if (facts != null) {
+          return new Listener(
+              listener.facts(),
+              naming.container(path, parsed, facts, listener.facts()),
+              listener.anyAddress());
+        }
+      }
+    } catch (IOException e) {
+      failed("Cgroups of a process cannot be read", "pid=" + listener.process().pid(), e);
+    }
+    return listener;
   }
 
   private void settle(
@@ -516,8 +658,9 @@ public final class Identities implements AutoCloseable {
 
   /// The function of `executor` that `path` invokes. A function is registered before it can be
   /// invoked, so one that is missing in what was read after the request came does not exist.
-  private Lookup ofFunction(Executor executor, Identity process, String path, long headNs) {
-    Identity function = executor.function(path);
+  private Lookup ofFunction(
+      Executor executor, Identity process, @Nullable String method, String path, long headNs) {
+    Identity function = executor.function(method, path);
     if (function != null) {
       return function;
     }
@@ -547,7 +690,7 @@ public final class Identities implements AutoCloseable {
     try {
       read = executorFiles.current();
     } catch (IOException | RuntimeException e) {
-      failed("Wasm executors cannot be read", e);
+      failed("Wasm executors cannot be read", "", e);
       read = Map.of();
     }
     Map<Integer, Executor> current = read;
@@ -579,8 +722,8 @@ public final class Identities implements AutoCloseable {
   }
 
   /// On the worker.
-  private void failed(String what, Exception e) {
+  private void failed(String what, String where, Exception e) {
     outcomes.add(IdentityOutcome.FAILED);
-    LOG.warn("{}", what, e);
+    failures.warn(what, where, e);
   }
 }

@@ -2,14 +2,12 @@ package io.headspan.agent.identity;
 
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.List;
 
 /// Where identities come from and how long to look.
 ///
 /// @param cgroupMount where the cgroup v2 hierarchy is mounted
 /// @param proc where procfs is mounted, normally `/proc`
-/// @param containerStateRoots directories of runc's container states; `*` stands for any one
-///   element
+/// @param platforms which sources to ask
 /// @param runDirectory where Wasm executors register
 /// @param patience how long an exchange waits for its identity at most
 /// @param waitingMax how many exchanges wait for theirs at most
@@ -17,11 +15,8 @@ import java.util.List;
 public record IdentitySettings(
     Path cgroupMount,
     Path proc,
-    List<String> containerStateRoots,
+    PlatformSettings platforms,
     Path runDirectory,
     Duration patience,
     int waitingMax,
-    Duration grace) {
-  public static final List<String> DEFAULT_STATE_ROOTS =
-      List.of("/run/runc", "/run/containerd/runc/*", "/run/docker/runtime-runc/*");
-}
+    Duration grace) {}

@@ -2,6 +2,7 @@ package io.headspan.agent.identity;
 
 import java.io.BufferedReader;
 import java.io.IOException;
+import java.io.InputStream;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.ByteOrder;
@@ -30,19 +31,36 @@ final class Processes {
   private static final int LISTEN = 0x0a;
   private static final int START_TICKS_FIELD = 22;
 
+  /// The kernel allows longer command lines; no rule needs them.
+  private static final int STRINGS_BYTES_MAX = 64 << 10;
+
+  private static final int TELLING_MAX = 32;
+
   private final Path proc;
   private final CgroupTree cgroups;
+  private final Naming naming;
 
+  /// Processes called by their executables.
   Processes(Path proc, CgroupTree cgroups) {
+    this(proc, cgroups, Naming.PLAIN);
+  }
+
+  Processes(Path proc, CgroupTree cgroups, Naming naming) {
     this.proc = proc;
     this.cgroups = cgroups;
+    this.naming = naming;
   }
 
   /// What listens at a port in a cgroup.
   ///
+  /// @param facts of the process
   /// @param identity of the process; if several share the socket, of the one that started first
   /// @param anyAddress nothing else in the cgroup listens at this port, at whatever address
-  record Listener(ProcessId process, Identity identity, boolean anyAddress) {}
+  record Listener(ProcessFacts facts, Identity identity, boolean anyAddress) {
+    ProcessId process() {
+      return facts.process();
+    }
+  }
 
   /// Several processes listen at a port and nothing tells which one is meant.
   static final class AmbiguousListenerException extends Exception {
@@ -96,13 +114,13 @@ final class Processes {
     String namespace = namespaces.iterator().next();
     for (int pid : byNamespace.getOrDefault(namespace, List.of())) {
       if (holdsSocket(pid, wanted)) {
-        Optional<ProcessId> process = process(pid);
-        String executable = executable(pid);
-        if (process.isPresent() && executable != null) {
-          owners.add(
-              new Listener(
-                  process.get(), Identity.ofProcess(process.get(), executable), anyAddress));
-        }
+        facts(pid)
+            .ifPresent(facts ->
+                owners.add(
+                    new Listener(
+                        facts,
+                        naming.process(cgroupPath, CgroupPath.parse(cgroupPath), facts),
+                        anyAddress)));
       }
     }
     if (owners.stream().map(owner -> owner.identity().executable()).distinct().count() > 1) {
@@ -127,16 +145,92 @@ final class Processes {
     return Optional.of(new ProcessId(pid, Long.parseLong(fields[START_TICKS_FIELD - 3])));
   }
 
-  /// File name of the executable; null if the process has ended or is the kernel's.
+  /// What is known of a process; empty if it has ended or is the kernel's.
+  Optional<ProcessFacts> facts(int pid) throws IOException {
+    Optional<ProcessId> process = process(pid);
+    String executable = executable(pid);
+    if (process.isEmpty() || executable == null) {
+      return Optional.empty();
+    }
+    return Optional.of(
+        new ProcessFacts(
+            process.get(),
+            executable,
+            strings(pid, "cmdline"),
+            naming.readsEnvironment() ? variables(strings(pid, "environ")) : Map.of()));
+  }
+
+  /// Of the processes in a cgroup the first that serves WebAssembly, else the one that has been
+  /// there longest; empty if there is none.
+  Optional<ProcessFacts> mostTelling(String cgroupPath) throws IOException {
+    List<ProcessId> processes = new ArrayList<>();
+    for (int pid : pids(cgroupPath)) {
+      process(pid).ifPresent(processes::add);
+    }
+    processes.sort(
+        Comparator.comparingLong(ProcessId::startTicks).thenComparingInt(ProcessId::pid));
+    ProcessFacts eldest = null;
+    for (ProcessId process : processes.subList(0, Math.min(processes.size(), TELLING_MAX))) {
+      ProcessFacts facts = facts(process.pid()).orElse(null);
+      if (facts != null && facts.servesWasm()) {
+        return Optional.of(facts);
+      }
+      eldest = eldest == null ? facts : eldest;
+    }
+    return Optional.ofNullable(eldest);
+  }
+
+  /// The cgroups of a process in all hierarchies, that of systemd or of v2 before those of single
+  /// controllers (cgroups(7), /proc/pid/cgroup).
+  List<String> cgroupPaths(int pid) throws IOException {
+    String text = read(pid, "cgroup");
+    List<String> paths = new ArrayList<>();
+    if (text == null) {
+      return paths;
+    }
+    for (String line : text.split("\n", -1)) {
+      String[] fields = line.split(":", 3);
+      if (fields.length == 3) {
+        boolean isNamed = fields[1].isEmpty() || fields[1].startsWith("name=");
+        paths.add(isNamed ? 0 : paths.size(), fields[2]);
+      }
+    }
+    return paths;
+  }
+
+  private List<String> strings(int pid, String file) throws IOException {
+    Path path = proc.resolve(Integer.toString(pid)).resolve(file);
+    byte[] bytes;
+    try (InputStream in = Files.newInputStream(path)) {
+      bytes = in.readNBytes(STRINGS_BYTES_MAX);
+    } catch (IOException e) {
+      return List.of(); // ended, or not to be seen: nothing is known of it
+    }
+    String text = new String(bytes, StandardCharsets.UTF_8);
+    return text.isEmpty() ? List.of() : List.of(text.split("\0"));
+  }
+
+  private static Map<String, String> variables(List<String> environment) {
+    Map<String, String> variables = new HashMap<>();
+    for (String variable : environment) {
+      int equals = variable.indexOf('=');
+      if (equals > 0 && variable.startsWith("HEADSPAN_")) {
+        variables.putIfAbsent(variable.substring(0, equals), variable.substring(equals + 1));
+      }
+    }
+    return variables;
+  }
+
+  /// Path of the executable; null if the process has ended or is the kernel's.
   private @Nullable String executable(int pid) throws IOException {
     String target = link(pid, "exe");
     if (target == null) {
       return null;
     }
     String deleted = " (deleted)";
-    String path =
-        target.endsWith(deleted) ? target.substring(0, target.length() - deleted.length()) : target;
-    return path.substring(path.lastIndexOf('/') + 1);
+    return target.endsWith(deleted)
+        ? target.substring(0, target.length() - deleted.length())
+        : target;
   }
 
   private List<Integer> pids(String cgroupPath) throws IOException {

@@ -3,6 +3,8 @@ package io.headspan.agent.identity;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.headspan.agent.probe.lifecycle.LifecycleEvent;
+import io.headspan.wire.config.SettingSources;
+import io.headspan.wire.config.Settings;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -32,6 +34,7 @@ class IdentitiesTest {
   private Path mount;
   private Path states;
   private Path executors;
+  private PlatformSettings platforms;
   private @Nullable Identities opened;
   private long skippedNs;
   private final Map<Long, Boolean> cgroups = new HashMap<>();
@@ -40,6 +43,7 @@ class IdentitiesTest {
   void makeTrees() throws IOException {
     mount = Files.createDirectories(directory.resolve("cgroup"));
     states = Files.createDirectories(directory.resolve("runc"));
+    platforms = PlatformSettings.DEFAULT.withStateRoots(List.of(states.toString()));
     executors = Files.createDirectories(directory.resolve("run/executors"));
   }
 
@@ -67,13 +71,13 @@ class IdentitiesTest {
     Identities identities = start();
     long id = cgroup("/a", "");
     identities.onEvent(new LifecycleEvent.CgroupCreated(1, id, "/a"));
-    assertThat(identities.ofServer(id, local(80), "/", now())).isEqualTo(NoIdentity.PENDING);
+    assertThat(identities.ofServer(id, local(80), "GET", "/", now())).isEqualTo(NoIdentity.PENDING);
     List<Boolean> asked = new ArrayList<>();
     assertThat(identities.await(id, local(80), asked::add)).isTrue();
     StateFiles.write(states, "a", mount + "/a", "io.headspan.tenant=acme");
     until(identities, () -> !asked.isEmpty());
     assertThat(asked).containsExactly(false);
-    assertThat(((Identity) identities.ofServer(id, local(80), "/", now())).tenant())
+    assertThat(((Identity) identities.ofServer(id, local(80), "GET", "/", now())).tenant())
         .isEqualTo("acme");
     assertThat(identities.waiting()).isZero();
     assertThat(identities.sawBeginning(id)).isTrue();
@@ -89,11 +93,11 @@ class IdentitiesTest {
     Files.delete(mount.resolve("a"));
     identities.onEvent(new LifecycleEvent.CgroupRemoved(2, id, "/a"));
     pass(identities, Duration.ofSeconds(29));
-    assertThat(identities.ofServer(id, local(80), "/", now())).isSameAs(identity);
+    assertThat(identities.ofServer(id, local(80), "GET", "/", now())).isSameAs(identity);
     pass(identities, Duration.ofSeconds(2));
-    assertThat(identities.ofServer(id, local(80), "/", now())).isEqualTo(NoIdentity.PENDING);
+    assertThat(identities.ofServer(id, local(80), "GET", "/", now())).isEqualTo(NoIdentity.PENDING);
     until(identities, () -> identities.ofCaller(id) == NoIdentity.NO_CONTAINER);
-    assertThat(identities.ofServer(id, local(80), "/", now())).isSameAs(Identity.UNKNOWN);
+    assertThat(identities.ofServer(id, local(80), "GET", "/", now())).isSameAs(Identity.UNKNOWN);
     assertThat(identities.outcomes().count(IdentityOutcome.NO_CGROUP)).isEqualTo(1);
   }
 
@@ -118,7 +122,7 @@ class IdentitiesTest {
       assertThat(identities.ofCaller(id)).isEqualTo(NoIdentity.NO_CONTAINER);
       assertThat(cgroups).containsEntry(id, false);
       InetSocketAddress otherAddress = new InetSocketAddress("127.0.0.3", socket.getLocalPort());
-      assertThat(identities.ofServer(id, otherAddress, "/", now()))
+      assertThat(identities.ofServer(id, otherAddress, "GET", "/", now()))
           .as("one process has the port, whatever the address")
           .isSameAs(identity);
     }
@@ -135,7 +139,7 @@ class IdentitiesTest {
     }
     long endNs = now();
     identities.onEvent(new LifecycleEvent.Exit(endNs, OWN_PID, id, 0));
-    assertThat(identities.ofServer(id, local, "/", endNs - 1)).isInstanceOf(Identity.class);
+    assertThat(identities.ofServer(id, local, "GET", "/", endNs - 1)).isInstanceOf(Identity.class);
     assertThat(await(identities, id, local, "/")).isSameAs(Identity.UNKNOWN);
     assertThat(identities.outcomes().count(IdentityOutcome.NO_LISTENER)).isEqualTo(1);
   }
@@ -169,6 +173,71 @@ class IdentitiesTest {
       Identity other = await(identities, id, local(port), "/functions/rival/encode");
       assertThat(other.runtime()).isEqualTo(InstanceRuntime.PROCESS);
       assertThat(other.tenant()).as("a path names no tenant").isNull();
+    }
+  }
+
+  @Test
+  void whatIsBelowAFunctionInvokesItAndDeployingDoesNot() throws IOException {
+    long id = cgroup("/own", OWN_PID + "\n");
+    Identities identities = start();
+    try (ServerSocket socket = listen()) {
+      int port = socket.getLocalPort();
+      register(OWN_PID, ownStart(), port, "acme", "resize", "3");
+      Identity function = await(identities, id, local(port), "/functions/acme/resize");
+      for (String path : List.of("/functions/acme/resize/", "/functions/acme/resize/a/b")) {
+        assertThat(identities.ofServer(id, local(port), "PUT", path, 0)).isSameAs(function);
+      }
+      assertThat(identities.ofServer(id, local(port), "POST", "/functions/acme/resize", 0))
+          .isSameAs(function);
+      for (String method : List.of("PUT", "DELETE")) {
+        Lookup deployment =
+            identities.ofServer(id, local(port), method, "/functions/acme/resize", 0);
+        assertThat(((Identity) deployment).runtime()).isEqualTo(InstanceRuntime.PROCESS);
+        assertThat(((Identity) deployment).function()).isNull();
+      }
+      for (String path : List.of("/functions/acme", "/functions", "/", "/functions/acme/resized")) {
+        assertThat(((Identity) identities.ofServer(id, local(port), "GET", path, 0)).function())
+            .isNull();
+      }
+    }
+  }
+
+  /// Without any runtime's state there is still the path.
+  @Test
+  void namesAContainerByItsPathAlone() throws IOException {
+    String containerId = "0123456789abcdef".repeat(4);
+    Files.delete(states);
+    long id = cgroup("/docker/" + containerId, OWN_PID + "\n");
+    Identities identities = start();
+    Identity identity = await(identities, id, local(80), "/");
+    assertThat(identity.runtime()).isEqualTo(InstanceRuntime.CONTAINER);
+    assertThat(identity.containerId()).isEqualTo(containerId);
+    assertThat(identity.tenant()).isNull();
+    assertThat(cgroups).containsEntry(id, true);
+  }
+
+  @Test
+  void looksAtAContainersProcessesForRules() throws IOException {
+    platforms = ruled("[{match: {executable: java}, tenant: acme}]");
+    long id = cgroup("/a", OWN_PID + "\n");
+    StateFiles.write(states, "a", mount + "/a");
+    Identities identities = start();
+    Identity identity = await(identities, id, local(80), "/");
+    assertThat(identity.tenant()).isEqualTo("acme");
+    assertThat(identities.ofCaller(id)).isSameAs(identity);
+  }
+
+  @Test
+  void rulesNamePlainProcesses() throws IOException {
+    platforms =
+        ruled("[{match: {cgroup: /own, command_line: '*java*'}, tenant: acme, function: f}]");
+    long id = cgroup("/own", OWN_PID + "\n");
+    Identities identities = start();
+    try (ServerSocket socket = listen()) {
+      Identity identity = await(identities, id, local(socket.getLocalPort()), "/");
+      assertThat(identity.tenant()).isEqualTo("acme");
+      assertThat(identity.serviceName()).isEqualTo("f");
+      assertThat(identity.runtime()).isEqualTo(InstanceRuntime.PROCESS);
     }
   }
 
@@ -215,7 +284,7 @@ class IdentitiesTest {
             new IdentitySettings(
                 mount,
                 Path.of("/proc"),
-                List.of(states.toString()),
+                platforms,
                 directory.resolve("run"),
                 Duration.ofSeconds(10),
                 100,
@@ -224,6 +293,16 @@ class IdentitiesTest {
             now());
     opened = identities;
     return identities;
+  }
+
+  private PlatformSettings ruled(String rules) {
+    Settings settings =
+        Settings.of(
+            "x",
+            SettingSources.of(
+                Map.of(
+                    "HEADSPAN_X_RULES", rules, "HEADSPAN_X_CONTAINER_ROOTS", states.toString())));
+    return PlatformSettings.from(settings);
   }
 
   private long now() {
@@ -237,8 +316,9 @@ class IdentitiesTest {
 
   private Identity await(Identities identities, long id, InetSocketAddress local, String path) {
     long headNs = now();
-    until(identities, () -> identities.ofServer(id, local, path, headNs) instanceof Identity);
-    return (Identity) identities.ofServer(id, local, path, headNs);
+    until(
+        identities, () -> identities.ofServer(id, local, "GET", path, headNs) instanceof Identity);
+    return (Identity) identities.ofServer(id, local, "GET", path, headNs);
   }
 
   private void until(Identities identities, BooleanSupplier condition) {

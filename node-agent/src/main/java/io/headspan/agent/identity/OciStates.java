@@ -15,15 +15,20 @@ import java.util.Optional;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
-/// Finds the runc container of a cgroup, by runc's own state: `<root>/<id>/state.json`, which names
-/// the container's cgroup, its annotations and its bundle (runc 1.1: `libcontainer.State`, with the
-/// annotations among `config.labels`). runc writes it before the container's process starts.
+/// Finds the container of a cgroup by the state that its OCI runtime keeps, whatever engine called
+/// it. runc: `<root>/<id>/state.json` names the container's cgroup, its annotations and its bundle
+/// (runc 1.1: `libcontainer.State`, with the annotations among `config.labels`). crun:
+/// `<root>/<id>/status` names the cgroup and the bundle (crun 1: `libcrun_write_container_status`),
+/// the annotations are in the `config.json` beside it or in the bundle. Both write it before the
+/// container's process starts.
 ///
 /// A cgroup's name only suggests where to look. What counts is that the state names exactly this
 /// cgroup, or one above it: a container cannot borrow an identity by making a cgroup of another
 /// container's name below its own.
-final class RuncContainers {
-  private static final String STATE_FILE = "state.json";
+final class OciStates implements ContainerSource {
+  private static final String RUNC_STATE = "state.json";
+  private static final String CRUN_STATE = "status";
+  private static final String V1_MOUNTS = "/sys/fs/cgroup/";
   private static final String SCOPE_SUFFIX = ".scope";
   private static final int FILE_BYTES_MAX = 4 << 20;
   private static final int SCAN_MAX = 10_000;
@@ -37,7 +42,7 @@ final class RuncContainers {
 
   /// @param stateRoots directories that hold a directory per container; `*` stands for any name of
   ///   one path element
-  RuncContainers(List<String> stateRoots, CgroupTree cgroups) {
+  OciStates(List<String> stateRoots, CgroupTree cgroups) {
     this.stateRoots = stateRoots;
     this.cgroups = cgroups;
   }
@@ -46,7 +51,8 @@ final class RuncContainers {
   /// its state is not written yet.
   ///
   /// @throws IOException if a state is there and cannot be read
-  Optional<Identity> find(String path) throws IOException {
+  @Override
+  public Optional<ContainerFacts> find(String path, CgroupPath parsed) throws IOException {
     if (path.equals("/")) {
       return Optional.empty();
     }
@@ -54,7 +60,7 @@ final class RuncContainers {
     for (String at = path; at.length() > 1; at = parent(at)) {
       for (String id : candidateIds(at)) {
         for (Path root : roots) {
-          Optional<Identity> container = read(root.resolve(id), id, at);
+          Optional<ContainerFacts> container = read(root.resolve(id), id, at);
           if (container.isPresent()) {
             return container;
           }
@@ -62,6 +68,16 @@ final class RuncContainers {
       }
     }
     return scan(roots, path);
+  }
+
+  /// Any cgroup may turn out to be a container's: its name need not tell.
+  @Override
+  public boolean expects(CgroupPath parsed) {
+    try {
+      return !roots().isEmpty();
+    } catch (IOException e) {
+      return true; // they are there, and find() tells what is wrong
+    }
   }
 
   /// Ids that the last element of a cgroup's path may stand for: itself (cgroupfs driver), or what
@@ -87,7 +103,7 @@ final class RuncContainers {
   }
 
   /// Containers may be given any cgroup path: looks through all of them.
-  private Optional<Identity> scan(List<Path> roots, String path) throws IOException {
+  private Optional<ContainerFacts> scan(List<Path> roots, String path) throws IOException {
     int seen = 0;
     for (Path root : roots) {
       try (DirectoryStream<Path> directories = Files.newDirectoryStream(root)) {
@@ -97,7 +113,7 @@ final class RuncContainers {
           }
           String id = directory.getFileName().toString();
           for (String at = path; at.length() > 1; at = parent(at)) {
-            Optional<Identity> container = read(directory, id, at);
+            Optional<ContainerFacts> container = read(directory, id, at);
             if (container.isPresent()) {
               return container;
             }
@@ -108,10 +124,19 @@ final class RuncContainers {
     return Optional.empty();
   }
 
-  private Optional<Identity> read(Path directory, String id, String cgroupPath) throws IOException {
-    JsonNode state = readJson(directory.resolve(STATE_FILE));
-    if (state == null
-        || !state.path("id").asText().equals(id)
+  private Optional<ContainerFacts> read(Path directory, String id, String cgroupPath)
+      throws IOException {
+    JsonNode state = readJson(directory.resolve(RUNC_STATE));
+    if (state != null) {
+      return readRunc(state, id, cgroupPath);
+    }
+    JsonNode status = readJson(directory.resolve(CRUN_STATE));
+    return status == null ? Optional.empty() : readCrun(status, directory, id, cgroupPath);
+  }
+
+  private Optional<ContainerFacts> readRunc(JsonNode state, String id, String cgroupPath)
+      throws IOException {
+    if (!state.path("id").asText().equals(id)
         || !isCgroup(state.path("cgroup_paths"), cgroupPath)) {
       return Optional.empty();
     }
@@ -125,21 +150,65 @@ final class RuncContainers {
     }
     String bundle = labels.get("bundle");
     if (!Annotations.speakOf(labels) && bundle != null) {
-      labels.putAll(bundleAnnotations(Path.of(bundle)));
+      labels.putAll(annotations(Path.of(bundle)));
     }
-    return Optional.of(Identity.ofContainer(id, Annotations.of(labels)));
+    return Optional.of(facts(id, labels));
   }
 
-  /// Whether `paths`, cgroup directories by controller, names the v2 cgroup `cgroupPath`. The key
-  /// of the v2 hierarchy is "".
+  private Optional<ContainerFacts> readCrun(
+      JsonNode status, Path directory, String id, String cgroupPath) throws IOException {
+    String named = status.path("cgroup-path").asText();
+    if (named.isEmpty() || !cgroupPath.equals(named.startsWith("/") ? named : "/" + named)) {
+      return Optional.empty();
+    }
+    Map<String, String> annotations = new HashMap<>(annotations(directory));
+    String bundle = status.path("bundle").asText();
+    if (annotations.isEmpty() && bundle.startsWith("/")) {
+      annotations.putAll(annotations(Path.of(bundle)));
+    }
+    return Optional.of(facts(id, annotations));
+  }
+
+  private static ContainerFacts facts(String id, Map<String, String> annotations) {
+    return new ContainerFacts(
+        id,
+        null,
+        null,
+        Annotations.of(annotations).image(),
+        null,
+        Map.copyOf(annotations),
+        Map.of());
+  }
+
+  /// Whether `paths`, cgroup directories by controller, names the cgroup `cgroupPath`: in the v2
+  /// hierarchy, whose key is "", or in one of version 1 below its controller's mount.
   private boolean isCgroup(JsonNode paths, String cgroupPath) {
-    String directory = paths.path("").asText();
-    return !directory.isEmpty() && Path.of(directory).equals(cgroups.directory(cgroupPath));
+    Path unified = cgroups.directory(cgroupPath);
+    for (Map.Entry<String, JsonNode> each : paths.properties()) {
+      String directory = each.getValue().asText();
+      boolean matches =
+          each.getKey().isEmpty()
+              ? !directory.isEmpty() && Path.of(directory).equals(unified)
+              : isBelowController(directory, cgroupPath);
+      if (matches) {
+        return true;
+      }
+    }
+    return false;
   }
 
-  private Map<String, String> bundleAnnotations(Path bundle) throws IOException {
+  private static boolean isBelowController(String directory, String cgroupPath) {
+    int mountEnd = directory.length() - cgroupPath.length();
+    return mountEnd > V1_MOUNTS.length()
+        && directory.startsWith(V1_MOUNTS)
+        && directory.endsWith(cgroupPath)
+        && directory.indexOf('/', V1_MOUNTS.length()) == mountEnd;
+  }
+
+  /// Annotations of the OCI configuration in a directory; none if it has none.
+  private Map<String, String> annotations(Path directory) throws IOException {
     Map<String, String> annotations = new HashMap<>();
-    JsonNode config = readJson(bundle.resolve("config.json"));
+    JsonNode config = readJson(directory.resolve("config.json"));
     if (config != null) {
       config
           .path("annotations")
