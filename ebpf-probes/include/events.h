@@ -18,6 +18,9 @@ enum event_kind {
 	EVENT_HTTP_EXCHANGE = 1,
 	EVENT_HTTP_TAIL = 2,
 	EVENT_HTTP_HEAD_PART = 3,
+	EVENT_HTTP_TRANSCRIPT = 4,
+	EVENT_HTTP_BYTES = 5,
+	EVENT_HTTP_TRANSCRIPT_END = 6,
 	EVENT_EXEC = 16,
 	EVENT_EXIT = 17,
 	EVENT_CGROUP_CREATED = 18,
@@ -37,6 +40,7 @@ enum http_end {
 	HTTP_END_CLOSED = 1,
 	HTTP_END_RESET = 2,
 	HTTP_END_LEFT = 3,	/* it goes on, but is not followed any more */
+	HTTP_END_TRANSCRIBED = 4,	/* it goes on in a transcript */
 };
 
 enum {
@@ -46,6 +50,8 @@ enum {
 	HTTP_HEAD_BYTES_MAX = 16384,
 	/* Bytes of a response kept with its connection. */
 	HTTP_RESPONSE_BYTES = 256,
+	/* Bytes of a transcript in one record. */
+	HTTP_TRANSCRIPT_BYTES = 1024,
 	/* http_exchange_event.open_at_head if it is not known. */
 	HTTP_OPEN_UNKNOWN = 0xffffffff,
 };
@@ -127,13 +133,72 @@ struct http_head_part_event {
 	__u8 bytes[HTTP_HEAD_BYTES];
 };
 
+/* What a transcript is of. */
+enum http_protocol {
+	HTTP_PROTOCOL_2 = 2,
+};
+
+/* Which way bytes went. */
+enum http_direction {
+	HTTP_FROM_CLIENT = 0,
+	HTTP_FROM_SERVER = 1,
+};
+
+/*
+ * From here on user space reads this connection itself, from its bytes. The exchange that led to
+ * it, if there was one, was told before, with HTTP_END_TRANSCRIBED.
+ */
+struct http_transcript_event {
+	__u32 kind;
+	__u32 exchange;		/* number of the exchange that led to it, or 0 */
+	__u64 cookie;
+	__u64 cgroup_id;
+	__u64 time_ns;
+	__u8 local_address[16];
+	__u8 remote_address[16];
+	__u16 local_port;
+	__u16 remote_port;
+	__u32 seq[2];		/* by direction: of the transcript's first byte */
+	__u8 role;
+	__u8 flags;
+	__u8 protocol;
+	__u8 _pad;
+};
+
+/*
+ * Bytes of a transcript as they passed. Of HTTP/2 they are those of whole frames but for the
+ * payload of DATA, which is left out where the kernel knows where frames begin; if it does not, the
+ * record is raw and holds whatever passed, in any order and perhaps more than once.
+ */
+struct http_bytes_event {
+	__u32 kind;
+	__u32 open_at_head;	/* client: as in http_exchange_event */
+	__u64 cookie;
+	__u64 time_ns;
+	__u32 from_seq;		/* nothing of interest is between this number and seq */
+	__u32 seq;		/* of the first byte */
+	__u32 until_seq;	/* bytes of this direction up to here had passed */
+	__u16 length;
+	__u8 direction;
+	__u8 raw;
+	__u8 bytes[HTTP_TRANSCRIPT_BYTES];
+};
+
+/* The connection of a transcript ended, or is not followed any more. */
+struct http_transcript_end_event {
+	__u32 kind;
+	__u32 end;		/* enum http_end */
+	__u64 cookie;
+	__u64 end_ns;
+};
+
 /* Indexes of the per-CPU array http_counters. */
 enum http_counter {
 	HTTP_SERVER_CONNECTIONS = 0,	/* accepted connections followed */
 	HTTP_CLIENT_CONNECTIONS = 1,	/* outgoing connections followed */
 	HTTP_NOT_HTTP = 2,		/* connections left: the first bytes are no HTTP/1 method */
 	HTTP_TLS = 3,			/* connections left: TLS */
-	HTTP_HTTP2 = 4,			/* connections left: the preface of HTTP/2 */
+	HTTP_HTTP2 = 4,			/* connections that carry HTTP/2 */
 	HTTP_SERVER_FIRST = 5,		/* connections left: an answer before any request */
 	HTTP_NO_RESPONSE_HEAD = 6,	/* connections left: the answer is no HTTP/1 response */
 	HTTP_UPGRADED = 7,		/* connections left: 101 Switching Protocols */
@@ -147,7 +212,11 @@ enum http_counter {
 	HTTP_CLIENT_NOT_MARKED = 15,	/* map local_clients full */
 	HTTP_CGROUP_NOT_COUNTED = 16,	/* map open_exchanges full */
 	HTTP_REQUEST_LOST = 17,		/* connections left: bytes of a request passed unseen */
-	HTTP_COUNTERS = 18,
+	HTTP_BYTES_DROPPED = 18,	/* connections left: ring full, http_bytes_event */
+	HTTP_TRANSCRIPT_LOST = 19,	/* connections left: their beginning was not kept whole */
+	HTTP_TRANSCRIPT_RAW = 20,	/* times a transcript lost track of where frames begin */
+	HTTP_TRANSCRIPT_TOO_LONG = 21,	/* connections left: too many bytes without that */
+	HTTP_COUNTERS = 22,
 };
 
 /* A process replaced its image. */

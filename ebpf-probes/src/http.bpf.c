@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 /*
  * HTTP/1.1 requests and the beginnings of their responses, seen where packets enter and leave
- * sockets.
+ * sockets. Connections that turn out to be HTTP/2 go on as transcripts, see transcript.bpf.h.
  *
  * Why these hooks: cgroup_skb at the root of the v2 hierarchy costs less than any other place that
  * sees payload, needs neither kprobes nor fentry, and taxes nothing that is no socket. sockops
@@ -377,6 +377,8 @@ static __always_inline void count_open(struct connection *c)
 	c->counted = 1;
 }
 
+#include "transcript.bpf.h"
+
 /* Makes the request's window ready for the next head, which begins behind all that was seen. */
 static __always_inline void await_head(struct connection *c)
 {
@@ -450,6 +452,104 @@ static __always_inline void abandon(struct connection *c, struct bpf_sock *sk, _
 	if (c->event.exchange > 0)
 		tell_tail(c, HTTP_END_LEFT, 0);
 	leave(c, sk);
+}
+
+/*
+ * Goes on with a connection as a transcript. `client_seq` and `server_seq` are where it begins.
+ */
+static __noinline struct transcript *begin_transcript(struct connection *c, struct bpf_sock *sk,
+						      __u32 client_seq, __u32 server_seq)
+{
+	struct http_transcript_event *event;
+	struct transcript *t;
+
+	if (compare_and_swap(&c->transcribed, 0, 1) != 0)
+		return NULL;
+	t = bpf_sk_storage_get(&transcripts, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	if (!t) {
+		count(HTTP_STORAGE_FAILED);
+		leave(c, sk);
+		return NULL;
+	}
+	t->cookie = c->event.cookie;
+	t->cgroup_id = c->event.cgroup_id;
+	t->role = c->event.role;
+	if (t->role == HTTP_ROLE_CLIENT)
+		t->key = client_key(c);
+	t->directions[HTTP_FROM_CLIENT].at = client_seq;
+	t->directions[HTTP_FROM_CLIENT].told = client_seq;
+	t->directions[HTTP_FROM_CLIENT].keep = PREFACE_BYTES;
+	t->directions[HTTP_FROM_SERVER].at = server_seq;
+	t->directions[HTTP_FROM_SERVER].told = server_seq;
+	event = bpf_ringbuf_reserve(&ring, sizeof(*event), 0);
+	if (!event) {
+		count(HTTP_BYTES_DROPPED);
+		bpf_sk_storage_delete(&transcripts, sk);
+		leave(c, sk);
+		return NULL;
+	}
+	event->kind = EVENT_HTTP_TRANSCRIPT;
+	event->exchange = c->event.exchange;
+	event->cookie = c->event.cookie;
+	event->cgroup_id = c->event.cgroup_id;
+	event->time_ns = bpf_ktime_get_ns();
+	__builtin_memcpy(event->local_address, c->event.local_address,
+			 sizeof(event->local_address));
+	__builtin_memcpy(event->remote_address, c->event.remote_address,
+			 sizeof(event->remote_address));
+	event->local_port = c->event.local_port;
+	event->remote_port = c->event.remote_port;
+	event->seq[HTTP_FROM_CLIENT] = client_seq;
+	event->seq[HTTP_FROM_SERVER] = server_seq;
+	event->role = c->event.role;
+	event->flags = c->event.flags & HTTP_FLAG_PEER_LOCAL;
+	event->protocol = HTTP_PROTOCOL_2;
+	event->_pad = 0;
+	bpf_ringbuf_submit(event, ring_flags());
+	count(HTTP_HTTP2);
+	/* What follows finds the transcript; who still has this state looks at `transcribed`. */
+	*(volatile __u32 *)&c->transcribed = 2;
+	if (compare_and_swap(&c->open, 1, 0) == 1)
+		uncount_open(c);
+	bpf_sk_storage_delete(&connections, sk);
+	return t;
+}
+
+/* Hands on the beginning of a transcript that came before the packet with which it was known. */
+SEPARATE int tell_kept_head(struct transcript *t, struct connection *c)
+{
+	struct http_bytes_event *event;
+
+	if (!t || !c)
+		return 0;
+	event = bpf_ringbuf_reserve(&ring, sizeof(*event), 0);
+	if (!event) {
+		t->broken = 1;
+		return 0;
+	}
+	begin_record(t, event, HTTP_FROM_CLIENT, c->event.head_ns);
+	event->seq = c->request.seq;
+	event->from_seq = c->request.seq;
+	event->until_seq = c->request.seq + c->request.have;
+	event->length = c->request.have;
+	event->raw = 1;
+	bpf_probe_read_kernel(event->bytes, sizeof(event->bytes), c->event.head);
+	bpf_ringbuf_submit(event, ring_flags());
+	t->directions[HTTP_FROM_CLIENT].raw = 1;
+	count(HTTP_TRANSCRIPT_RAW);
+	lose_count(t);
+	return 0;
+}
+
+/* Hands a packet on that got here on the way of a connection and is of a transcript now. */
+static __always_inline void follow_transcript(const struct source *source, struct bpf_sock *sk,
+					      const struct segment *segment, __u64 time_ns,
+					      __u32 direction)
+{
+	struct transcript *t = bpf_sk_storage_get(&transcripts, sk, NULL, 0);
+
+	if (t)
+		transcribe(source, sk, t, segment, time_ns, direction);
 }
 
 /* --- Requests ------------------------------------------------------------------------------- */
@@ -552,9 +652,7 @@ static __always_inline void begin_exchange(struct connection *c)
 	if (c->event.role == HTTP_ROLE_SERVER) {
 		count_open(c);
 	} else {
-		__u64 *open = bpf_map_lookup_elem(&open_exchanges, &c->event.cgroup_id);
-
-		c->event.open_at_head = open ? *open : 0;
+		c->event.open_at_head = open_at_head(c->event.cgroup_id);
 	}
 }
 
@@ -696,10 +794,30 @@ static __always_inline void refuse_head(struct connection *c, struct bpf_sock *s
 		await_head(c);
 		return;
 	}
-	abandon(c, sk,
-		beginning == BEGINNING_TLS   ? HTTP_TLS :
-		beginning == BEGINNING_HTTP2 ? HTTP_HTTP2 :
-					       HTTP_NOT_HTTP);
+	abandon(c, sk, beginning == BEGINNING_TLS ? HTTP_TLS : HTTP_NOT_HTTP);
+}
+
+/* The connection begins with the preface of HTTP/2; `at` is the segment's place in it. */
+static __always_inline void begin_http2(const struct source *source, struct bpf_sock *sk,
+					struct connection *c, __u32 at,
+					const struct segment *segment, __u64 time_ns)
+{
+	__u32 seen = c->request.next - c->request.seq;
+	__u32 client_seq = c->request.seq;
+	struct transcript *t;
+	bool is_first = at == 0 && seen == segment->length;
+
+	if (!is_first && seen != c->request.have) {
+		abandon(c, sk, HTTP_TRANSCRIPT_LOST);
+		return;
+	}
+	t = begin_transcript(c, sk, client_seq, c->response.next);
+	if (!t)
+		return;
+	if (is_first)
+		transcribe(source, sk, t, segment, time_ns, HTTP_FROM_CLIENT);
+	else
+		tell_kept_head(t, c);
 }
 
 static __always_inline void request_segment(const struct source *source, struct bpf_sock *sk,
@@ -728,6 +846,10 @@ static __always_inline void request_segment(const struct source *source, struct 
 		c->event.head_ns = time_ns ?: bpf_ktime_get_ns();
 	if (at < HTTP_HEAD_BYTES)
 		place_request(source, c, at, segment);
+	if (*(volatile __u32 *)&c->transcribed == 2) {
+		follow_transcript(source, sk, segment, time_ns, HTTP_FROM_CLIENT);
+		return;
+	}
 	have = c->request.have;
 	if (!c->method_known && have > 0) {
 		__u64 first = *(__u64 *)c->event.head;
@@ -744,6 +866,11 @@ static __always_inline void request_segment(const struct source *source, struct 
 				*(__u64 *)(c->event.head + 8) << (64 - line_end * 8);
 		}
 		beginning = judge_request(first, have - line_end);
+		if (beginning == BEGINNING_HTTP2 && line_end == 0 &&
+		    c->event.exchange == (c->open ? 1 : 0)) {
+			begin_http2(source, sk, c, at, segment, time_ns);
+			return;
+		}
 		if (beginning > BEGINNING_METHOD) {
 			refuse_head(c, sk, beginning);
 			return;
@@ -913,6 +1040,35 @@ static __always_inline bool is_request_lost(const struct connection *c, struct b
 	return tcp && (__s32)(tcp->rcv_nxt - c->request.next) >= 0;
 }
 
+/* Whether a server that speaks first begins with SETTINGS, as it does in HTTP/2. */
+static __always_inline bool is_settings(struct __sk_buff *skb, const struct connection *c,
+					const struct segment *segment)
+{
+	__u8 header[FRAME_HEADER_BYTES];
+
+	return segment->seq == c->response.seq && segment->length >= sizeof(header) &&
+	       c->request.next == c->request.seq &&
+	       bpf_skb_load_bytes(skb, segment->from, header, sizeof(header)) == 0 &&
+	       header[0] == 0 && header[1] == 0 && header[2] % 6 == 0 &&
+	       header[3] == FRAME_SETTINGS && header[4] == 0 && header[5] == 0 && header[6] == 0 &&
+	       header[7] == 0 && header[8] == 0;
+}
+
+/* Whether a response of 101, which ends at `end` in the buffer, goes over to HTTP/2. */
+SEPARATE int upgrades_to_http2(const struct connection *c, __u32 end)
+{
+	__u32 last = 0;
+
+	if (!c)
+		return 0;
+	for (__u32 i = STATUS_LINE_BYTES; i < HTTP_RESPONSE_BYTES && i < end; i++) {
+		last = (last << 8 | c->event.response[i]) & 0xffffff;
+		if ((last | 0x200020) == ('h' << 16 | '2' << 8 | 'c'))
+			return 1;
+	}
+	return 0;
+}
+
 static __always_inline void response_segment(struct __sk_buff *skb, struct bpf_sock *sk,
 					     struct connection *c, const struct segment *segment,
 					     __u64 time_ns, const bool outgoing)
@@ -921,6 +1077,7 @@ static __always_inline void response_segment(struct __sk_buff *skb, struct bpf_s
 	__u32 after = segment->seq + segment->length;
 	__s32 growth = advance(&c->response, after, outgoing);
 	enum verdict verdict;
+	__u32 upgrade = 0;
 
 	if (growth > SEQUENCE_JUMP_MAX) {
 		count(HTTP_SEQUENCE_REFUSED);
@@ -953,7 +1110,11 @@ static __always_inline void response_segment(struct __sk_buff *skb, struct bpf_s
 	if (!c->open && c->response.have == HTTP_RESPONSE_BYTES)
 		return;
 	if (c->event.exchange == 0) {
-		abandon(c, sk, HTTP_SERVER_FIRST);
+		if (!is_settings(skb, c, segment)) {
+			abandon(c, sk, HTTP_SERVER_FIRST);
+		} else if (begin_transcript(c, sk, c->request.seq, segment->seq)) {
+			follow_transcript(&source, sk, segment, time_ns, HTTP_FROM_SERVER);
+		}
 		return;
 	}
 	/* Far behind the buffer, sequence numbers say nothing about places in it. */
@@ -968,6 +1129,13 @@ static __always_inline void response_segment(struct __sk_buff *skb, struct bpf_s
 		verdict = skip_interim(skb, c, segment->seq, segment->length, segment->from);
 		c->event.response_ns = c->response.have > 0 ? time_ns : 0;
 	}
+	if (verdict == VERDICT_UPGRADE) {
+		upgrade = find_interim_end(c);
+		if (upgrade == 0 && c->response.have < HTTP_RESPONSE_BYTES)
+			return;
+		if (upgrade > 0 && !upgrades_to_http2(c, upgrade))
+			upgrade = 0;
+	}
 	if (verdict == VERDICT_UNKNOWN)
 		return;
 	if (verdict == VERDICT_OTHER) {
@@ -978,10 +1146,14 @@ static __always_inline void response_segment(struct __sk_buff *skb, struct bpf_s
 		return;
 	if (growth <= 0 && c->event.response_bytes > c->response.have)
 		c->event.flags |= HTTP_FLAG_RESPONSE_GAP;
-	tell_exchange(c, HTTP_END_NONE, 0);
+	tell_exchange(c, upgrade ? HTTP_END_TRANSCRIBED : HTTP_END_NONE, 0);
 	c->event.flags &= ~HTTP_FLAG_RESPONSE_GAP;
-	if (verdict == VERDICT_UPGRADE)
+	if (upgrade) {
+		if (begin_transcript(c, sk, c->request.seq, c->response.seq + upgrade))
+			follow_transcript(&source, sk, segment, time_ns, HTTP_FROM_SERVER);
+	} else if (verdict == VERDICT_UPGRADE) {
 		abandon(c, sk, HTTP_UPGRADED);
+	}
 }
 
 /* --- Connections ---------------------------------------------------------------------------- */
@@ -1139,10 +1311,15 @@ static __always_inline void follow(struct bpf_sock_ops *ops, const enum http_rol
 		if (!bpf_map_lookup_elem(&watched_cgroups, &cgroup_id))
 			return;
 	}
+	bpf_sock_ops_cb_flags_set(ops, ops->bpf_sock_ops_cb_flags | BPF_SOCK_OPS_STATE_CB_FLAG);
+	/* A packet that another CPU has may have come so far already. */
+	if (role == HTTP_ROLE_SERVER && bpf_sk_storage_get(&transcripts, sk, NULL, 0)) {
+		count(HTTP_SERVER_CONNECTIONS);
+		return;
+	}
 	c = make_connection(sk, bpf_get_socket_cookie(ops), role);
 	if (!c)
 		return;
-	bpf_sock_ops_cb_flags_set(ops, ops->bpf_sock_ops_cb_flags | BPF_SOCK_OPS_STATE_CB_FLAG);
 	if (role == HTTP_ROLE_CLIENT) {
 		struct connection_key key = client_key(c);
 		__u32 one = 1;
@@ -1171,19 +1348,27 @@ static __always_inline void state_changed(struct bpf_sock_ops *ops)
 	__u32 before = ops->args[0];
 	__u32 state = ops->args[1];
 	__u32 end = HTTP_END_CLOSED;
+	struct transcript *t = NULL;
 	struct connection *c;
 	__u64 now;
 
 	if (!sk)
 		return;
 	c = bpf_sk_storage_get(&connections, sk, NULL, 0);
-	if (!c || !is_over(c, state))
+	if (!c && state == TCP_CLOSE)
+		t = bpf_sk_storage_get(&transcripts, sk, NULL, 0);
+	if (!t && (!c || !is_over(c, state)))
 		return;
 	/* Without the farewell of both sides: a reset, a timeout, or closed on unread data. */
 	if (state == TCP_CLOSE && (before == TCP_ESTABLISHED || before == TCP_SYN_RECV ||
 				   before == TCP_FIN_WAIT1 || before == TCP_CLOSE_WAIT))
 		end = HTTP_END_RESET;
 	now = bpf_ktime_get_ns();
+	if (!c) {
+		if (t)
+			end_transcript(t, sk, end, now);
+		return;
+	}
 	if (compare_and_swap(&c->open, 1, 0) == 1)
 		tell_exchange(c, end, now);
 	else if (c->event.exchange > 0)
@@ -1290,6 +1475,7 @@ static __noinline int keep_early_head(struct __sk_buff *skb)
 static __always_inline void pass(struct __sk_buff *skb, const bool outgoing)
 {
 	struct source source = { .skb = skb };
+	struct transcript *t = NULL;
 	struct connection *c = NULL;
 	struct segment segment;
 	bool may_be_followed;
@@ -1332,8 +1518,18 @@ static __always_inline void pass(struct __sk_buff *skb, const bool outgoing)
 	}
 	if (!find_payload(skb, at, &segment))
 		return;
-	if (may_be_followed)
+	if (may_be_followed) {
 		c = bpf_sk_storage_get(&connections, sk, NULL, 0);
+		if (!c)
+			t = bpf_sk_storage_get(&transcripts, sk, NULL, 0);
+	}
+	if (t) {
+		const bool from_client = (t->role == HTTP_ROLE_SERVER) != outgoing;
+
+		transcribe(&source, sk, t, &segment, outgoing ? skb->tstamp : 0,
+			   from_client ? HTTP_FROM_CLIENT : HTTP_FROM_SERVER);
+		return;
+	}
 	/* Another CPU is just making the connection; it has not come to on_connection yet. */
 	if (!c && state == TCP_SYN_RECV && !outgoing)
 		c = make_connection(sk, bpf_get_socket_cookie(skb), HTTP_ROLE_SERVER);

@@ -8,6 +8,9 @@
 struct http_exchange_event layout_http_exchange_event;
 struct http_tail_event layout_http_tail_event;
 struct http_head_part_event layout_http_head_part_event;
+struct http_transcript_event layout_http_transcript_event;
+struct http_bytes_event layout_http_bytes_event;
+struct http_transcript_end_event layout_http_transcript_end_event;
 struct exec_event layout_exec_event;
 struct exit_event layout_exit_event;
 struct cgroup_event layout_cgroup_event;
@@ -17,5 +20,7 @@ enum event_kind layout_event_kind;
 enum http_role layout_http_role;
 enum http_end layout_http_end;
 enum http_flag layout_http_flag;
+enum http_protocol layout_http_protocol;
+enum http_direction layout_http_direction;
 enum http_counter layout_http_counter;
 enum lifecycle_counter layout_lifecycle_counter;

@@ -51,6 +51,8 @@ struct connection {
 	__u32 searched;		/* the kept part of the head has no empty line */
 	__u32 parts_next;	/* offset up to which parts left without a gap */
 	__u32 interim;		/* the buffer begins inside of an interim response */
+	__u32 transcribed;	/* it is left, and goes on in a transcript */
+	__u32 _pad;
 };
 
 struct {
@@ -94,7 +96,11 @@ struct {
 	__type(value, __u32);
 } watched_cgroups SEC(".maps");
 
-/* Cgroup id -> server exchanges with a head and no final response yet. */
+/*
+ * Cgroup id -> server exchanges with a head and no final response yet; of HTTP/2, streams that the
+ * server has not ended yet. The upper half counts connections whose streams are not known, so that
+ * the number is not either.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -152,5 +158,67 @@ struct {
 	__type(key, __u32);
 	__type(value, struct http_exchange_event);
 } open_copy SEC(".maps");
+
+/* The length of an HTTP/2 frame's header. */
+#define FRAME_HEADER_BYTES 9
+
+/* Streams of one connection whose ends are awaited at the same time, for open_exchanges. */
+#define STREAM_BITS 1024
+
+/* One direction of a transcript; written by whom `busy` admits. */
+struct transcript_direction {
+	__u32 at;		/* sequence number of the next byte that matters */
+	__u32 told;		/* up to which user space knows all that matters */
+	__u32 keep;		/* bytes of the current frame still to be kept */
+	__u32 header_length;	/* bytes of the next frame's header that were in earlier segments */
+	__u32 due;		/* the record in the making is of interest */
+	__u32 ending;		/* when `at` is reached, a stream ends */
+	__u32 raw;		/* where frames begin is not known */
+	__u32 raw_bytes;	/* how much was handed on since */
+	__u32 busy;
+	__u32 partial;		/* what user space knows ends in the middle of a frame */
+	__u8 header[32];	/* FRAME_HEADER_BYTES, and room for the verifier */
+	struct http_bytes_event event;
+	__u8 room[128];		/* as in struct connection */
+};
+
+/* A connection that user space reads, kept in its socket. */
+struct transcript {
+	__u64 cookie;
+	__u64 cgroup_id;
+	struct connection_key key;
+	__u32 role;
+	__u32 broken;		/* a record was lost */
+	__u32 last_stream;	/* the highest number that the client used */
+	__u32 open_streams;
+	__u32 uncertain;	/* open_streams is not right any more */
+	__u32 _pad;
+	__u64 open[STREAM_BITS / 64];
+	struct transcript_direction directions[2];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct transcript);
+} transcripts SEC(".maps");
+
+/*
+ * Where a direction that lost track of its frames may go on: user space writes it when it has read
+ * everything up to there and a frame begins there. A hint that gets lost costs nothing but time.
+ */
+struct resume_key {
+	__u64 cookie;
+	__u32 direction;
+	__u32 _pad;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 8192);
+	__type(key, struct resume_key);
+	__type(value, __u32);
+} resume_points SEC(".maps");
 
 #endif

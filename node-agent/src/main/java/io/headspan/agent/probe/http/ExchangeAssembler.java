@@ -56,6 +56,9 @@ final class ExchangeAssembler {
   /// By socket cookie, oldest first.
   private final LinkedHashMap<Long, Connection> connections = new LinkedHashMap<>();
 
+  private final Http2Transcripts transcripts =
+      new Http2Transcripts((counter, times) -> adder(counter).add(times));
+
   private int unfinished;
 
   ExchangeAssembler() {
@@ -206,7 +209,15 @@ final class ExchangeAssembler {
       case HttpEvent.Exchange exchange -> begin(exchange, sink);
       case HttpEvent.Tail tail -> end(tail, sink);
       case HttpEvent.HeadPart part -> keep(part);
+      case HttpEvent.Transcript transcript -> transcripts.begin(transcript);
+      case HttpEvent.Bytes bytes -> transcripts.accept(bytes, exchange -> report(exchange, sink));
+      case HttpEvent.TranscriptEnd end -> transcripts.end(end, exchange -> report(exchange, sink));
     }
+  }
+
+  /// The HTTP/2 connections, which have nothing in common with others.
+  Http2Transcripts transcripts() {
+    return transcripts;
   }
 
   /// Takes a record of a sweep, after all records that came to the ring before it.
@@ -288,7 +299,11 @@ final class ExchangeAssembler {
     if (connection != null) {
       connection.parts.clear();
     }
-    if (isReadable(connection, exchange, response)) {
+    if (exchange.end() == ConnectionEnd.TRANSCRIBED) {
+      if (isReadable(connection, exchange, response)) {
+        transcripts.upgrade(exchange, response.requestHead, response.isHeadComplete());
+      }
+    } else if (isReadable(connection, exchange, response)) {
       connection = checkEndOfRequest(connection, exchange, response);
       follow(connection, response, sink);
       connection = connections.get(exchange.cookie());
@@ -373,7 +388,7 @@ final class ExchangeAssembler {
       switch (tail.end()) {
         case NONE -> endByNextHead(connection, response, sink);
         case CLOSED, RESET -> endByConnection(connection, response, tail, sink);
-        case LEFT -> {
+        case LEFT, TRANSCRIBED -> {
           finish(connection);
           if (response.isWhole()) {
             report(response, End.RESPONSE, response.lastNs, sink);
@@ -431,8 +446,7 @@ final class ExchangeAssembler {
   }
 
   private void report(Response response, End end, long tailNs, Consumer<HttpExchange> sink) {
-    count(HttpCounter.EXCHANGES);
-    sink.accept(exchange(response, response.exchange.responseNs(), end, tailNs));
+    report(exchange(response, response.exchange.responseNs(), end, tailNs), sink);
   }
 
   private static void reportOpen(
@@ -459,6 +473,11 @@ final class ExchangeAssembler {
         end,
         exchange.openAtHead(),
         exchange.peerLocal());
+  }
+
+  private void report(HttpExchange exchange, Consumer<HttpExchange> sink) {
+    count(HttpCounter.EXCHANGES);
+    sink.accept(exchange);
   }
 
   private Response response(@Nullable Connection connection, HttpEvent.Exchange exchange) {

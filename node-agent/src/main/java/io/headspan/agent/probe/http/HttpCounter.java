@@ -14,7 +14,7 @@ public enum HttpCounter {
   NOT_HTTP(2),
   /// Connections left because they carry TLS.
   TLS(3),
-  /// Connections left because they carry HTTP/2.
+  /// Connections that carry HTTP/2.
   HTTP2(4),
   /// Connections left because an answer came before any request.
   SERVER_FIRST(5),
@@ -42,6 +42,15 @@ public enum HttpCounter {
   CGROUP_NOT_COUNTED(16),
   /// Connections left because the server has bytes of a request that the probe has not seen.
   REQUEST_LOST(17),
+  /// Transcripts left because the ring was full and a record of them was lost.
+  BYTES_DROPPED(18),
+  /// Connections left because they turned out to be HTTP/2 when their beginning was gone.
+  TRANSCRIPT_LOST(19),
+  /// How often the kernel lost track of where the frames of a transcript begin, because packets
+  /// came out of order, and handed on everything.
+  TRANSCRIPT_RAW(20),
+  /// Transcripts left because that lasted for too long.
+  TRANSCRIPT_TOO_LONG(21),
 
   /// Exchanges reported.
   EXCHANGES,
@@ -58,6 +67,14 @@ public enum HttpCounter {
   LOST_TAILS,
   /// Parts of long heads not kept because there were too many.
   PARTS_REFUSED,
+  /// HTTP/2 connections given up because bytes of them are missing.
+  HTTP2_BYTES_MISSING,
+  /// HTTP/2 connections given up because what they carry is not HTTP/2, or not as the RFCs have it.
+  HTTP2_MALFORMED,
+  /// HTTP/2 connections given up because there are too many.
+  HTTP2_FORGOTTEN,
+  /// Requests that were open on HTTP/2 connections that were given up.
+  HTTP2_STREAMS_LOST,
   /// Records of the ring that could not be read, or whose exchange could not be handed on.
   FAILED_RECORDS;
 

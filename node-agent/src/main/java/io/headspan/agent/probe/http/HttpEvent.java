@@ -14,12 +14,18 @@ sealed interface HttpEvent {
     CLOSED,
     RESET,
     /// It goes on, but the probe does not follow it any more.
-    LEFT
+    LEFT,
+    /// It goes on in a transcript.
+    TRANSCRIBED
+  }
+
+  /// Which way bytes went.
+  enum Direction {
+    FROM_CLIENT,
+    FROM_SERVER
   }
 
   long cookie();
-
-  int exchange();
 
   /// Reads a record of any kind.
   ///
@@ -30,6 +36,9 @@ sealed interface HttpEvent {
       case HttpExchangeEventLayout.KIND -> HttpExchangeEventLayout.decode(sample);
       case HttpTailEventLayout.KIND -> HttpTailEventLayout.decode(sample);
       case HttpHeadPartEventLayout.KIND -> HttpHeadPartEventLayout.decode(sample);
+      case HttpTranscriptEventLayout.KIND -> HttpTranscriptEventLayout.decode(sample);
+      case HttpBytesEventLayout.KIND -> HttpBytesEventLayout.decode(sample);
+      case HttpTranscriptEndEventLayout.KIND -> HttpTranscriptEndEventLayout.decode(sample);
       default ->
           throw new IllegalArgumentException(
               "unknown record: kind=" + kind + ", sizeBytes=" + sample.byteSize());
@@ -95,4 +104,46 @@ sealed interface HttpEvent {
 
   /// Bytes of a request behind those that its [Exchange] carries; comes before it.
   record HeadPart(long cookie, int exchange, int offset, byte[] bytes) implements HttpEvent {}
+
+  /// From here on a connection is read from its bytes: it speaks HTTP/2.
+  ///
+  /// @param exchange number of the HTTP/1.1 exchange that led to it, or 0
+  /// @param clientSequence of the first byte from the client
+  /// @param serverSequence of the first byte from the server
+  record Transcript(
+      long cookie,
+      int exchange,
+      long cgroupId,
+      HttpExchange.Role role,
+      InetSocketAddress local,
+      InetSocketAddress remote,
+      int clientSequence,
+      int serverSequence,
+      boolean peerLocal)
+      implements HttpEvent {}
+
+  /// Bytes of a [Transcript].
+  ///
+  /// @param timeNs when the packet with the first of them passed
+  /// @param openAtHead as in [Exchange]
+  /// @param fromSequence nothing that matters is between this number and `sequence`; frames begin
+  ///   at both unless they are equal
+  /// @param sequence of the first byte
+  /// @param untilSequence bytes of this direction up to here had passed
+  /// @param raw whether these are the bytes as they passed; if not, the payload of DATA frames is
+  ///   left out
+  record Bytes(
+      long cookie,
+      Direction direction,
+      long timeNs,
+      int openAtHead,
+      int fromSequence,
+      int sequence,
+      int untilSequence,
+      boolean raw,
+      byte[] bytes)
+      implements HttpEvent {}
+
+  /// The end of a [Transcript].
+  record TranscriptEnd(long cookie, ConnectionEnd end, long endNs) implements HttpEvent {}
 }

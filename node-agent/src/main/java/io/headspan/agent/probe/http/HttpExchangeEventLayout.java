@@ -132,11 +132,12 @@ final class HttpExchangeEventLayout {
       case 1 -> ConnectionEnd.CLOSED;
       case 2 -> ConnectionEnd.RESET;
       case 3 -> ConnectionEnd.LEFT;
+      case 4 -> ConnectionEnd.TRANSCRIBED;
       default -> throw new IllegalArgumentException("unknown end of a connection: end=" + end);
     };
   }
 
-  private static HttpExchange.Role role(byte role) {
+  static HttpExchange.Role role(byte role) {
     return switch (role) {
       case ROLE_SERVER -> HttpExchange.Role.SERVER;
       case ROLE_CLIENT -> HttpExchange.Role.CLIENT;
@@ -145,7 +146,7 @@ final class HttpExchangeEventLayout {
   }
 
   /// An IPv4 address comes as IPv6 maps it, which [InetAddress] takes back.
-  private static InetSocketAddress endpoint(MemorySegment sample, long offset, short port) {
+  static InetSocketAddress endpoint(MemorySegment sample, long offset, short port) {
     byte[] address = sample.asSlice(offset, ADDRESS_BYTES).toArray(JAVA_BYTE);
     try {
       return new InetSocketAddress(InetAddress.getByAddress(address), Short.toUnsignedInt(port));

@@ -23,9 +23,9 @@ import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
-/// Sees the HTTP/1.1 exchanges of all sockets below a cgroup: those that were accepted everywhere,
-/// those that were connected only where it is asked for ([#watchCgroup]). Reads along and changes
-/// nothing. Connections that were there before are not followed.
+/// Sees the HTTP/1.1 and HTTP/2 exchanges of all sockets below a cgroup: those that were accepted
+/// everywhere, those that were connected only where it is asked for ([#watchCgroup]). Reads along
+/// and changes nothing. Connections that were there before are not followed.
 ///
 /// Threads: one at a time drains and waits; it has to stop before another closes. Everything else
 /// may be called from any thread.
@@ -45,6 +45,9 @@ public final class HttpProbe implements AutoCloseable {
   private static final int SWEEP_BUFFER_RECORDS = 128;
 
   private static final int OPEN_BUFFER_RECORDS = 16;
+
+  /// `struct resume_key`: cookie, direction, padding.
+  private static final int RESUME_KEY_BYTES = 16;
 
   private final BpfObject object;
   private final RingBuffer ring;
@@ -128,6 +131,9 @@ public final class HttpProbe implements AutoCloseable {
     var guarded = new GuardedSink(sink);
     drainRing(guarded);
     long nowNs = System.nanoTime();
+    Http2Transcripts transcripts = assembler.transcripts();
+    transcripts.resume(this::resume);
+    transcripts.checkPatience(nowNs);
     if (assembler.hasUnfinished() && nowNs - sweptNs >= SWEEP_INTERVAL_NS) {
       sweptNs = nowNs;
       List<HttpEvent.Tail> tails = sweep();
@@ -217,6 +223,22 @@ public final class HttpProbe implements AutoCloseable {
   private void drainRing(Consumer<HttpExchange> sink) {
     int recordsMax = (int) (ring.sizeBytes() / HttpTailEventLayout.LAYOUT.byteSize());
     ring.drain(sample -> assembler.accept(HttpEvent.decode(sample), sink), recordsMax);
+  }
+
+  private void resume(long cookie, HttpEvent.Direction direction, int sequence) {
+    try (Arena call = Arena.ofConfined()) {
+      MemorySegment key = call.allocate(RESUME_KEY_BYTES, Long.BYTES);
+      key.set(JAVA_LONG, 0, cookie);
+      key.set(
+          JAVA_INT,
+          Long.BYTES,
+          switch (direction) {
+            case FROM_CLIENT -> HttpBytesEventLayout.FROM_CLIENT;
+            case FROM_SERVER -> HttpBytesEventLayout.FROM_SERVER;
+          });
+      MemorySegment value = call.allocateFrom(JAVA_INT, sequence);
+      object.map("resume_points").update(key, value, BpfMap.Update.ANY);
+    }
   }
 
   private List<HttpEvent.Tail> sweep() {

@@ -19,7 +19,10 @@ class LayoutsMatchBtfTest {
       List.of(
           HttpExchangeEventLayout.LAYOUT,
           HttpTailEventLayout.LAYOUT,
-          HttpHeadPartEventLayout.LAYOUT);
+          HttpHeadPartEventLayout.LAYOUT,
+          HttpTranscriptEventLayout.LAYOUT,
+          HttpBytesEventLayout.LAYOUT,
+          HttpTranscriptEndEventLayout.LAYOUT);
 
   private final KernelStructs kernel = KernelStructs.read();
 
@@ -41,7 +44,16 @@ class LayoutsMatchBtfTest {
     assertThat(kernel.enumConstants("event_kind"))
         .containsEntry("EVENT_HTTP_EXCHANGE", HttpExchangeEventLayout.KIND)
         .containsEntry("EVENT_HTTP_TAIL", HttpTailEventLayout.KIND)
-        .containsEntry("EVENT_HTTP_HEAD_PART", HttpHeadPartEventLayout.KIND);
+        .containsEntry("EVENT_HTTP_HEAD_PART", HttpHeadPartEventLayout.KIND)
+        .containsEntry("EVENT_HTTP_TRANSCRIPT", HttpTranscriptEventLayout.KIND)
+        .containsEntry("EVENT_HTTP_BYTES", HttpBytesEventLayout.KIND)
+        .containsEntry("EVENT_HTTP_TRANSCRIPT_END", HttpTranscriptEndEventLayout.KIND);
+    assertThat(kernel.enumConstants("http_protocol"))
+        .containsOnly(Map.entry("HTTP_PROTOCOL_2", HttpTranscriptEventLayout.PROTOCOL_2));
+    assertThat(kernel.enumConstants("http_direction"))
+        .containsOnly(
+            Map.entry("HTTP_FROM_CLIENT", HttpBytesEventLayout.FROM_CLIENT),
+            Map.entry("HTTP_FROM_SERVER", HttpBytesEventLayout.FROM_SERVER));
     assertThat(kernel.enumConstants("http_role"))
         .containsOnly(
             Map.entry("HTTP_ROLE_SERVER", HttpExchangeEventLayout.ROLE_SERVER),
@@ -59,7 +71,8 @@ class LayoutsMatchBtfTest {
             Map.entry("HTTP_END_NONE", ConnectionEnd.NONE),
             Map.entry("HTTP_END_CLOSED", ConnectionEnd.CLOSED),
             Map.entry("HTTP_END_RESET", ConnectionEnd.RESET),
-            Map.entry("HTTP_END_LEFT", ConnectionEnd.LEFT));
+            Map.entry("HTTP_END_LEFT", ConnectionEnd.LEFT),
+            Map.entry("HTTP_END_TRANSCRIBED", ConnectionEnd.TRANSCRIBED));
   }
 
   @Test
