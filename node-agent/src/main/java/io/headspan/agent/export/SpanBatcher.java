@@ -8,6 +8,7 @@ import io.headspan.agent.invocation.TracedExchange;
 import io.headspan.agent.life.Circumstances;
 import io.headspan.agent.probe.http.HttpExchange;
 import io.headspan.agent.probe.http.HttpExchange.End;
+import io.headspan.agent.probe.http.HttpExchange.Protocol;
 import io.headspan.agent.probe.http.HttpExchange.Role;
 import io.headspan.wire.AttributeType;
 import io.headspan.wire.Attributes;
@@ -71,6 +72,11 @@ public final class SpanBatcher {
     final int open = table.intern("headspan.open");
     final int coldStart = table.intern("faas.coldstart");
     final int coldStartNs = table.intern("headspan.coldstart_ns");
+    final int protocolVersion = table.intern("network.protocol.version");
+    final int rpcSystem = table.intern("rpc.system");
+    final int rpcService = table.intern("rpc.service");
+    final int rpcMethod = table.intern("rpc.method");
+    final int rpcStatus = table.intern("rpc.grpc.status_code");
     final int headerParent = table.intern("headspan.header_parent");
 
     OpenBatch(long begunNs) {
@@ -171,8 +177,11 @@ public final class SpanBatcher {
     builder.kind(span, server ? KIND_SERVER : KIND_CLIENT);
     FunctionKey function = new FunctionKey(identity.tenant(), identity.serviceName(), server);
     Operation operation = names.of(function, head);
-    builder.name(span, open.table.intern(operation.name()));
-    if (operation.template() != null) {
+    boolean grpc = exchange.protocol() == Protocol.GRPC;
+    builder.name(span, open.table.intern(grpc ? grpcName(operation) : operation.name()));
+    if (grpc) {
+      addGrpc(open, span, head.path(), exchange.grpcStatus());
+    } else if (operation.template() != null) {
       open.text(span, server ? open.route : open.template, operation.template());
     }
     if (OperationNames.isKnownMethod(head.method())) {
@@ -184,6 +193,9 @@ public final class SpanBatcher {
     open.text(span, open.path, head.path());
     if (exchange.status() != 0) {
       open.number(span, open.status, exchange.status());
+    }
+    if (exchange.protocol() != Protocol.HTTP_1) {
+      open.text(span, open.protocolVersion, "2");
     }
     if (server) {
       open.number(span, open.serverPort, exchange.local().getPort());
@@ -210,6 +222,25 @@ public final class SpanBatcher {
     }
   }
 
+  /// Of gRPC, the path is `/SERVICE/METHOD`, and the name of the span that without the first slash.
+  private static String grpcName(Operation operation) {
+    String name = operation.name();
+    int path = name.indexOf(" /");
+    return path < 0 ? name.substring(name.indexOf(' ') + 1) : name.substring(path + 2);
+  }
+
+  private static void addGrpc(OpenBatch open, int span, String path, int status) {
+    open.text(span, open.rpcSystem, "grpc");
+    int slash = path.lastIndexOf('/');
+    if (slash > 0) {
+      open.text(span, open.rpcService, path.substring(1, slash));
+      open.text(span, open.rpcMethod, path.substring(slash + 1));
+    }
+    if (status >= 0) {
+      open.number(span, open.rpcStatus, status);
+    }
+  }
+
   private static int flags(TracedExchange traced, boolean server) {
     int flags = traced.flags() & 0xff;
     if (traced.parentSpanId() != 0) {
@@ -218,15 +249,25 @@ public final class SpanBatcher {
     return flags;
   }
 
-  /// What `error.type` is, by the semantic conventions for HTTP spans; null if there was no error.
+  /// What `error.type` is, by the semantic conventions for HTTP and gRPC spans; null if there was
+  /// no error.
   private static @Nullable String error(HttpExchange exchange, boolean server) {
     return switch (exchange.end()) {
       case OPEN -> null;
       case CLOSED -> "connection_closed";
-      case RESET -> "connection_reset";
+      case RESET -> exchange.protocol() == Protocol.HTTP_1 ? "connection_reset" : "stream_reset";
       case RESPONSE ->
-          exchange.status() >= (server ? 500 : 400) ? Integer.toString(exchange.status()) : null;
+          exchange.grpcStatus() >= 0 ? grpcError(exchange, server) : httpError(exchange, server);
     };
+  }
+
+  private static @Nullable String grpcError(HttpExchange exchange, boolean server) {
+    GrpcStatus status = GrpcStatus.of(exchange.grpcStatus());
+    return status.isError(server) ? status.name() : null;
+  }
+
+  private static @Nullable String httpError(HttpExchange exchange, boolean server) {
+    return exchange.status() >= (server ? 500 : 400) ? Integer.toString(exchange.status()) : null;
   }
 
   private int scope(OpenBatch open, Identity identity) {

@@ -65,7 +65,7 @@ final class Node {
     remotePort = exchange.remote().getPort();
     headNs = exchange.headNs();
     tailNs = exchange.tailNs();
-    openUntilNs = exchange.responseNs() == 0 ? tailNs : exchange.responseNs();
+    openUntilNs = openUntilNs(exchange);
     hasSpan = head != null;
     TraceContext context = head == null ? null : head.context();
     hasContext = context != null;
@@ -79,12 +79,20 @@ final class Node {
     settled = !hasSpan;
   }
 
+  /// Up to when the kernel counts it as open: to the response's beginning, or of HTTP/2 to the end
+  /// of its stream.
+  private static long openUntilNs(HttpExchange exchange) {
+    return exchange.responseNs() == 0 || exchange.protocol() != HttpExchange.Protocol.HTTP_1
+        ? exchange.tailNs()
+        : exchange.responseNs();
+  }
+
   /// Takes note that it is open still.
   ///
   /// @param open the same exchange, as it was seen later
   void confirm(HttpExchange open) {
     tailNs = open.tailNs();
-    openUntilNs = open.responseNs() == 0 ? tailNs : open.responseNs();
+    openUntilNs = openUntilNs(open);
   }
 
   /// Takes note of its end.

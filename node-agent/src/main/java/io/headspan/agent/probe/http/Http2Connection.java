@@ -126,6 +126,16 @@ final class Http2Connection implements Http2Frames.Receiver {
     streams.clear();
   }
 
+  /// Reports the streams that have been open since before `bornNs` as open.
+  void reportOpen(long bornNs, long nowNs, Consumer<HttpExchange> sink) {
+    this.sink = sink;
+    for (Stream stream : streams.values()) {
+      if (stream.headNs - bornNs <= 0) {
+        report(stream, End.OPEN, nowNs);
+      }
+    }
+  }
+
   Http2Frames frames(Direction direction) {
     return side(direction).frames;
   }
@@ -364,9 +374,9 @@ final class Http2Connection implements Http2Frames.Receiver {
   }
 
   private static int number(byte[] bytes) {
-    return (bytes[0] & 0x7f) << 24
-        | (bytes[1] & 0xff) << 16
-        | (bytes[2] & 0xff) << 8
-        | bytes[3] & 0xff;
+    return ((bytes[0] & 0x7f) << 24)
+        | ((bytes[1] & 0xff) << 16)
+        | ((bytes[2] & 0xff) << 8)
+        | (bytes[3] & 0xff);
   }
 }

@@ -65,6 +65,8 @@ final class Http2Frames {
 
   /// Takes frames.
   interface Receiver {
+    /// Takes a frame.
+    ///
     /// @param payload null for DATA
     /// @param sequence of the frame's first byte
     /// @param beginNs when that passed
@@ -258,7 +260,7 @@ final class Http2Frames {
   }
 
   private void beginFrame(long nowNs) throws Unreadable {
-    int length = (header[0] & 0xff) << 16 | (header[1] & 0xff) << 8 | header[2] & 0xff;
+    int length = ((header[0] & 0xff) << 16) | ((header[1] & 0xff) << 8) | (header[2] & 0xff);
     if (type() == DATA) {
       headerLength = 0;
       position += length;
@@ -313,10 +315,10 @@ final class Http2Frames {
   }
 
   private int stream() {
-    return (header[5] & 0x7f) << 24
-        | (header[6] & 0xff) << 16
-        | (header[7] & 0xff) << 8
-        | header[8] & 0xff;
+    return ((header[5] & 0x7f) << 24)
+        | ((header[6] & 0xff) << 16)
+        | ((header[7] & 0xff) << 8)
+        | (header[8] & 0xff);
   }
 
   private static boolean isOfInterest(int type) {

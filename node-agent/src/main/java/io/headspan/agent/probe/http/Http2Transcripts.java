@@ -135,8 +135,9 @@ final class Http2Transcripts {
     hopeless.forEach(connection -> giveUp(connection, HttpCounter.HTTP2_BYTES_MISSING));
   }
 
-  int connections() {
-    return connections.size();
+  /// Reports the streams that have been open since before `bornNs` as open.
+  void reportOpen(long bornNs, long nowNs, Consumer<HttpExchange> sink) {
+    connections.values().forEach(connection -> connection.reportOpen(bornNs, nowNs, sink));
   }
 
   private void giveUp(Http2Connection connection, HttpCounter reason) {

@@ -145,6 +145,7 @@ public final class HttpProbe implements AutoCloseable {
     if (nowNs - openSweptNs >= OPEN_INTERVAL_NS) {
       openSweptNs = nowNs;
       sweepOpen(guarded);
+      transcripts.reportOpen(nowNs - ExchangeAssembler.OPEN_AGE_NS, nowNs, guarded);
     }
     return guarded.exchanges;
   }

@@ -4,6 +4,7 @@ import static io.headspan.agent.probe.http.Captures.head;
 import static io.headspan.agent.probe.http.Captures.requestLine;
 import static java.nio.charset.StandardCharsets.US_ASCII;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.linecorp.armeria.client.ClientFactory;
 import com.linecorp.armeria.client.WebClient;
@@ -16,6 +17,11 @@ import com.linecorp.armeria.common.HttpStatus;
 import com.linecorp.armeria.common.MediaType;
 import com.linecorp.armeria.common.RequestHeaders;
 import com.linecorp.armeria.server.Server;
+import io.grpc.CallOptions;
+import io.grpc.ClientCall;
+import io.grpc.ManagedChannel;
+import io.grpc.StatusRuntimeException;
+import io.grpc.stub.ClientCalls;
 import io.headspan.agent.probe.http.HttpExchange.End;
 import io.headspan.agent.probe.http.HttpExchange.Protocol;
 import java.io.IOException;
@@ -26,11 +32,11 @@ import java.net.URI;
 import java.net.http.HttpClient;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.HashMap;
+import java.util.Iterator;
 import java.util.List;
-import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.IntFunction;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -125,13 +131,13 @@ abstract class Http2ProbeContract {
   }
 
   private static void assertRight(List<HttpExchange> exchanges, int count) {
-    Map<String, HttpExchange> byLine = new HashMap<>();
-    exchanges.forEach(exchange -> byLine.put(requestLine(exchange), exchange));
     assertThat(exchanges).hasSize(count);
     for (int number = 0; number < count; number++) {
-      HttpExchange get = byLine.get("GET /n/" + number + " HTTP/1.1");
-      HttpExchange exchange = get == null ? byLine.get("POST /n/" + number + " HTTP/1.1") : get;
-      assertThat(exchange).as("number %d of %s", number, byLine.keySet()).isNotNull();
+      String path = " /n/" + number + " HTTP/1.1";
+      List<HttpExchange> found =
+          exchanges.stream().filter(exchange -> requestLine(exchange).endsWith(path)).toList();
+      assertThat(found).as(path).hasSize(1);
+      HttpExchange exchange = found.getFirst();
       assertThat(exchange.status()).isEqualTo(status(number));
       assertThat(exchange.end()).isEqualTo(End.RESPONSE);
       assertThat(exchange.protocol()).isEqualTo(Protocol.HTTP_2);
@@ -146,11 +152,12 @@ abstract class Http2ProbeContract {
   }
 
   private static void assertJoined(List<HttpExchange> servers, List<HttpExchange> clients) {
-    Map<Integer, HttpExchange> bySequence = new HashMap<>();
-    servers.forEach(server -> bySequence.put(server.headSequence(), server));
     for (HttpExchange call : clients) {
-      HttpExchange invocation = bySequence.get(call.headSequence());
-      assertThat(invocation).isNotNull();
+      HttpExchange invocation =
+          servers.stream()
+              .filter(server -> server.headSequence() == call.headSequence())
+              .findFirst()
+              .orElseThrow();
       assertThat(head(call)).isEqualTo(head(invocation));
       assertThat(call.local()).isEqualTo(invocation.remote());
       assertThat(call.remote()).isEqualTo(invocation.local());
@@ -253,25 +260,165 @@ abstract class Http2ProbeContract {
     }
   }
 
+  private long counted(HttpCounter counter) {
+    return probe.statistics().getOrDefault(counter, 0L);
+  }
+
   @Test
   void leavesWhatOnlyBeginsLikeHttp2() throws IOException {
-    long malformed = probe.statistics().get(HttpCounter.HTTP2_MALFORMED);
-    try (var server =
-        new TestServer(
-            LOOPBACK,
-            connection -> {
-              connection.readBody(PREFACE.length() + 100);
-              connection.write("x".repeat(100));
-              connection.in().read();
-            })) {
+    long malformed = counted(HttpCounter.HTTP2_MALFORMED);
+    TestServer.Handler garbage =
+        connection -> {
+          connection.readBody(PREFACE.length() + 100);
+          // A header block that refers to an entry of a table that has none.
+          connection.out().write(new byte[] {0, 0, 1, 1, 5, 0, 0, 0, 1, (byte) 0xff - 1});
+          connection.write("x".repeat(90));
+          connection.readBody(1);
+        };
+    try (var server = new TestServer(LOOPBACK, garbage)) {
       var captures = new Captures(probe, server.port());
       try (var socket = new Socket(LOOPBACK, server.port())) {
         socket.getOutputStream().write((PREFACE + "?".repeat(100)).getBytes(US_ASCII));
         assertThat(socket.getInputStream().readNBytes(100)).hasSize(100);
+        captures.await(() -> counted(HttpCounter.HTTP2_MALFORMED) == malformed + 1);
       }
       captures.assertNothingMore(Duration.ofMillis(100));
       assertThat(captures.servers()).isEmpty();
-      assertThat(probe.statistics().get(HttpCounter.HTTP2_MALFORMED)).isGreaterThan(malformed - 1);
+    }
+  }
+
+  @Test
+  void readsTheStatusOfGrpcCalls() throws IOException {
+    probe.watchCgroup(cgroup.id());
+    try (var echo = new GrpcEcho(LOOPBACK, byte[]::new)) {
+      var captures = new Captures(probe, echo.port());
+      ManagedChannel channel = GrpcEcho.channel(echo.port());
+      try {
+        for (int i = 0; i < 20; i++) {
+          GrpcEcho.call(channel, GrpcEcho.UNARY, new byte[i * 1_000], "traceparent", traceparent(i));
+        }
+        for (int code = 1; code <= 16; code++) {
+          byte[] request = new byte[code];
+          assertThatThrownBy(() -> GrpcEcho.call(channel, GrpcEcho.FAIL, request))
+              .isInstanceOf(StatusRuntimeException.class);
+        }
+        assertThatThrownBy(() -> GrpcEcho.call(channel, GrpcEcho.UNKNOWN, new byte[1]))
+            .isInstanceOf(StatusRuntimeException.class);
+        captures.await(() -> captures.servers().size() == 37 && captures.clients().size() == 37);
+      } finally {
+        channel.shutdownNow();
+      }
+      captures.assertNothingMore(Duration.ofMillis(50));
+      for (List<HttpExchange> exchanges : List.of(captures.servers(), captures.clients())) {
+        assertThat(exchanges)
+            .allMatch(exchange -> exchange.protocol() == Protocol.GRPC)
+            .allMatch(exchange -> exchange.end() == End.RESPONSE)
+            .allMatch(exchange -> exchange.status() == 200);
+        for (int i = 0; i < 20; i++) {
+          HttpExchange exchange = exchanges.get(i);
+          assertThat(requestLine(exchange)).isEqualTo("POST /headspan.test.Echo/Unary HTTP/1.1");
+          assertThat(head(exchange)).contains(traceparent(i));
+          assertThat(exchange.grpcStatus()).isZero();
+        }
+        for (int code = 1; code <= 16; code++) {
+          assertThat(exchanges.get(19 + code).grpcStatus()).isEqualTo(code);
+        }
+        assertThat(exchanges.get(36).grpcStatus()).isEqualTo(12);
+      }
+      assertJoined(captures.servers(), captures.clients());
+    }
+  }
+
+  @Test
+  void followsGrpcStreamsToTheirEndOrCancellation() throws IOException {
+    try (var echo = new GrpcEcho(LOOPBACK, byte[]::new)) {
+      var captures = new Captures(probe, echo.port());
+      ManagedChannel channel = GrpcEcho.channel(echo.port());
+      try {
+        Iterator<byte[]> answers =
+            ClientCalls.blockingServerStreamingCall(
+                channel, GrpcEcho.MANY, CallOptions.DEFAULT, new byte[2_000]);
+        int messages = 0;
+        while (answers.hasNext()) {
+          assertThat(answers.next()).hasSize(1_000);
+          messages++;
+        }
+        assertThat(messages).isEqualTo(2_000);
+        captures.awaitServers(1);
+        ClientCall<byte[], byte[]> never = channel.newCall(GrpcEcho.NEVER, CallOptions.DEFAULT);
+        var _ = ClientCalls.futureUnaryCall(never, new byte[10]);
+        GrpcEcho.call(channel, GrpcEcho.UNARY, new byte[10]);
+        never.cancel("the test has had enough", null);
+        captures.awaitServers(3);
+        GrpcEcho.call(channel, GrpcEcho.UNARY, new byte[10]);
+        captures.awaitServers(4);
+      } finally {
+        channel.shutdownNow();
+      }
+      HttpExchange many = captures.servers().getFirst();
+      assertThat(many.grpcStatus()).isZero();
+      assertThat(many.tailNs()).isGreaterThan(many.responseNs());
+      assertThat(captures.servers().get(1).end()).isEqualTo(End.RESPONSE);
+      HttpExchange never = captures.servers().get(2);
+      assertThat(requestLine(never)).startsWith("POST /headspan.test.Echo/Never");
+      assertThat(never.end()).isEqualTo(End.RESET);
+      assertThat(never.status()).isZero();
+      assertThat(never.grpcStatus()).isEqualTo(-1);
+      assertThat(captures.servers().get(3).end()).isEqualTo(End.RESPONSE);
+    }
+  }
+
+  @Test
+  void countsStreamsThatAreOpenWhenACallLeaves() throws IOException {
+    probe.watchCgroup(cgroup.id());
+    try (var callee = new GrpcEcho(LOOPBACK, byte[]::new)) {
+      ManagedChannel toCallee = GrpcEcho.channel(callee.port());
+      IntFunction<byte[]> callOut =
+          length -> GrpcEcho.call(toCallee, GrpcEcho.UNARY, new byte[length]);
+      try (var caller = new GrpcEcho(LOOPBACK, callOut)) {
+        var captures = new Captures(probe, callee.port());
+        ManagedChannel toCaller = GrpcEcho.channel(caller.port());
+        try {
+          for (int i = 0; i < 10; i++) {
+            GrpcEcho.call(toCaller, GrpcEcho.THEN, new byte[10]);
+          }
+          captures.await(() -> captures.clients().size() == 10);
+          // The stream to the caller is open; that to the callee is not there yet.
+          assertThat(captures.clients().stream().map(HttpExchange::openAtHead)).containsOnly(1);
+        } finally {
+          toCaller.shutdownNow();
+          toCallee.shutdownNow();
+        }
+      }
+      var captures = new Captures(probe, callee.port());
+      ManagedChannel after = GrpcEcho.channel(callee.port());
+      try {
+        GrpcEcho.call(after, GrpcEcho.UNARY, new byte[10]);
+        captures.await(() -> captures.clients().size() == 1);
+        assertThat(captures.clients().getFirst().openAtHead()).isZero();
+      } finally {
+        after.shutdownNow();
+      }
+    }
+  }
+
+  @Test
+  void reportsStreamsWhoseConnectionEnds() throws IOException {
+    var echo = new GrpcEcho(LOOPBACK, byte[]::new);
+    var captures = new Captures(probe, echo.port());
+    ManagedChannel channel = GrpcEcho.channel(echo.port());
+    try {
+      GrpcEcho.call(channel, GrpcEcho.UNARY, new byte[10]);
+      var never = ClientCalls.futureUnaryCall(
+          channel.newCall(GrpcEcho.NEVER, CallOptions.DEFAULT), new byte[10]);
+      GrpcEcho.call(channel, GrpcEcho.UNARY, new byte[10]);
+      echo.close();
+      assertThatThrownBy(never::get).hasCauseInstanceOf(StatusRuntimeException.class);
+      captures.awaitServers(3);
+      assertThat(captures.servers().getLast().end()).isIn(End.CLOSED, End.RESET);
+    } finally {
+      echo.close();
+      channel.shutdownNow();
     }
   }
 }
