@@ -113,8 +113,7 @@ final class GrpcEcho implements AutoCloseable {
     var metadata = new Metadata();
     metadata.put(Metadata.Key.of(header, Metadata.ASCII_STRING_MARSHALLER), value);
     return ClientCalls.blockingUnaryCall(
-        ClientInterceptors.intercept(
-            channel, MetadataUtils.newAttachHeadersInterceptor(metadata)),
+        ClientInterceptors.intercept(channel, MetadataUtils.newAttachHeadersInterceptor(metadata)),
         method,
         CallOptions.DEFAULT,
         request);

@@ -295,7 +295,8 @@ abstract class Http2ProbeContract {
       ManagedChannel channel = GrpcEcho.channel(echo.port());
       try {
         for (int i = 0; i < 20; i++) {
-          GrpcEcho.call(channel, GrpcEcho.UNARY, new byte[i * 1_000], "traceparent", traceparent(i));
+          GrpcEcho.call(
+              channel, GrpcEcho.UNARY, new byte[i * 1_000], "traceparent", traceparent(i));
         }
         for (int code = 1; code <= 16; code++) {
           byte[] request = new byte[code];
@@ -409,8 +410,9 @@ abstract class Http2ProbeContract {
     ManagedChannel channel = GrpcEcho.channel(echo.port());
     try {
       GrpcEcho.call(channel, GrpcEcho.UNARY, new byte[10]);
-      var never = ClientCalls.futureUnaryCall(
-          channel.newCall(GrpcEcho.NEVER, CallOptions.DEFAULT), new byte[10]);
+      var never =
+          ClientCalls.futureUnaryCall(
+              channel.newCall(GrpcEcho.NEVER, CallOptions.DEFAULT), new byte[10]);
       GrpcEcho.call(channel, GrpcEcho.UNARY, new byte[10]);
       echo.close();
       assertThatThrownBy(never::get).hasCauseInstanceOf(StatusRuntimeException.class);
