@@ -26,6 +26,7 @@ enum event_kind {
 	EVENT_CGROUP_CREATED = 18,
 	EVENT_CGROUP_REMOVED = 19,
 	EVENT_SOCKET_LEFT = 20,
+	EVENT_ACCOUNT = 32,
 };
 
 /* Which side of a connection a socket is. */
@@ -217,6 +218,88 @@ enum http_counter {
 	HTTP_TRANSCRIPT_RAW = 20,	/* times a transcript lost track of where frames begin */
 	HTTP_TRANSCRIPT_TOO_LONG = 21,	/* connections left: too many bytes without that */
 	HTTP_COUNTERS = 22,
+};
+
+/* Small numbers for tenants. User space gives out those from TENANT_FIRST on. */
+enum tenant_number {
+	TENANT_UNKNOWN = 0,	/* a cgroup that nobody has looked up yet */
+	TENANT_IDLE = 1,	/* nobody: the CPU was idle, on its way to wake up */
+	TENANT_KERNEL = 2,	/* kernel threads */
+	TENANT_HOST = 3,	/* processes of the machine itself, in no container */
+	TENANT_UNTENANTED = 4,	/* containers of which the platform names no tenant */
+	TENANT_FIRST = 16,
+};
+
+/* What ended a thread's period of account. */
+enum account_cause {
+	ACCOUNT_PICKUP = 1,	/* it read the first bytes of a request */
+	ACCOUNT_ANSWER = 2,	/* it wrote to a connection from which a request had been read */
+	ACCOUNT_PERIOD = 3,	/* time: there was something to tell */
+	ACCOUNT_EXIT = 4,	/* the thread ended */
+};
+
+enum {
+	/* Culprits told apart in one record; one more begins the next record. */
+	ACCOUNT_WAITS = 8,
+};
+
+/* How long a thread was runnable while threads of one tenant had its CPU. */
+struct account_wait {
+	__u32 tenant;
+	__u32 count;		/* how many waits */
+	__u64 ns;
+	__u64 woken_ns;		/* the part of it since the thread's last wake-up */
+};
+
+/*
+ * What became of one thread's time since its last record, or since it is watched. It ends behind
+ * the waits that there are.
+ */
+struct account_event {
+	__u32 kind;
+	__u32 tid;		/* in the first namespace, as the kernel's own pid */
+	__u32 tgid;
+	__u32 tenant;		/* whose thread it is */
+	__u64 cgroup_id;
+	__u64 cookie;		/* of the socket read or written; 0 if that was not the cause */
+	__u64 from_ns;
+	__u64 time_ns;		/* when what caused the record happened */
+	__u64 woken_ns;		/* when the thread last woke up; 0 if not seen */
+	__u64 cpu_ns;
+	__u64 blocked_ns;
+	__u64 throttled_ns;	/* runnable, but its group's quota was used up */
+	__u64 throttled_woken_ns;	/* the part of it since woken_ns */
+	__u16 cause;
+	__u16 wait_count;	/* filled places of waits */
+	__u32 _pad;
+	struct account_wait waits[ACCOUNT_WAITS];
+};
+
+/* Key and value of the map matrix. */
+struct matrix_key {
+	__u32 victim;
+	__u32 culprit;
+};
+
+struct matrix_cell {
+	__u64 ns;
+	__u64 count;
+};
+
+/* Value of the map tenants. */
+struct tenant_entry {
+	__u32 tenant;
+	__u32 watched;		/* whether threads of the cgroup have accounts */
+};
+
+/* Indexes of the per-CPU array sched_counters. */
+enum sched_counter {
+	SCHED_RECORDS_REFUSED = 0,	/* ring full; the amounts are told later, the cause is not */
+	SCHED_THREADS_REFUSED = 1,	/* threads without account: no memory */
+	SCHED_LONG_WAITS = 2,		/* waits of which the beginning's culprits are not known */
+	SCHED_WAITS_NOT_CHARGED = 3,	/* stretches of waiting neither in the matrix nor in a record */
+	SCHED_STREAMS_REFUSED = 4,	/* requests without account: no memory */
+	SCHED_COUNTERS = 5,
 };
 
 /* A process replaced its image. */

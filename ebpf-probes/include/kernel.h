@@ -57,6 +57,10 @@ struct cgroup {
 	struct cgroup_root *root;
 };
 
+struct css_set {
+	struct cgroup *dfl_cgrp;
+};
+
 struct sock_cgroup_data {
 	struct cgroup *cgroup;
 };
@@ -123,12 +127,46 @@ struct signal_struct {
 	struct mm_struct *oom_mm;
 };
 
+/* kernel/sched/sched.h */
+struct rq {
+	__u64 clock;
+};
+
+struct cfs_rq {
+	struct rq *rq;
+	__u64 throttled_clock_self;
+	__u64 throttled_clock_self_time;
+};
+
+struct sched_entity {
+	struct cfs_rq *cfs_rq;
+};
+
+struct thread_info {
+	__u32 cpu;
+};
+
 struct task_struct {
+	struct thread_info thread_info;
+	unsigned int __state;
 	unsigned int flags;
+	struct sched_entity se;
+	int pid;
 	int tgid;
 	int exit_code;
 	struct task_struct *group_leader;
 	struct signal_struct *signal;
+	struct css_set *cgroups;
+	struct bpf_local_storage *bpf_storage;
+};
+
+/* task_struct before 5.14 and before 5.16. */
+struct task_struct___state {
+	volatile long state;
+};
+
+struct task_struct___cpu {
+	unsigned int cpu;
 };
 
 struct linux_binprm {
@@ -139,6 +177,11 @@ struct seq_file;
 
 struct bpf_iter_meta {
 	struct seq_file *seq;
+};
+
+struct bpf_iter__task {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
 };
 
 struct bpf_iter__bpf_sk_storage_map {

@@ -15,6 +15,11 @@ struct exec_event layout_exec_event;
 struct exit_event layout_exit_event;
 struct cgroup_event layout_cgroup_event;
 struct socket_left_event layout_socket_left_event;
+struct account_wait layout_account_wait;
+struct account_event layout_account_event;
+struct matrix_key layout_matrix_key;
+struct matrix_cell layout_matrix_cell;
+struct tenant_entry layout_tenant_entry;
 
 enum event_kind layout_event_kind;
 enum http_role layout_http_role;
@@ -24,3 +29,6 @@ enum http_protocol layout_http_protocol;
 enum http_direction layout_http_direction;
 enum http_counter layout_http_counter;
 enum lifecycle_counter layout_lifecycle_counter;
+enum tenant_number layout_tenant_number;
+enum account_cause layout_account_cause;
+enum sched_counter layout_sched_counter;

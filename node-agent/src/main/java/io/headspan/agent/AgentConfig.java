@@ -37,6 +37,8 @@ import org.jspecify.annotations.Nullable;
 ///   `HEADSPAN_AGENT_ACKNOWLEDGE_TIMEOUT`
 /// @param compressed whether batches are compressed as a whole, `HEADSPAN_AGENT_COMPRESSION`
 ///   (`zstd` or `none`)
+/// @param timeAccounts whether the scheduler is watched for time accounts of invocations and for
+///   the interference matrix, `HEADSPAN_AGENT_TIME_ACCOUNTS` (`on` or `off`)
 /// @param closeTimeout how long closing waits for the collector, `HEADSPAN_AGENT_CLOSE_TIMEOUT`
 public record AgentConfig(
     HostPort collector,
@@ -55,6 +57,7 @@ public record AgentConfig(
     int inFlight,
     Duration acknowledgeTimeout,
     boolean compressed,
+    boolean timeAccounts,
     Duration closeTimeout) {
   static final String LISTEN = "HEADSPAN_AGENT_LISTEN";
 
@@ -91,10 +94,19 @@ public record AgentConfig(
             settings.number("in_flight", 8, 1, 1_000),
             settings.duration("acknowledge_timeout", Duration.ofSeconds(30)),
             settings.value("compression", true, AgentConfig::isCompressed, "zstd or none"),
+            settings.value("time_accounts", true, AgentConfig::isOn, "on or off"),
             settings.duration("close_timeout", Duration.ofSeconds(5)));
     settings.finish(
         "the agent", message -> new AgentException(AgentException.Kind.CONFIGURATION, message));
     return config;
+  }
+
+  private static @Nullable Boolean isOn(String text) {
+    return switch (text) {
+      case "on" -> true;
+      case "off" -> false;
+      default -> null;
+    };
   }
 
   private static @Nullable Boolean isCompressed(String text) {

@@ -9,6 +9,7 @@ import io.headspan.agent.identity.Identity;
 import io.headspan.agent.identity.InstanceRuntime;
 import io.headspan.agent.identity.Lookup;
 import io.headspan.agent.identity.NoIdentity;
+import io.headspan.agent.interference.TimeAccounts;
 import io.headspan.agent.invocation.CorrelationLimits;
 import io.headspan.agent.invocation.Correlator;
 import io.headspan.agent.invocation.TracedExchange;
@@ -44,6 +45,7 @@ final class InvocationPipeline {
 
   private final Identities identities;
   private final SpanBatcher batcher;
+  private final TimeAccounts accounts;
   private final Correlator correlator;
   private final Set<Integer> excludedPorts;
   private final ColdStarts coldStarts = new ColdStarts();
@@ -80,11 +82,13 @@ final class InvocationPipeline {
   InvocationPipeline(
       Identities identities,
       SpanBatcher batcher,
+      TimeAccounts accounts,
       CorrelationLimits limits,
       Set<Integer> excludedPorts,
       RandomGenerator random) {
     this.identities = identities;
     this.batcher = batcher;
+    this.accounts = accounts;
     this.excludedPorts = excludedPorts;
     correlator = new Correlator(limits, random, this::deliverWithCause);
   }
@@ -101,6 +105,7 @@ final class InvocationPipeline {
   void onEvent(LifecycleEvent event) {
     identities.onEvent(event);
     coldStarts.onEvent(event);
+    accounts.onEvent(event);
     if (event instanceof LifecycleEvent.SocketLeft left) {
       deaths.onEvent(left);
     }
@@ -153,6 +158,7 @@ final class InvocationPipeline {
     correlator.close();
     deaths.onEventsRead(nowNs);
     identities.giveUp();
+    accounts.flush();
     batcher.flush();
   }
 
@@ -219,7 +225,12 @@ final class InvocationPipeline {
       leftOut.add(LeftOut.EXCLUDED);
       return;
     }
-    batcher.add(traced, identity, circumstances(exchange, identity), nowNs);
+    if (identity.runtime() == InstanceRuntime.CONTAINER) {
+      accounts.onCgroup(exchange.cgroupId(), identity);
+    }
+    Circumstances circumstances = circumstances(exchange, identity);
+    accounts.attach(
+        exchange, account -> batcher.add(traced, identity, circumstances, account, nowNs));
   }
 
   private Circumstances circumstances(HttpExchange exchange, Identity identity) {

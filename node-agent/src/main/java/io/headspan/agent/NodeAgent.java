@@ -10,6 +10,7 @@ import io.headspan.agent.export.SpanBatcher;
 import io.headspan.agent.export.SpanExporter;
 import io.headspan.agent.identity.Identities;
 import io.headspan.agent.identity.IdentitySettings;
+import io.headspan.agent.interference.TimeAccounts;
 import io.headspan.agent.invocation.CorrelationLimits;
 import io.headspan.agent.libbpf.BpfSupport;
 import io.headspan.agent.libbpf.LibbpfException;
@@ -60,6 +61,7 @@ public final class NodeAgent implements AutoCloseable {
   private final LifecycleProbe lifecycle;
   private final HttpProbe http;
   private final SpanExporter exporter;
+  private final TimeAccounts accounts;
   private final InvocationPipeline pipeline;
   private final Thread capture;
   private volatile boolean capturing;
@@ -101,6 +103,11 @@ public final class NodeAgent implements AutoCloseable {
       // After that: of a cgroup whose beginning is told, no connection was missed.
       lifecycle = LifecycleProbe.open();
       open.add(lifecycle);
+      accounts =
+          config.timeAccounts()
+              ? TimeAccounts.start(http)
+              : TimeAccounts.off("the configuration says so: time_accounts=off");
+      open.add(accounts);
       ProbeCounters counters = new ProbeCounters(http, lifecycle);
       open.add(counters::close);
       Identities identities = Identities.start(identitySettings(cgroups), this::watch, nowNs());
@@ -117,6 +124,7 @@ public final class NodeAgent implements AutoCloseable {
           new InvocationPipeline(
               identities,
               batcher,
+              accounts,
               new CorrelationLimits(
                   config.parentWait(),
                   CorrelationLimits.DEFAULT.waitingMax(),
@@ -241,8 +249,9 @@ public final class NodeAgent implements AutoCloseable {
     return ports;
   }
 
-  /// Calls out are captured only where they leave containers.
+  /// Calls out are captured only where they leave containers, and time is accounted for there.
   private void watch(long cgroupId, boolean container) {
+    accounts.onCgroup(cgroupId, pipeline.identities().ofCaller(cgroupId));
     try {
       if (container) {
         http.watchCgroup(cgroupId);
@@ -294,6 +303,9 @@ public final class NodeAgent implements AutoCloseable {
     int exchanges = http.drain(pipeline::onExchange);
     http.takeFailure()
         .ifPresent(failure -> failures.error("Exchanges cannot be read", "", failure));
+    accounts.poll(nowNs());
+    accounts.takeFailure()
+        .ifPresent(failure -> failures.error("Accounts cannot be read", "", failure));
     return exchanges;
   }
 

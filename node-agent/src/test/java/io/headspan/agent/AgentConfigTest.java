@@ -34,6 +34,7 @@ class AgentConfigTest {
                 8,
                 Duration.ofSeconds(30),
                 true,
+                true,
                 Duration.ofSeconds(5)));
   }
 
@@ -57,6 +58,7 @@ class AgentConfigTest {
                 Map.entry("HEADSPAN_AGENT_IN_FLIGHT", "2"),
                 Map.entry("HEADSPAN_AGENT_ACKNOWLEDGE_TIMEOUT", "4s"),
                 Map.entry("HEADSPAN_AGENT_COMPRESSION", "none"),
+                Map.entry("HEADSPAN_AGENT_TIME_ACCOUNTS", "off"),
                 Map.entry("HEADSPAN_AGENT_CLOSE_TIMEOUT", "9s"),
                 Map.entry("HEADSPAN_RUN_DIR", "/tmp/headspan")));
     assertThat(config)
@@ -78,6 +80,7 @@ class AgentConfigTest {
                 2,
                 Duration.ofSeconds(4),
                 false,
+                false,
                 Duration.ofSeconds(9)));
     assertThat(config.listen()).hasToString("[::1]:0");
   }
@@ -93,6 +96,7 @@ class AgentConfigTest {
                     "HEADSPAN_AGENT_BATCH_AGE", "1 s",
                     "HEADSPAN_AGENT_IN_FLIGHT", "0",
                     "HEADSPAN_AGENT_COMPRESSION", "gzip",
+                    "HEADSPAN_AGENT_TIME_ACCOUNTS", "yes",
                     "HEADSPAN_AGENT_EXCLUDED_PORTS", "80,x",
                     "HEADSPAN_AGENT_CONTAINER_ROOTS", "run/runc",
                     "HEADSPAN_RUN_DIR", "run")))
@@ -106,6 +110,7 @@ class AgentConfigTest {
             "; bad value: HEADSPAN_AGENT_BATCH_AGE=1 s, want=a number and",
             "; bad value: HEADSPAN_AGENT_IN_FLIGHT=0, want=1 to 1000;",
             "; bad value: HEADSPAN_AGENT_COMPRESSION=gzip, want=zstd or none",
+            "; bad value: HEADSPAN_AGENT_TIME_ACCOUNTS=yes, want=on or off",
             "; bad value: HEADSPAN_AGENT_EXCLUDED_PORTS=80,x, want=1 to 65535,",
             "; bad value: HEADSPAN_AGENT_CONTAINER_ROOTS=run/runc, want=abs",
             "; bad value: HEADSPAN_RUN_DIR=run, want=an absolute path",

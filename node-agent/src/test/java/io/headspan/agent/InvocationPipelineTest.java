@@ -10,6 +10,7 @@ import io.headspan.agent.http.UnreadableHead;
 import io.headspan.agent.identity.Identities;
 import io.headspan.agent.identity.IdentitySettings;
 import io.headspan.agent.identity.PlatformSettings;
+import io.headspan.agent.interference.TimeAccounts;
 import io.headspan.agent.invocation.CorrelationLimits;
 import io.headspan.agent.invocation.ParentEvidence;
 import io.headspan.agent.probe.http.HttpExchange;
@@ -77,6 +78,7 @@ class InvocationPipelineTest {
             started,
             new SpanBatcher(
                 "node", 1_000, Duration.ofHours(1), System::nanoTime, Instant::now, batches::add),
+            TimeAccounts.off("not here"),
             CorrelationLimits.DEFAULT,
             Set.of(EXCLUDED_PORT),
             new SplittableRandom(1));

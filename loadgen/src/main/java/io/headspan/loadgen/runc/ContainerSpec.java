@@ -1,6 +1,7 @@
 package io.headspan.loadgen.runc;
 
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -18,6 +19,7 @@ import java.util.Optional;
 /// @param networkNamespace the network namespace to join; the host's if empty
 /// @param cpuset CPUs to run on in cpuset syntax; all if empty
 /// @param memoryBytes most memory it may have; as much as it likes if empty
+/// @param cpuQuota CPU time per period of 100 ms; no limit if empty
 public record ContainerSpec(
     String id,
     List<String> command,
@@ -25,7 +27,11 @@ public record ContainerSpec(
     List<Path> readOnlyMounts,
     Optional<Path> networkNamespace,
     Optional<String> cpuset,
-    Optional<Long> memoryBytes) {
+    Optional<Long> memoryBytes,
+    Optional<Duration> cpuQuota) {
+  /// The period of [#cpuQuota].
+  static final Duration QUOTA_PERIOD = Duration.ofMillis(100);
+
   public ContainerSpec {
     Objects.requireNonNull(id, "id");
     if (!id.matches("[a-zA-Z0-9_.-]{1,64}")) {
@@ -40,7 +46,14 @@ public record ContainerSpec(
   /// A container that runs `command`.
   public static ContainerSpec of(String id, List<String> command) {
     return new ContainerSpec(
-        id, command, Map.of(), List.of(), Optional.empty(), Optional.empty(), Optional.empty());
+        id,
+        command,
+        Map.of(),
+        List.of(),
+        Optional.empty(),
+        Optional.empty(),
+        Optional.empty(),
+        Optional.empty());
   }
 
   /// The same, annotated as a function of a tenant.
@@ -50,34 +63,47 @@ public record ContainerSpec(
     all.put("io.headspan.function", function);
     all.put("io.headspan.version", version);
     return new ContainerSpec(
-        id, command, all, readOnlyMounts, networkNamespace, cpuset, memoryBytes);
+        id, command, all, readOnlyMounts, networkNamespace, cpuset, memoryBytes, cpuQuota);
   }
 
   public ContainerSpec withAnnotation(String key, String value) {
     Map<String, String> all = new LinkedHashMap<>(annotations);
     all.put(key, value);
     return new ContainerSpec(
-        id, command, all, readOnlyMounts, networkNamespace, cpuset, memoryBytes);
+        id, command, all, readOnlyMounts, networkNamespace, cpuset, memoryBytes, cpuQuota);
   }
 
   public ContainerSpec withReadOnlyMount(Path path) {
     List<Path> all = new ArrayList<>(readOnlyMounts);
     all.add(path);
-    return new ContainerSpec(id, command, annotations, all, networkNamespace, cpuset, memoryBytes);
+    return new ContainerSpec(id, command, annotations, all, networkNamespace, cpuset, memoryBytes, cpuQuota);
   }
 
   public ContainerSpec inNetworkNamespace(Path namespace) {
     return new ContainerSpec(
-        id, command, annotations, readOnlyMounts, Optional.of(namespace), cpuset, memoryBytes);
+        id, command, annotations, readOnlyMounts, Optional.of(namespace), cpuset, memoryBytes, cpuQuota);
   }
 
   public ContainerSpec onCpus(String cpus) {
     return new ContainerSpec(
-        id, command, annotations, readOnlyMounts, networkNamespace, Optional.of(cpus), memoryBytes);
+        id, command, annotations, readOnlyMounts, networkNamespace, Optional.of(cpus), memoryBytes, cpuQuota);
   }
 
   public ContainerSpec withMemory(long bytes) {
     return new ContainerSpec(
-        id, command, annotations, readOnlyMounts, networkNamespace, cpuset, Optional.of(bytes));
+        id, command, annotations, readOnlyMounts, networkNamespace, cpuset, Optional.of(bytes), cpuQuota);
+  }
+
+  /// The same with a limit on its CPU time in each period of 100 ms.
+  public ContainerSpec withCpuQuota(Duration quota) {
+    return new ContainerSpec(
+        id,
+        command,
+        annotations,
+        readOnlyMounts,
+        networkNamespace,
+        cpuset,
+        memoryBytes,
+        Optional.of(quota));
   }
 }

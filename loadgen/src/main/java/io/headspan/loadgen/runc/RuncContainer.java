@@ -268,7 +268,12 @@ public final class RuncContainer implements AutoCloseable {
         .ifPresent(
             path -> namespaces.addObject().put("type", "network").put("path", path.toString()));
     ObjectNode resources = linux.putObject("resources");
-    spec.cpuset().ifPresent(cpus -> resources.putObject("cpu").put("cpus", cpus));
+    ObjectNode cpu = resources.putObject("cpu");
+    spec.cpuset().ifPresent(cpus -> cpu.put("cpus", cpus));
+    spec.cpuQuota()
+        .ifPresent(quota ->
+            cpu.put("quota", quota.toNanos() / 1_000)
+                .put("period", ContainerSpec.QUOTA_PERIOD.toNanos() / 1_000));
     spec.memoryBytes()
         .ifPresent(bytes -> resources.putObject("memory").put("limit", bytes).put("swap", bytes));
     return config;

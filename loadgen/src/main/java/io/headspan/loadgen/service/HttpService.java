@@ -4,6 +4,8 @@ import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
 import java.io.IOException;
 import java.lang.foreign.Arena;
+import java.lang.management.ManagementFactory;
+import java.lang.management.ThreadMXBean;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.URI;
@@ -15,15 +17,18 @@ import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.concurrent.Executors;
+import java.util.concurrent.locks.LockSupport;
 
 /// A function as a platform would run it: answers every path, keeps connections alive, and knows
 /// nothing of tracing. With `--next` it calls another service first and hands on the `traceparent`
 /// it was given, unchanged, as a service without an SDK does.
 ///
 /// Arguments: `--port N`, `--name TEXT`, `--work-micros N` (CPU time to burn per request), `--next
-/// URL` (POSTed to, response included), `--forward false` (hands on no headers). Query parameters
-/// of a request: `status=N` answers with that status; `bytes=N` with a body of that size; `sleep=N`
-/// waits N milliseconds first; `halt=N` ends the process with that exit status instead;
+/// URL` (POSTed to, response included), `--forward false` (hands on no headers), `--threads N`
+/// (platform threads that serve; virtual threads without limit if 0). Query parameters of a request:
+/// `status=N` answers with that status; `bytes=N` with a body of that size; `sleep=N` waits N
+/// milliseconds first; `cpu=N` burns N microseconds of CPU time first, which takes longer if others
+/// have the CPU (with `--threads` only); `halt=N` ends the process with that exit status instead;
 /// `allocate=N` takes N MiB of memory first and keeps them.
 ///
 /// Prints `ready on PORT` when it listens. Ends when it is killed.
@@ -68,7 +73,11 @@ public final class HttpService {
     String host = options.getOrDefault("--host", "0.0.0.0");
     HttpServer server =
         HttpServer.create(new InetSocketAddress(InetAddress.getByName(host), port), 1024);
-    server.setExecutor(Executors.newVirtualThreadPerTaskExecutor());
+    int threads = Integer.parseInt(options.getOrDefault("--threads", "0"));
+    server.setExecutor(
+        threads == 0
+            ? Executors.newVirtualThreadPerTaskExecutor()
+            : Executors.newFixedThreadPool(threads));
     server.createContext("/", service::handle);
     server.start();
     System.out.println("ready on " + server.getAddress().getPort());
@@ -80,6 +89,7 @@ public final class HttpService {
       burn(workMicros);
       Map<String, String> query = query(exchange.getRequestURI());
       misbehave(query);
+      burnCpu(Long.parseLong(query.getOrDefault("cpu", "0")));
       int status = Integer.parseInt(query.getOrDefault("status", "200"));
       String called = next.isEmpty() ? "null" : call(exchange);
       byte[] body =
@@ -141,6 +151,17 @@ public final class HttpService {
   private static void burn(long micros) {
     long end = System.nanoTime() + micros * 1_000;
     while (System.nanoTime() - end < 0) {
+      Thread.onSpinWait();
+    }
+  }
+
+  private static void burnCpu(long micros) {
+    if (micros == 0) {
+      return;
+    }
+    ThreadMXBean threads = ManagementFactory.getThreadMXBean();
+    long end = threads.getCurrentThreadCpuTime() + micros * 1_000;
+    while (threads.getCurrentThreadCpuTime() < end) {
       Thread.onSpinWait();
     }
   }

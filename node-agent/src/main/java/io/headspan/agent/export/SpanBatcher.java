@@ -2,6 +2,7 @@ package io.headspan.agent.export;
 
 import io.headspan.agent.http.RequestHead;
 import io.headspan.agent.identity.Identity;
+import io.headspan.agent.interference.InvocationAccount;
 import io.headspan.agent.invocation.Operation;
 import io.headspan.agent.invocation.OperationNames;
 import io.headspan.agent.invocation.TracedExchange;
@@ -21,6 +22,7 @@ import java.time.Instant;
 import java.util.HashMap;
 import java.util.IdentityHashMap;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.function.LongSupplier;
 import java.util.function.Supplier;
@@ -78,6 +80,13 @@ public final class SpanBatcher {
     final int rpcMethod = table.intern("rpc.method");
     final int rpcStatus = table.intern("rpc.grpc.status_code");
     final int headerParent = table.intern("headspan.header_parent");
+    final int scope = table.intern("headspan.scope");
+    final int queueNs = table.intern("headspan.queue_ns");
+    final int cpuNs = table.intern("headspan.cpu_ns");
+    final int stolenNs = table.intern("headspan.stolen_ns");
+    final int culprit = table.intern("headspan.culprit");
+    final int throttledNs = table.intern("headspan.throttled_ns");
+    final int blockedNs = table.intern("headspan.blocked_ns");
 
     OpenBatch(long begunNs) {
       this.begunNs = begunNs;
@@ -112,18 +121,31 @@ public final class SpanBatcher {
     this.output = output;
   }
 
+  /// As [#add(TracedExchange, Identity, Circumstances, Optional, long)], without account.
+  void add(TracedExchange traced, Identity identity, Circumstances circumstances, long nowNs) {
+    add(traced, identity, circumstances, Optional.empty(), nowNs);
+  }
+
   /// Adds the span of an exchange.
   ///
   /// @param identity the instance whose socket it was
   /// @param circumstances what its beginning or end have to do with it
+  /// @param account what became of its time, if that is known
   public void add(
-      TracedExchange traced, Identity identity, Circumstances circumstances, long nowNs) {
+      TracedExchange traced,
+      Identity identity,
+      Circumstances circumstances,
+      Optional<InvocationAccount> account,
+      long nowNs) {
     OpenBatch open = batch;
     if (open == null) {
       open = new OpenBatch(nowNs);
       batch = open;
     }
-    addSpan(open, traced, identity, circumstances);
+    int span = addSpan(open, traced, identity, circumstances);
+    if (account.isPresent()) {
+      addAccount(open, span, account.get());
+    }
     if (open.builder.size() >= spansMax) {
       flush();
     }
@@ -159,7 +181,7 @@ public final class SpanBatcher {
     return names.others();
   }
 
-  private void addSpan(
+  private int addSpan(
       OpenBatch open, TracedExchange traced, Identity identity, Circumstances circumstances) {
     HttpExchange exchange = traced.exchange();
     RequestHead head = traced.head();
@@ -219,6 +241,20 @@ public final class SpanBatcher {
     long headerParent = traced.headerParentSpanId();
     if (headerParent != 0 && headerParent != traced.parentSpanId()) {
       open.text(span, open.headerParent, TraceContext.hexId(headerParent));
+    }
+    return span;
+  }
+
+  private static void addAccount(OpenBatch open, int span, InvocationAccount account) {
+    open.text(span, open.scope, account.scope().label());
+    open.number(span, open.queueNs, account.queueNs());
+    open.number(span, open.cpuNs, account.cpuNs());
+    open.number(span, open.stolenNs, account.stolenNs());
+    account.culprit().ifPresent(culprit -> open.text(span, open.culprit, culprit));
+    open.number(span, open.throttledNs, account.throttledNs());
+    Long blockedNs = account.blockedNs();
+    if (blockedNs != null) {
+      open.number(span, open.blockedNs, blockedNs);
     }
   }
 

@@ -99,6 +99,17 @@ public final class BpfMap {
     }
   }
 
+  /// Has this object use a map of another one, which is loaded, instead of making its own; before
+  /// load. The map lives as long as one of the two objects.
+  ///
+  /// @throws LibbpfException if libbpf refuses
+  public void reuse(BpfMap other) {
+    int result = Libbpf.mapReuseFd(map, other.fd());
+    if (result < 0) {
+      throw failed("bpf_map__reuse_fd", ", other=" + other.name(), -result);
+    }
+  }
+
   /// The map's file descriptor, owned by the object; only once loaded.
   public int fd() {
     int fd = Libbpf.mapFd(map);

@@ -131,6 +131,8 @@ final class Libbpf {
       libbpf("bpf_map__max_entries", FunctionDescriptor.of(JAVA_INT, ADDRESS));
   private static final MethodHandle BPF_MAP__SET_MAX_ENTRIES =
       libbpf("bpf_map__set_max_entries", FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_INT));
+  private static final MethodHandle BPF_MAP__REUSE_FD =
+      libbpf("bpf_map__reuse_fd", FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_INT));
   private static final MethodHandle BPF_MAP__INITIAL_VALUE =
       libbpf("bpf_map__initial_value", FunctionDescriptor.of(ADDRESS, ADDRESS, ADDRESS));
   private static final MethodHandle BPF_MAP__LOOKUP_ELEM =
@@ -486,6 +488,14 @@ final class Libbpf {
   static int mapSetMaxEntries(MemorySegment map, int maxEntries) {
     try {
       return (int) BPF_MAP__SET_MAX_ENTRIES.invokeExact(map, maxEntries);
+    } catch (Throwable thrown) {
+      throw rethrow(thrown);
+    }
+  }
+
+  static int mapReuseFd(MemorySegment map, int fd) {
+    try {
+      return (int) BPF_MAP__REUSE_FD.invokeExact(map, fd);
     } catch (Throwable thrown) {
       throw rethrow(thrown);
     }

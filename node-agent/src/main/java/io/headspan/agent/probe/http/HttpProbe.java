@@ -192,6 +192,11 @@ public final class HttpProbe implements AutoCloseable {
     return statistics;
   }
 
+  /// The connections that are followed, in their sockets, for other programs to look at.
+  public BpfMap connections() {
+    return object.map("connections");
+  }
+
   /// Runs of the filter for packets that come in, while [BpfStatistics] are on.
   public BpfStatistics.Runs ingressRuns() {
     return BpfStatistics.of(object.program("on_ingress"));
