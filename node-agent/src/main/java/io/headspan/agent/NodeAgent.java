@@ -304,7 +304,8 @@ public final class NodeAgent implements AutoCloseable {
     http.takeFailure()
         .ifPresent(failure -> failures.error("Exchanges cannot be read", "", failure));
     accounts.poll(nowNs());
-    accounts.takeFailure()
+    accounts
+        .takeFailure()
         .ifPresent(failure -> failures.error("Accounts cannot be read", "", failure));
     return exchanges;
   }

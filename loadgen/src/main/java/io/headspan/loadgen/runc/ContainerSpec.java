@@ -76,22 +76,44 @@ public record ContainerSpec(
   public ContainerSpec withReadOnlyMount(Path path) {
     List<Path> all = new ArrayList<>(readOnlyMounts);
     all.add(path);
-    return new ContainerSpec(id, command, annotations, all, networkNamespace, cpuset, memoryBytes, cpuQuota);
+    return new ContainerSpec(
+        id, command, annotations, all, networkNamespace, cpuset, memoryBytes, cpuQuota);
   }
 
   public ContainerSpec inNetworkNamespace(Path namespace) {
     return new ContainerSpec(
-        id, command, annotations, readOnlyMounts, Optional.of(namespace), cpuset, memoryBytes, cpuQuota);
+        id,
+        command,
+        annotations,
+        readOnlyMounts,
+        Optional.of(namespace),
+        cpuset,
+        memoryBytes,
+        cpuQuota);
   }
 
   public ContainerSpec onCpus(String cpus) {
     return new ContainerSpec(
-        id, command, annotations, readOnlyMounts, networkNamespace, Optional.of(cpus), memoryBytes, cpuQuota);
+        id,
+        command,
+        annotations,
+        readOnlyMounts,
+        networkNamespace,
+        Optional.of(cpus),
+        memoryBytes,
+        cpuQuota);
   }
 
   public ContainerSpec withMemory(long bytes) {
     return new ContainerSpec(
-        id, command, annotations, readOnlyMounts, networkNamespace, cpuset, Optional.of(bytes), cpuQuota);
+        id,
+        command,
+        annotations,
+        readOnlyMounts,
+        networkNamespace,
+        cpuset,
+        Optional.of(bytes),
+        cpuQuota);
   }
 
   /// The same with a limit on its CPU time in each period of 100 ms.

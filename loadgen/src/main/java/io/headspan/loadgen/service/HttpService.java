@@ -17,7 +17,6 @@ import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.concurrent.Executors;
-import java.util.concurrent.locks.LockSupport;
 
 /// A function as a platform would run it: answers every path, keeps connections alive, and knows
 /// nothing of tracing. With `--next` it calls another service first and hands on the `traceparent`
@@ -25,11 +24,11 @@ import java.util.concurrent.locks.LockSupport;
 ///
 /// Arguments: `--port N`, `--name TEXT`, `--work-micros N` (CPU time to burn per request), `--next
 /// URL` (POSTed to, response included), `--forward false` (hands on no headers), `--threads N`
-/// (platform threads that serve; virtual threads without limit if 0). Query parameters of a request:
-/// `status=N` answers with that status; `bytes=N` with a body of that size; `sleep=N` waits N
-/// milliseconds first; `cpu=N` burns N microseconds of CPU time first, which takes longer if others
-/// have the CPU (with `--threads` only); `halt=N` ends the process with that exit status instead;
-/// `allocate=N` takes N MiB of memory first and keeps them.
+/// (platform threads that serve; virtual threads without limit if 0). Query parameters of a
+/// request: `status=N` answers with that status; `bytes=N` with a body of that size; `sleep=N`
+/// waits N milliseconds first; `cpu=N` burns N microseconds of CPU time first, which takes longer
+/// if others have the CPU (with `--threads` only); `halt=N` ends the process with that exit status
+/// instead; `allocate=N` takes N MiB of memory first and keeps them.
 ///
 /// Prints `ready on PORT` when it listens. Ends when it is killed.
 public final class HttpService {

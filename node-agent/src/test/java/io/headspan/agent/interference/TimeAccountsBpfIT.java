@@ -84,7 +84,7 @@ class TimeAccountsBpfIT {
 
   @Test
   void doesNotCallAThrottledContainerAVictim() throws Exception {
-    ContainerSpec spec = service("throttled", "--threads", "1").withCpuQuota(Duration.ofMillis(50));
+    ContainerSpec spec = service("throttled", "--threads", "1").withCpuQuota(Duration.ofMillis(20));
     RuncContainer throttled = start(spec);
     node.watch(throttled, "thrifty");
     Path statistics = AccountedNode.controller("cpu", throttled.id()).resolve("cpu.stat");
@@ -92,7 +92,7 @@ class TimeAccountsBpfIT {
       warmUp(connection);
 
       long throttledBefore = readNumber(statistics, "throttled_time");
-      get(connection, "/work?cpu=300000");
+      get(connection, "/work?cpu=150000");
       long throttledNs = readNumber(statistics, "throttled_time") - throttledBefore;
 
       InvocationAccount account = node.next(isPath("/work")).account();
