@@ -6,7 +6,11 @@ readonly libchdb_version=26.7.3-stable.1
 readonly libchdb_sha512_x86_64=5cff7b98caa7739b59a4a432c11f0dedc2d3b073624e61ebdf4a42e66ce8de35a6ba48ca9f62016bad1cd81fe059435cb858ce3235a8a2b408082a81563e70a7
 readonly cache_dir=${XDG_CACHE_HOME:-$HOME/.cache}/headspan
 
-say() { printf '\033[2m[headspan]\033[0m %s\n' "$*" >&2; }
+if [ -t 2 ]; then
+  say() { printf '\033[2m[headspan]\033[0m %s\n' "$*" >&2; }
+else
+  say() { printf '[headspan] %s\n' "$*" >&2; }
+fi
 die() { printf '[headspan] %s\n' "$*" >&2; exit 1; }
 
 # --- JDK ---------------------------------------------------------------------------------------------------------------------------------------------------
@@ -187,6 +191,12 @@ show_modules() {
 
 java_flags() {
   echo --enable-native-access=ALL-UNNAMED --add-opens=java.base/java.nio=ALL-UNNAMED --sun-misc-unsafe-memory-access=allow
+}
+
+# Further flags for role $1, as RoleProcess gives them too.
+role_flags() {
+  local file=$top/launcher/target/classes/io/headspan/launcher/$1.args
+  [ ! -r "$file" ] || echo "@$file"
 }
 
 launcher_classpath() { echo "$top/launcher/target/headspan-launcher.jar:$top/launcher/target/lib/*"; }

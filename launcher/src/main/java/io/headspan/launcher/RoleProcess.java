@@ -3,6 +3,8 @@ package io.headspan.launcher;
 import java.io.BufferedReader;
 import java.io.File;
 import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayDeque;
@@ -66,7 +68,10 @@ public final class RoleProcess implements AutoCloseable {
             "--enable-native-access=ALL-UNNAMED",
             "--add-opens=java.base/java.nio=ALL-UNNAMED",
             "--sun-misc-unsafe-memory-access=allow",
-            "-XX:+UseSerialGC",
+            "-XX:+UseSerialGC"));
+    command.addAll(jvmArguments(role));
+    command.addAll(
+        List.of(
             "-cp",
             System.getProperty("java.class.path"),
             Headspan.class.getName(),
@@ -79,6 +84,21 @@ public final class RoleProcess implements AutoCloseable {
       return new RoleProcess(role, builder.start());
     } catch (IOException e) {
       throw new LauncherException("role not started: role=" + role + ", " + e.getMessage(), e);
+    }
+  }
+
+  /// What the resource `ROLE.args` says, one argument a line; nothing if there is none.
+  private static List<String> jvmArguments(String role) {
+    try (InputStream stream = RoleProcess.class.getResourceAsStream(role + ".args")) {
+      if (stream == null) {
+        return List.of();
+      }
+      return new String(stream.readAllBytes(), StandardCharsets.UTF_8)
+          .lines()
+          .filter(line -> !line.isBlank() && !line.startsWith("#"))
+          .toList();
+    } catch (IOException e) {
+      throw new UncheckedIOException("cannot read the JVM arguments: role=" + role, e);
     }
   }
 

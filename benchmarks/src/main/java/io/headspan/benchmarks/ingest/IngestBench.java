@@ -214,13 +214,18 @@ public final class IngestBench {
       double storeUsed = storeUsage.cpuSeconds() - storeBefore;
       System.out.printf(
           Locale.ROOT,
-          "%s %s: %,.0f spans/s, %.1f bytes/span, us CPU/span: collector %.2f, store %.2f%n",
+          "%s %s: %,.0f spans/s, %.1f bytes/span%s%n",
           encoding,
           run < 0 ? "warm-up" : "run " + (run + 1),
           load.spans() / seconds,
           (double) load.bytes() / load.spans(),
-          1e6 * collectorUsed / load.spans(),
-          1e6 * storeUsed / load.spans());
+          options.endpoint.isEmpty()
+              ? String.format(
+                  Locale.ROOT,
+                  ", us CPU/span: collector %.2f, store %.2f",
+                  1e6 * collectorUsed / load.spans(),
+                  1e6 * storeUsed / load.spans())
+              : "");
       if (run >= 0) {
         spansPerSecond[run] = load.spans() / seconds;
         cpuSeconds[run] = collectorUsed + storeUsed;
