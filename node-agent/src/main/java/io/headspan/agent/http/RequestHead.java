@@ -2,6 +2,8 @@ package io.headspan.agent.http;
 
 import io.headspan.wire.TraceContext;
 import java.nio.charset.StandardCharsets;
+import java.util.Objects;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /// The head of an HTTP/1.x request, reduced to what may be kept: method, path without query, the
@@ -32,8 +34,6 @@ public record RequestHead(
   private static final String[] METHODS = {
     "GET", "POST", "PUT", "DELETE", "HEAD", "PATCH", "OPTIONS", "CONNECT", "TRACE"
   };
-  private static final byte[] TRACEPARENT = ascii("traceparent");
-  private static final byte[] TRACESTATE = ascii("tracestate");
   private static final byte[] VERSION_1 = ascii("HTTP/1.");
   private static final byte[] VERSION_2 = ascii("HTTP/2");
 
@@ -108,25 +108,55 @@ public record RequestHead(
     return headers.head(method, path, bytes[digit] - '0', whole || complete);
   }
 
+  /// The headers that may carry a span context, by their names in lower case.
   private enum Header {
-    TRACEPARENT,
-    TRACESTATE,
-    OTHER
+    TRACEPARENT("traceparent"),
+    TRACESTATE("tracestate"),
+    B3_SINGLE("b3"),
+    B3_TRACE("x-b3-traceid"),
+    B3_SPAN("x-b3-spanid"),
+    B3_SAMPLED("x-b3-sampled"),
+    B3_FLAGS("x-b3-flags");
+
+    private static final Header[] ALL = values();
+
+    private final byte[] lowerName;
+
+    Header(String lowerName) {
+      this.lowerName = ascii(lowerName);
+    }
+
+    /// The header in the line from `from` to `to`, or null.
+    static @Nullable Header of(byte[] bytes, int from, int to) {
+      int first = bytes[from] | 0x20;
+      if (first != 't' && first != 'b' && first != 'x') {
+        return null;
+      }
+      for (Header header : ALL) {
+        if (isHeader(bytes, from, to, header.lowerName)) {
+          return header;
+        }
+      }
+      return null;
+    }
   }
 
-  /// The two headers of W3C Trace Context, collected over the header lines.
+  /// The headers of W3C Trace Context and B3, collected over the header lines. A context is taken
+  /// from `traceparent`; if that is not there or not valid, from `b3`; then from `x-b3-...`.
   private static final class ContextHeaders {
-    private int parents;
-    private boolean parentFolded;
-    private @Nullable String parent;
-    private boolean stateFolded;
-    private @Nullable String state;
+    /// By ordinal; null if a header is not there, or more than once and may not be.
+    private final @Nullable String[] values = new @Nullable String[Header.ALL.length];
+
+    /// By ordinal: how often, and whether folded over several lines, as no sender does with these.
+    private final int[] counts = new int[Header.ALL.length];
+
+    private final boolean[] folded = new boolean[Header.ALL.length];
     private @Nullable StringBuilder moreStates;
 
     /// Goes over the header lines from `at`; true if it met the empty line that ends them. A line
     /// without its end says nothing: its value may go on behind the cut.
     boolean read(byte[] bytes, int at) {
-      Header header = Header.OTHER;
+      Header header = null;
       while (true) {
         int lineEnd = indexOf(bytes, (byte) '\n', at, bytes.length);
         if (lineEnd < 0) {
@@ -137,49 +167,98 @@ public record RequestHead(
           return true;
         }
         if (bytes[at] == ' ' || bytes[at] == '\t') {
-          // A folded line goes on with the header before it; no sender of these two folds them.
-          parentFolded |= header == Header.TRACEPARENT;
-          stateFolded |= header == Header.TRACESTATE;
-        } else if (isHeader(bytes, at, end, TRACEPARENT)) {
-          header = Header.TRACEPARENT;
-          parents++;
-          parent = parents == 1 ? value(bytes, at + TRACEPARENT.length + 1, end) : null;
-        } else if (isHeader(bytes, at, end, TRACESTATE)) {
-          header = Header.TRACESTATE;
-          addState(value(bytes, at + TRACESTATE.length + 1, end));
+          // A folded line goes on with the header before it.
+          if (header != null) {
+            folded[header.ordinal()] = true;
+          }
         } else {
-          header = Header.OTHER;
+          header = Header.of(bytes, at, end);
+          if (header != null) {
+            add(header, value(bytes, at + header.lowerName.length + 1, end));
+          }
         }
         at = lineEnd + 1;
+      }
+    }
+
+    private void add(Header header, String value) {
+      int index = header.ordinal();
+      counts[index]++;
+      if (counts[index] == 1) {
+        values[index] = value;
+      } else if (header == Header.TRACESTATE) {
+        addState(value);
+      } else {
+        values[index] = null;
       }
     }
 
     /// Several `tracestate` headers are one list (W3C Trace Context section 3.3.1.1, RFC 9110
     /// section 5.3).
     private void addState(String value) {
-      if (state == null) {
-        state = value;
-        return;
-      }
       if (moreStates == null) {
-        moreStates = new StringBuilder(state);
+        moreStates = new StringBuilder(Objects.requireNonNull(get(Header.TRACESTATE)));
       }
       moreStates.append(',').append(value);
     }
 
+    private @Nullable String get(Header header) {
+      return values[header.ordinal()];
+    }
+
+    private boolean has(Header header) {
+      return counts[header.ordinal()] > 0;
+    }
+
+    /// The value of a header that may be there once and in one line.
+    private @Nullable String single(Header header) {
+      return folded[header.ordinal()] ? null : get(header);
+    }
+
     RequestHead head(String method, String path, int minorVersion, boolean complete) {
-      if (parents == 0) {
-        CarriedContext carried = complete ? CarriedContext.NONE : CarriedContext.UNKNOWN;
-        return new RequestHead(method, path, minorVersion, carried, null);
+      Optional<TraceContext> context = traceContext().or(this::b3Single).or(this::b3Several);
+      CarriedContext carried;
+      if (context.isPresent()) {
+        carried = CarriedContext.VALID;
+      } else if (saysContext()) {
+        carried = CarriedContext.INVALID;
+      } else {
+        carried = complete ? CarriedContext.NONE : CarriedContext.UNKNOWN;
       }
-      TraceContext context = null;
-      if (parents == 1 && !parentFolded) {
-        String list = moreStates == null ? state : moreStates.toString();
-        boolean keepsState = list != null && !stateFolded && isTraceState(list);
-        context = TraceContext.parse(parent, keepsState ? list : null).orElse(null);
+      return new RequestHead(method, path, minorVersion, carried, context.orElse(null));
+    }
+
+    /// Whether there is a header that should hold a context.
+    private boolean saysContext() {
+      String b3 = get(Header.B3_SINGLE);
+      return has(Header.TRACEPARENT)
+          || (has(Header.B3_SINGLE) && (b3 == null || !B3.saysOnlySampling(b3)))
+          || has(Header.B3_TRACE)
+          || has(Header.B3_SPAN);
+    }
+
+    private Optional<TraceContext> traceContext() {
+      String parent = single(Header.TRACEPARENT);
+      if (parent == null) {
+        return Optional.empty();
       }
-      CarriedContext carried = context == null ? CarriedContext.INVALID : CarriedContext.VALID;
-      return new RequestHead(method, path, minorVersion, carried, context);
+      String list = moreStates == null ? get(Header.TRACESTATE) : moreStates.toString();
+      boolean keepsState =
+          list != null && !folded[Header.TRACESTATE.ordinal()] && isTraceState(list);
+      return TraceContext.parse(parent, keepsState ? list : null);
+    }
+
+    private Optional<TraceContext> b3Single() {
+      String b3 = single(Header.B3_SINGLE);
+      return b3 == null ? Optional.empty() : B3.parse(b3);
+    }
+
+    private Optional<TraceContext> b3Several() {
+      return B3.parse(
+          single(Header.B3_TRACE),
+          single(Header.B3_SPAN),
+          single(Header.B3_SAMPLED),
+          single(Header.B3_FLAGS));
     }
   }
 

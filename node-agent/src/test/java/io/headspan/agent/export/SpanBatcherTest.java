@@ -11,6 +11,7 @@ import io.headspan.agent.invocation.TracedExchange;
 import io.headspan.agent.life.Circumstances;
 import io.headspan.agent.probe.http.HttpExchange;
 import io.headspan.agent.probe.http.HttpExchange.End;
+import io.headspan.agent.probe.http.HttpExchange.Protocol;
 import io.headspan.agent.probe.http.HttpExchange.Role;
 import io.headspan.wire.AttributeType;
 import io.headspan.wire.Attributes;
@@ -221,6 +222,58 @@ class SpanBatcherTest {
     assertThat(batches.getFirst().resources()).isEqualTo(2);
     batcher.flush();
     assertThat(batches).as("nothing is left").hasSize(1);
+  }
+
+  @Test
+  void tellsWhatAGrpcCallCalledAndHowItEnded() {
+    batcher.add(
+        traced(grpc(Role.SERVER, 14), head("POST", "/shop.Cart/Add", null), 0),
+        CONTAINER,
+        Circumstances.ORDINARY,
+        0);
+    SpanBatch batch = flushed();
+    assertThat(batch.text(batch.name(0))).isEqualTo("shop.Cart/Add");
+    assertThat(batch.statusCode(0)).isEqualTo((byte) 2);
+    assertThat(attributes(batch, batch.spanAttributes(), 0))
+        .containsExactly(
+            Map.entry("error.type", "UNAVAILABLE"),
+            Map.entry("http.request.method", "POST"),
+            Map.entry("http.response.status_code", 200L),
+            Map.entry("network.protocol.version", "2"),
+            Map.entry("rpc.grpc.status_code", 14L),
+            Map.entry("rpc.method", "Add"),
+            Map.entry("rpc.service", "shop.Cart"),
+            Map.entry("rpc.system", "grpc"),
+            Map.entry("server.port", 80L),
+            Map.entry("url.path", "/shop.Cart/Add"));
+    // Not found is the caller's affair.
+    assertThat(errorType(grpc(Role.SERVER, 5))).isNull();
+    assertThat(errorType(grpc(Role.CLIENT, 5))).isEqualTo("NOT_FOUND");
+    assertThat(errorType(grpc(Role.CLIENT, 0))).isNull();
+    assertThat(errorType(grpc(Role.SERVER, 99))).isEqualTo("UNKNOWN");
+  }
+
+  private static HttpExchange grpc(Role role, int status) {
+    HttpExchange http = exchange(role, 200, End.RESPONSE);
+    return new HttpExchange(
+        http.role(),
+        http.socketCookie(),
+        http.cgroupId(),
+        http.local(),
+        http.remote(),
+        http.headSequence(),
+        http.headNs(),
+        http.responseNs(),
+        http.tailNs(),
+        http.requestHead(),
+        true,
+        http.status(),
+        -1,
+        http.end(),
+        -1,
+        false,
+        Protocol.GRPC,
+        status);
   }
 
   private @Nullable Object errorType(HttpExchange exchange) {

@@ -93,7 +93,11 @@ final class GrpcEcho implements AutoCloseable {
   }
 
   static ManagedChannel channel(int port) {
-    return NettyChannelBuilder.forAddress("127.0.0.1", port)
+    return channel(new InetSocketAddress(InetAddress.getLoopbackAddress(), port));
+  }
+
+  static ManagedChannel channel(InetSocketAddress server) {
+    return NettyChannelBuilder.forAddress(server)
         .usePlaintext()
         .maxInboundMetadataSize(1 << 17)
         .build();

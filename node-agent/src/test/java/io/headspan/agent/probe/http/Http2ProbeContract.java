@@ -260,6 +260,54 @@ abstract class Http2ProbeContract {
     }
   }
 
+  @ParameterizedTest
+  @ValueSource(ints = {1, 9, 100, 3_000})
+  void followsFramesThroughSegmentsOfAnyLength(int pieceMax) throws IOException {
+    int count = pieceMax == 1 ? 20 : 100;
+    try (Server server = startServer(pieceMax == 1 ? 10 : 2_000);
+        var proxy = new RecordingProxy(server.activeLocalPort(), pieceMax);
+        ClientFactory factory = ClientFactory.builder().useHttp2Preface(true).build()) {
+      var captures = new Captures(probe, server.activeLocalPort());
+      WebClient client =
+          WebClient.builder("h2c://127.0.0.1:" + proxy.port())
+              .factory(factory)
+              .responseTimeoutMillis(TIMEOUT_MILLIS)
+              .build();
+      List<CompletableFuture<AggregatedHttpResponse>> answers = new ArrayList<>();
+      for (int number = 0; number < count; number++) {
+        answers.add(send(client, number, number % 4 == 0 ? 700 : 0));
+      }
+      for (int number = 0; number < count; number++) {
+        assertThat(answers.get(number).join().status().code()).isEqualTo(status(number));
+      }
+      captures.awaitServers(count);
+      captures.assertNothingMore(Duration.ofMillis(50));
+      assertRight(captures.servers(), count);
+    }
+  }
+
+  @Test
+  void capturesOverIpv6() throws IOException {
+    InetAddress loopback = InetAddress.getByName("::1");
+    probe.watchCgroup(cgroup.id());
+    try (var echo = new GrpcEcho(loopback, byte[]::new)) {
+      var captures = new Captures(probe, echo.port());
+      ManagedChannel channel = GrpcEcho.channel(new InetSocketAddress(loopback, echo.port()));
+      try {
+        for (int i = 0; i < 5; i++) {
+          GrpcEcho.call(channel, GrpcEcho.UNARY, new byte[10], "b3", "1-2");
+        }
+        captures.await(() -> captures.servers().size() == 5 && captures.clients().size() == 5);
+      } finally {
+        channel.shutdownNow();
+      }
+      assertThat(captures.servers())
+          .allMatch(exchange -> exchange.local().getAddress().equals(loopback))
+          .allMatch(exchange -> head(exchange).contains("\r\nb3: 1-2\r\n"));
+      assertJoined(captures.servers(), captures.clients());
+    }
+  }
+
   private long counted(HttpCounter counter) {
     return probe.statistics().getOrDefault(counter, 0L);
   }
