@@ -4,9 +4,10 @@ import io.headspan.wire.TraceContext;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
-/// The span context as Zipkin's propagation writes it, <https://github.com/openzipkin/b3-propagation>:
-/// in one header `b3`, or in several `X-B3-...`. A trace id of 64 bits is the lower half of one of
-/// 128. Nothing said about sampling, which leaves it to the receiver, is "not sampled" here.
+/// The span context as Zipkin's propagation writes it,
+/// <https://github.com/openzipkin/b3-propagation>: in one header `b3`, or in several `X-B3-...`. A
+/// trace id of 64 bits is the lower half of one of 128. Nothing said about sampling, which leaves
+/// it to the receiver, is "not sampled" here.
 final class B3 {
   private static final int SPAN_DIGITS = 16;
   private static final int TRACE_DIGITS = 32;
@@ -18,7 +19,8 @@ final class B3 {
     return single.length() == 1 && isSampling(single);
   }
 
-  /// Reads `TRACE-SPAN`, `TRACE-SPAN-SAMPLING` or `TRACE-SPAN-SAMPLING-PARENT`; empty if it is none.
+  /// Reads `TRACE-SPAN`, `TRACE-SPAN-SAMPLING` or `TRACE-SPAN-SAMPLING-PARENT`; empty if it is
+  /// none.
   static Optional<TraceContext> parse(String single) {
     String[] parts = single.split("-", -1);
     if (parts.length < 2

@@ -2,7 +2,6 @@ package io.headspan.agent.http;
 
 import io.headspan.wire.TraceContext;
 import java.nio.charset.StandardCharsets;
-import java.util.Objects;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
@@ -34,6 +33,13 @@ public record RequestHead(
   private static final String[] METHODS = {
     "GET", "POST", "PUT", "DELETE", "HEAD", "PATCH", "OPTIONS", "CONNECT", "TRACE"
   };
+  private static final byte[] TRACEPARENT = ascii("traceparent");
+  private static final byte[] TRACESTATE = ascii("tracestate");
+  private static final byte[] B3_SINGLE = ascii("b3");
+  private static final byte[] B3_TRACE = ascii("x-b3-traceid");
+  private static final byte[] B3_SPAN = ascii("x-b3-spanid");
+  private static final byte[] B3_SAMPLED = ascii("x-b3-sampled");
+  private static final byte[] B3_FLAGS = ascii("x-b3-flags");
   private static final byte[] VERSION_1 = ascii("HTTP/1.");
   private static final byte[] VERSION_2 = ascii("HTTP/2");
 
@@ -108,55 +114,67 @@ public record RequestHead(
     return headers.head(method, path, bytes[digit] - '0', whole || complete);
   }
 
-  /// The headers that may carry a span context, by their names in lower case.
-  private enum Header {
-    TRACEPARENT("traceparent"),
-    TRACESTATE("tracestate"),
-    B3_SINGLE("b3"),
-    B3_TRACE("x-b3-traceid"),
-    B3_SPAN("x-b3-spanid"),
-    B3_SAMPLED("x-b3-sampled"),
-    B3_FLAGS("x-b3-flags");
-
-    private static final Header[] ALL = values();
-
+  /// A header that may carry a part of a span context, and what a request says there.
+  private static final class Field {
     private final byte[] lowerName;
+    private @Nullable String value;
+    private @Nullable StringBuilder list;
+    private int count;
+    private boolean folded;
 
-    Header(String lowerName) {
-      this.lowerName = ascii(lowerName);
+    Field(byte[] lowerName) {
+      this.lowerName = lowerName;
     }
 
-    /// The header in the line from `from` to `to`, or null.
-    static @Nullable Header of(byte[] bytes, int from, int to) {
-      int first = bytes[from] | 0x20;
-      if (first != 't' && first != 'b' && first != 'x') {
+    void add(String more) {
+      count++;
+      if (value == null) {
+        value = more;
+        return;
+      }
+      if (list == null) {
+        list = new StringBuilder(value);
+      }
+      list.append(',').append(more);
+    }
+
+    boolean isThere() {
+      return count > 0;
+    }
+
+    /// The value of a header that may be there once; null if it is not there, or more than once, or
+    /// folded over several lines, as no sender does with these.
+    @Nullable String single() {
+      return count == 1 && !folded ? value : null;
+    }
+
+    /// The values as one list.
+    @Nullable String joined() {
+      if (folded) {
         return null;
       }
-      for (Header header : ALL) {
-        if (isHeader(bytes, from, to, header.lowerName)) {
-          return header;
-        }
-      }
-      return null;
+      return list == null ? value : list.toString();
     }
   }
 
   /// The headers of W3C Trace Context and B3, collected over the header lines. A context is taken
   /// from `traceparent`; if that is not there or not valid, from `b3`; then from `x-b3-...`.
   private static final class ContextHeaders {
-    /// By ordinal; null if a header is not there, or more than once and may not be.
-    private final @Nullable String[] values = new @Nullable String[Header.ALL.length];
+    private final Field parent = new Field(TRACEPARENT);
 
-    /// By ordinal: how often, and whether folded over several lines, as no sender does with these.
-    private final int[] counts = new int[Header.ALL.length];
+    /// Several of them are one list (W3C Trace Context section 3.3.1.1, RFC 9110 section 5.3).
+    private final Field state = new Field(TRACESTATE);
 
-    private final boolean[] folded = new boolean[Header.ALL.length];
-    private @Nullable StringBuilder moreStates;
+    private final Field b3 = new Field(B3_SINGLE);
+    private final Field b3Trace = new Field(B3_TRACE);
+    private final Field b3Span = new Field(B3_SPAN);
+    private final Field b3Sampled = new Field(B3_SAMPLED);
+    private final Field b3Flags = new Field(B3_FLAGS);
 
     /// Goes over the header lines from `at`; true if it met the empty line that ends them. A line
     /// without its end says nothing: its value may go on behind the cut.
     boolean read(byte[] bytes, int at) {
-      Header header = null;
+      Field field = null;
       while (true) {
         int lineEnd = indexOf(bytes, (byte) '\n', at, bytes.length);
         if (lineEnd < 0) {
@@ -168,51 +186,35 @@ public record RequestHead(
         }
         if (bytes[at] == ' ' || bytes[at] == '\t') {
           // A folded line goes on with the header before it.
-          if (header != null) {
-            folded[header.ordinal()] = true;
+          if (field != null) {
+            field.folded = true;
           }
         } else {
-          header = Header.of(bytes, at, end);
-          if (header != null) {
-            add(header, value(bytes, at + header.lowerName.length + 1, end));
+          field = field(bytes, at, end);
+          if (field != null) {
+            field.add(value(bytes, at + field.lowerName.length + 1, end));
           }
         }
         at = lineEnd + 1;
       }
     }
 
-    private void add(Header header, String value) {
-      int index = header.ordinal();
-      counts[index]++;
-      if (counts[index] == 1) {
-        values[index] = value;
-      } else if (header == Header.TRACESTATE) {
-        addState(value);
-      } else {
-        values[index] = null;
+    private @Nullable Field field(byte[] bytes, int from, int to) {
+      return switch (bytes[from] | 0x20) {
+        case 't' -> named(bytes, from, to, parent, state);
+        case 'b' -> named(bytes, from, to, b3);
+        case 'x' -> named(bytes, from, to, b3Trace, b3Span, b3Sampled, b3Flags);
+        default -> null;
+      };
+    }
+
+    private static @Nullable Field named(byte[] bytes, int from, int to, Field... fields) {
+      for (Field field : fields) {
+        if (isHeader(bytes, from, to, field.lowerName)) {
+          return field;
+        }
       }
-    }
-
-    /// Several `tracestate` headers are one list (W3C Trace Context section 3.3.1.1, RFC 9110
-    /// section 5.3).
-    private void addState(String value) {
-      if (moreStates == null) {
-        moreStates = new StringBuilder(Objects.requireNonNull(get(Header.TRACESTATE)));
-      }
-      moreStates.append(',').append(value);
-    }
-
-    private @Nullable String get(Header header) {
-      return values[header.ordinal()];
-    }
-
-    private boolean has(Header header) {
-      return counts[header.ordinal()] > 0;
-    }
-
-    /// The value of a header that may be there once and in one line.
-    private @Nullable String single(Header header) {
-      return folded[header.ordinal()] ? null : get(header);
+      return null;
     }
 
     RequestHead head(String method, String path, int minorVersion, boolean complete) {
@@ -230,35 +232,25 @@ public record RequestHead(
 
     /// Whether there is a header that should hold a context.
     private boolean saysContext() {
-      String b3 = get(Header.B3_SINGLE);
-      return has(Header.TRACEPARENT)
-          || (has(Header.B3_SINGLE) && (b3 == null || !B3.saysOnlySampling(b3)))
-          || has(Header.B3_TRACE)
-          || has(Header.B3_SPAN);
+      String single = b3.single();
+      return parent.isThere()
+          || (b3.isThere() && (single == null || !B3.saysOnlySampling(single)))
+          || b3Trace.isThere()
+          || b3Span.isThere();
     }
 
     private Optional<TraceContext> traceContext() {
-      String parent = single(Header.TRACEPARENT);
-      if (parent == null) {
-        return Optional.empty();
-      }
-      String list = moreStates == null ? get(Header.TRACESTATE) : moreStates.toString();
-      boolean keepsState =
-          list != null && !folded[Header.TRACESTATE.ordinal()] && isTraceState(list);
-      return TraceContext.parse(parent, keepsState ? list : null);
+      String list = state.joined();
+      return TraceContext.parse(parent.single(), list != null && isTraceState(list) ? list : null);
     }
 
     private Optional<TraceContext> b3Single() {
-      String b3 = single(Header.B3_SINGLE);
-      return b3 == null ? Optional.empty() : B3.parse(b3);
+      String single = b3.single();
+      return single == null ? Optional.empty() : B3.parse(single);
     }
 
     private Optional<TraceContext> b3Several() {
-      return B3.parse(
-          single(Header.B3_TRACE),
-          single(Header.B3_SPAN),
-          single(Header.B3_SAMPLED),
-          single(Header.B3_FLAGS));
+      return B3.parse(b3Trace.single(), b3Span.single(), b3Sampled.single(), b3Flags.single());
     }
   }
 

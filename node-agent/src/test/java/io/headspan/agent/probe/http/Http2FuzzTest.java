@@ -41,8 +41,7 @@ class Http2FuzzTest {
   }
 
   private static void read(byte[] fromClient, byte[] fromServer, Random random) {
-    var transcripts =
-        new Http2Transcripts((counter, _) -> assertThat(REASONS).contains(counter));
+    var transcripts = new Http2Transcripts((counter, _) -> assertThat(REASONS).contains(counter));
     transcripts.begin(RecordedHttp2.transcript(5, 6));
     RecordedHttp2.feed(
         transcripts,
@@ -88,9 +87,7 @@ class Http2FuzzTest {
       for (int i = 0; i < random.nextInt(5); i++) {
         headers.add(random.nextBoolean() ? "traceparent" : "b3", text(random));
       }
-      String head =
-          new String(
-              Http2RequestHead.of(headers), StandardCharsets.ISO_8859_1);
+      String head = new String(Http2RequestHead.of(headers), StandardCharsets.ISO_8859_1);
       int contexts = headers.getAll("traceparent").size() + headers.getAll("b3").size();
       assertThat(head.split("\n", -1)).hasSize(contexts + 3);
       assertThat(head).endsWith("\r\n\r\n");

@@ -31,10 +31,7 @@ class Http2TranscriptsTest {
   }
 
   private List<String> read(
-      int client,
-      int server,
-      List<HttpEvent.Bytes> fromClient,
-      List<HttpEvent.Bytes> fromServer) {
+      int client, int server, List<HttpEvent.Bytes> fromClient, List<HttpEvent.Bytes> fromServer) {
     List<String> found = new ArrayList<>();
     Http2Transcripts transcripts = transcripts();
     transcripts.begin(RecordedHttp2.transcript(client, server));
@@ -63,7 +60,9 @@ class Http2TranscriptsTest {
                   Direction.FROM_CLIENT, recorded.fromClient(), client, random, disorder),
               RecordedHttp2.raw(
                   Direction.FROM_SERVER, recorded.fromServer(), server, random, disorder));
-      assertThat(found).as("seed %d", seed).containsExactlyInAnyOrderElementsOf(recorded.exchanges());
+      assertThat(found)
+          .as("seed %d", seed)
+          .containsExactlyInAnyOrderElementsOf(recorded.exchanges());
       assertThat(counts).isEmpty();
     }
   }
@@ -80,7 +79,9 @@ class Http2TranscriptsTest {
               server,
               RecordedHttp2.kept(Direction.FROM_CLIENT, recorded.fromClient(), client, random),
               RecordedHttp2.kept(Direction.FROM_SERVER, recorded.fromServer(), server, random));
-      assertThat(found).as("seed %d", seed).containsExactlyInAnyOrderElementsOf(recorded.exchanges());
+      assertThat(found)
+          .as("seed %d", seed)
+          .containsExactlyInAnyOrderElementsOf(recorded.exchanges());
       assertThat(counts).isEmpty();
     }
   }
@@ -130,7 +131,8 @@ class Http2TranscriptsTest {
     int at = 24;
     while (at + 9 <= bytes.length) {
       boundaries.add(at);
-      at += 9 + (((bytes[at] & 0xff) << 16) | ((bytes[at + 1] & 0xff) << 8) | (bytes[at + 2] & 0xff));
+      at +=
+          9 + (((bytes[at] & 0xff) << 16) | ((bytes[at + 1] & 0xff) << 8) | (bytes[at + 2] & 0xff));
     }
     boundaries.add(at);
     return boundaries;
@@ -138,7 +140,8 @@ class Http2TranscriptsTest {
 
   @Test
   void endsStreamsWithTheirConnection() {
-    for (ConnectionEnd end : List.of(ConnectionEnd.CLOSED, ConnectionEnd.RESET, ConnectionEnd.LEFT)) {
+    for (ConnectionEnd end :
+        List.of(ConnectionEnd.CLOSED, ConnectionEnd.RESET, ConnectionEnd.LEFT)) {
       Http2Transcripts transcripts = transcripts();
       transcripts.begin(RecordedHttp2.transcript(0, 0));
       List<HttpExchange> found = new ArrayList<>();

@@ -38,11 +38,7 @@ record RecordedHttp2(byte[] fromClient, byte[] fromServer, Set<String> exchanges
           byte[] request = new byte[fails ? status : i * 97 % 4_000];
           try {
             GrpcEcho.call(
-                channel,
-                fails ? GrpcEcho.FAIL : GrpcEcho.UNARY,
-                request,
-                "traceparent",
-                parent);
+                channel, fails ? GrpcEcho.FAIL : GrpcEcho.UNARY, request, "traceparent", parent);
           } catch (StatusRuntimeException e) {
             if (!fails) {
               throw e;
@@ -121,8 +117,7 @@ record RecordedHttp2(byte[] fromClient, byte[] fromServer, Set<String> exchanges
         int cut = at;
         while (cut < keptEnd) {
           int next = Math.min(cut + 1 + random.nextInt(200), keptEnd);
-          records.add(
-              piece(direction, bytes, cut, next, sequence, false, sequence + toldUntil));
+          records.add(piece(direction, bytes, cut, next, sequence, false, sequence + toldUntil));
           toldUntil = next;
           cut = next;
         }
