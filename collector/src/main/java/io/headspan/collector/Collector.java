@@ -13,6 +13,7 @@ import io.headspan.collector.receive.Receivers;
 import io.headspan.collector.receive.Reception;
 import io.headspan.storage.SpanStore;
 import io.headspan.wire.SpanBatch;
+import io.headspan.wire.signal.NodeReport;
 import io.micrometer.core.instrument.binder.jvm.JvmMemoryMetrics;
 import io.micrometer.core.instrument.binder.jvm.JvmThreadMetrics;
 import io.micrometer.core.instrument.binder.system.ProcessorMetrics;
@@ -20,6 +21,7 @@ import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import java.net.InetSocketAddress;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -27,8 +29,8 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/// A running collector: OTel-Arrow, OTLP/gRPC, OTLP/HTTP, `/ready`, `/live` and `/metrics` on one
-/// port.
+/// A running collector: OTel-Arrow, OTLP/gRPC, OTLP/HTTP, node signals, `/ready`, `/live` and
+/// `/metrics` on one port.
 ///
 /// It runs whether or not the store does. Until the store answers and has the schema, and whenever
 /// it is away, `/ready` says 503 and why, and batches are answered UNAVAILABLE, which tells senders
@@ -96,6 +98,8 @@ public final class Collector implements AutoCloseable {
 
   private Collector(CollectorConfig config) {
     this.config = config;
+    // First: nothing is running yet if the files are wrong.
+    Optional<ListenerTls> tls = ListenerTls.open(config.tls());
     registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
     store = SpanStore.connect(config.store());
     Store ingestStore = new IngestStore(store);
@@ -115,7 +119,7 @@ public final class Collector implements AutoCloseable {
     new JvmMemoryMetrics().bindTo(registry);
     new JvmThreadMetrics().bindTo(registry);
     new ProcessorMetrics().bindTo(registry);
-    server = server();
+    server = server(tls);
   }
 
   /// The port it listens on.
@@ -147,19 +151,21 @@ public final class Collector implements AutoCloseable {
     registry.close();
   }
 
-  private Server server() {
+  private Server server(Optional<ListenerTls> tls) {
+    InetSocketAddress address = new InetSocketAddress(config.host(), config.port());
     ServerBuilder builder =
-        Server.builder()
-            .http(new InetSocketAddress(config.host(), config.port()))
-            .meterRegistry(registry)
-            .requestTimeout(REQUEST_TIMEOUT)
-            .maxRequestLength(REQUEST_BYTES)
-            .idleTimeout(IDLE_TIMEOUT)
-            .pingInterval(PING_INTERVAL)
-            .http2InitialConnectionWindowSize(CONNECTION_WINDOW_BYTES)
-            .http2InitialStreamWindowSize(STREAM_WINDOW_BYTES)
-            .http2MaxStreamsPerConnection(STREAMS_PER_CONNECTION)
-            .gracefulShutdownTimeout(Duration.ZERO, config.closeTimeout());
+        tls.isPresent() ? Server.builder().https(address) : Server.builder().http(address);
+    builder
+        .meterRegistry(registry)
+        .requestTimeout(REQUEST_TIMEOUT)
+        .maxRequestLength(REQUEST_BYTES)
+        .idleTimeout(IDLE_TIMEOUT)
+        .pingInterval(PING_INTERVAL)
+        .http2InitialConnectionWindowSize(CONNECTION_WINDOW_BYTES)
+        .http2InitialStreamWindowSize(STREAM_WINDOW_BYTES)
+        .http2MaxStreamsPerConnection(STREAMS_PER_CONNECTION)
+        .gracefulShutdownTimeout(Duration.ZERO, config.closeTimeout());
+    tls.ifPresent(each -> each.addTo(builder));
     receivers.addTo(builder);
     status.addTo(builder);
     return builder.build();
@@ -175,6 +181,16 @@ public final class Collector implements AutoCloseable {
     @Override
     public void insert(SpanBatch batch, String deduplicationToken) {
       store.insert(batch, deduplicationToken);
+    }
+
+    @Override
+    public boolean isStored(SpanBatch batch) {
+      return store.isStored(batch);
+    }
+
+    @Override
+    public void insert(NodeReport report, String deduplicationToken) {
+      store.insert(report, deduplicationToken);
     }
 
     @Override

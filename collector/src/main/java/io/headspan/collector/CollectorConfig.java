@@ -4,6 +4,8 @@ import io.headspan.storage.StoreAddress;
 import io.headspan.wire.config.HostPort;
 import io.headspan.wire.config.SettingSources;
 import io.headspan.wire.config.Settings;
+import io.headspan.wire.tls.TlsPaths;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Map;
 
@@ -24,6 +26,10 @@ import java.util.Map;
 /// @param inserters inserts at the same time, `HEADSPAN_COLLECTOR_INSERTERS`
 /// @param closeTimeout how long closing waits for what is under way,
 ///   `HEADSPAN_COLLECTOR_CLOSE_TIMEOUT` (`10s`, `500ms`, `1m`)
+/// @param tls PEM files: the certificate and key to listen with,
+///   `HEADSPAN_COLLECTOR_TLS_CERTIFICATE` and `HEADSPAN_COLLECTOR_TLS_KEY`, clear text without
+///   them; and whose certificate a client must show, `HEADSPAN_COLLECTOR_TLS_CLIENT_CA`, none
+///   without it
 public record CollectorConfig(
     String host,
     int port,
@@ -32,7 +38,8 @@ public record CollectorConfig(
     long inFlightBytes,
     long streamBytes,
     int inserters,
-    Duration closeTimeout) {
+    Duration closeTimeout,
+    TlsPaths tls) {
   static final String LISTEN = "HEADSPAN_COLLECTOR_LISTEN";
 
   private static final int MIB = 1024 * 1024;
@@ -60,7 +67,17 @@ public record CollectorConfig(
             (long) settings.number("in_flight_mib", 128, 1, 1024 * 1024) * MIB,
             (long) settings.number("stream_mib", 128, 1, 1024 * 1024) * MIB,
             settings.number("inserters", 4, 1, 64),
-            settings.duration("close_timeout", Duration.ofSeconds(10)));
+            settings.duration("close_timeout", Duration.ofSeconds(10)),
+            new TlsPaths(
+                settings.text("tls_client_ca").map(Path::of).orElse(null),
+                settings.text("tls_certificate").map(Path::of).orElse(null),
+                settings.text("tls_key").map(Path::of).orElse(null)));
+    if ((config.tls().certificate() == null) != (config.tls().key() == null)) {
+      settings.problem("tls_key", "a certificate needs its key and a key its certificate");
+    }
+    if (config.tls().authorities() != null && config.tls().certificate() == null) {
+      settings.problem("tls_client_ca", "clients can show certificates only to a server with one");
+    }
     settings.finish(
         "the collector",
         message -> new CollectorException(CollectorException.Kind.CONFIGURATION, message));

@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.headspan.storage.StoreAddress;
+import io.headspan.wire.tls.TlsPaths;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -23,21 +25,25 @@ class CollectorConfigTest {
                 128L * 1024 * 1024,
                 128L * 1024 * 1024,
                 4,
-                Duration.ofSeconds(10)));
+                Duration.ofSeconds(10),
+                new TlsPaths(null, null, null)));
   }
 
   @Test
   void readsEveryKey() {
     CollectorConfig config =
         CollectorConfig.from(
-            Map.of(
-                "HEADSPAN_COLLECTOR_LISTEN", "[::1]:0",
-                "HEADSPAN_COLLECTOR_STORE", "http://store:9000/spans",
-                "HEADSPAN_COLLECTOR_MESSAGE_MIB", "8",
-                "HEADSPAN_COLLECTOR_IN_FLIGHT_MIB", "4096",
-                "HEADSPAN_COLLECTOR_STREAM_MIB", "32",
-                "HEADSPAN_COLLECTOR_INSERTERS", "2",
-                "HEADSPAN_COLLECTOR_CLOSE_TIMEOUT", "500ms"));
+            Map.ofEntries(
+                Map.entry("HEADSPAN_COLLECTOR_LISTEN", "[::1]:0"),
+                Map.entry("HEADSPAN_COLLECTOR_STORE", "http://store:9000/spans"),
+                Map.entry("HEADSPAN_COLLECTOR_MESSAGE_MIB", "8"),
+                Map.entry("HEADSPAN_COLLECTOR_IN_FLIGHT_MIB", "4096"),
+                Map.entry("HEADSPAN_COLLECTOR_STREAM_MIB", "32"),
+                Map.entry("HEADSPAN_COLLECTOR_INSERTERS", "2"),
+                Map.entry("HEADSPAN_COLLECTOR_TLS_CLIENT_CA", "/ca"),
+                Map.entry("HEADSPAN_COLLECTOR_TLS_CERTIFICATE", "/cert"),
+                Map.entry("HEADSPAN_COLLECTOR_TLS_KEY", "/key"),
+                Map.entry("HEADSPAN_COLLECTOR_CLOSE_TIMEOUT", "500ms")));
 
     assertThat(config)
         .isEqualTo(
@@ -49,7 +55,18 @@ class CollectorConfigTest {
                 4096L * 1024 * 1024,
                 32L * 1024 * 1024,
                 2,
-                Duration.ofMillis(500)));
+                Duration.ofMillis(500),
+                new TlsPaths(Path.of("/ca"), Path.of("/cert"), Path.of("/key"))));
+  }
+
+  @Test
+  void wantsCertificateAndKeyTogether() {
+    assertThatThrownBy(
+            () -> CollectorConfig.from(Map.of("HEADSPAN_COLLECTOR_TLS_CERTIFICATE", "/cert")))
+        .hasMessageContaining("a certificate needs its key");
+    assertThatThrownBy(
+            () -> CollectorConfig.from(Map.of("HEADSPAN_COLLECTOR_TLS_CLIENT_CA", "/ca")))
+        .hasMessageContaining("only to a server with one");
   }
 
   @Test

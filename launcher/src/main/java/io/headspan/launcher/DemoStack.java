@@ -95,7 +95,10 @@ final class DemoStack implements AutoCloseable {
 
   private void startAll(DemoOptions options) {
     Path runDirectory = temporaryDirectory("run");
-    Map<String, String> environment = Map.of("HEADSPAN_RUN_DIR", runDirectory.toString());
+    Map<String, String> environment =
+        Map.of(
+            "HEADSPAN_RUN_DIR", runDirectory.toString(),
+            "HEADSPAN_AGENT_SPOOL", runDirectory.resolve("spool").toString());
     store = options.store().orElseGet(() -> startStore(options));
     collector = role("collector", environment, "--listen", LOOPBACK, "--store", store);
     query = role("query", environment, "--listen", options.listen(), "--store", store);

@@ -39,6 +39,7 @@ import org.jspecify.annotations.Nullable;
 ///   (`zstd` or `none`)
 /// @param timeAccounts whether the scheduler is watched for time accounts of invocations and for
 ///   the interference matrix, `HEADSPAN_AGENT_TIME_ACCOUNTS` (`on` or `off`)
+/// @param delivery how batches are kept until then
 /// @param closeTimeout how long closing waits for the collector, `HEADSPAN_AGENT_CLOSE_TIMEOUT`
 public record AgentConfig(
     HostPort collector,
@@ -58,6 +59,7 @@ public record AgentConfig(
     Duration acknowledgeTimeout,
     boolean compressed,
     boolean timeAccounts,
+    DeliveryConfig delivery,
     Duration closeTimeout) {
   static final String LISTEN = "HEADSPAN_AGENT_LISTEN";
 
@@ -95,6 +97,7 @@ public record AgentConfig(
             settings.duration("acknowledge_timeout", Duration.ofSeconds(30)),
             settings.value("compression", true, AgentConfig::isCompressed, "zstd or none"),
             settings.value("time_accounts", true, AgentConfig::isOn, "on or off"),
+            DeliveryConfig.read(settings),
             settings.duration("close_timeout", Duration.ofSeconds(5)));
     settings.finish(
         "the agent", message -> new AgentException(AgentException.Kind.CONFIGURATION, message));

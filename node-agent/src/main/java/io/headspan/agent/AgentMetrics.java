@@ -1,15 +1,18 @@
 package io.headspan.agent;
 
-import io.headspan.agent.export.DropReason;
 import io.headspan.agent.export.SpanExporter;
 import io.headspan.agent.http.CarriedContext;
 import io.headspan.agent.http.UnreadableHead;
 import io.headspan.agent.identity.IdentityOutcome;
 import io.headspan.agent.invocation.MissingEvidence;
 import io.headspan.agent.invocation.ParentEvidence;
+import io.headspan.agent.ledger.DropReason;
+import io.headspan.agent.ledger.Ledger;
 import io.headspan.agent.ledger.Tally;
 import io.headspan.agent.probe.http.HttpCounter;
 import io.headspan.agent.probe.http.HttpExchange.Role;
+import io.headspan.agent.signal.SignalSender;
+import io.headspan.agent.spool.Spool;
 import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
@@ -21,8 +24,8 @@ import java.util.Locale;
 import java.util.function.Function;
 import java.util.function.ToDoubleFunction;
 
-/// What the agent tells about itself, in Prometheus' words. The books balance: exchanges captured =
-/// spans exported + spans dropped + exchanges left out + exchanges and spans still held.
+/// What the agent tells about itself, in Prometheus' words. What became of everything captured is
+/// told by [LedgerMetrics].
 final class AgentMetrics {
   private final MeterRegistry registry;
 
@@ -33,11 +36,14 @@ final class AgentMetrics {
   static void register(
       MeterRegistry registry,
       InvocationPipeline pipeline,
-      SpanExporter exporter,
+      Delivery delivery,
       ProbeCounters probes) {
     AgentMetrics metrics = new AgentMetrics(registry);
     metrics.pipeline(pipeline);
-    metrics.exporter(exporter);
+    metrics.exporter(delivery.exporter());
+    metrics.ledger(delivery.ledger());
+    metrics.signals(delivery.signals());
+    delivery.exporter().spool().ifPresent(metrics::spool);
     metrics.probes(probes);
     new JvmMemoryMetrics().bindTo(registry);
     new JvmThreadMetrics().bindTo(registry);
@@ -53,13 +59,6 @@ final class AgentMetrics {
         pipeline.captured(),
         Role.values(),
         AgentMetrics::lowerCase);
-    tally(
-        "left.out.exchanges",
-        "Captured exchanges that have no span",
-        "reason",
-        pipeline.leftOut(),
-        InvocationPipeline.LeftOut.values(),
-        InvocationPipeline.LeftOut::label);
     tally(
         "unreadable.heads",
         "Captured exchanges whose request could not be read",
@@ -120,11 +119,6 @@ final class AgentMetrics {
 
   private void exporter(SpanExporter exporter) {
     counter(
-        "exported.spans",
-        "Spans that the collector acknowledged",
-        exporter,
-        SpanExporter::exportedSpans);
-    counter(
         "exported.batches",
         "Batches that the collector acknowledged",
         exporter,
@@ -136,16 +130,46 @@ final class AgentMetrics {
         "Streams to the collector that broke",
         exporter,
         SpanExporter::brokenStreams);
-    tally(
-        "dropped.spans",
-        "Spans that did not get to the collector",
-        "reason",
-        exporter.dropped(),
-        DropReason.values(),
-        DropReason::label);
+    gauge("spool.batches", "Batches in the spool", exporter, SpanExporter::spooledBatches);
+    counter(
+        "spool.failures",
+        "How often the spool could not be written",
+        exporter,
+        SpanExporter::spoolFailures);
     gauge("queue.spans", "Spans not acknowledged yet", exporter, SpanExporter::heldSpans);
     gauge("queue.batches", "Batches not acknowledged yet", exporter, SpanExporter::heldBatches);
     gauge("queue.bytes", "Memory of batches not acknowledged", exporter, SpanExporter::heldBytes);
+  }
+
+  private void ledger(Ledger ledger) {
+    counter(
+        "exported.spans", "Spans that the collector acknowledged", ledger, Ledger::acknowledged);
+    for (DropReason reason : DropReason.values()) {
+      FunctionCounter.builder(name("dropped.spans"), ledger, l -> l.dropped(reason))
+          .description("What was captured and is in no span of the store, by why")
+          .tag("reason", reason.label())
+          .register(registry);
+    }
+  }
+
+  private void signals(SignalSender signals) {
+    counter(
+        "signals.sent", "Reports about the node that the store has", signals, SignalSender::sent);
+    counter(
+        "signals.dropped",
+        "Reports about the node that were given up",
+        signals,
+        SignalSender::dropped);
+  }
+
+  private void spool(Spool spool) {
+    gauge("spool.bytes", "Bytes of the spool's segments", spool, Spool::sizeBytes);
+    gauge("spool.segments", "Segments of the spool", spool, Spool::segments);
+    counter(
+        "spool.torn.bytes",
+        "Bytes cut off when the spool was opened, being no whole records",
+        spool,
+        Spool::tornBytes);
   }
 
   private void probes(ProbeCounters probes) {

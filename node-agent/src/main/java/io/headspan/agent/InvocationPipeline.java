@@ -14,6 +14,8 @@ import io.headspan.agent.invocation.CorrelationLimits;
 import io.headspan.agent.invocation.Correlator;
 import io.headspan.agent.invocation.TracedExchange;
 import io.headspan.agent.invocation.Watch;
+import io.headspan.agent.ledger.DropReason;
+import io.headspan.agent.ledger.Ledger;
 import io.headspan.agent.ledger.Tally;
 import io.headspan.agent.life.Circumstances;
 import io.headspan.agent.life.ColdStarts;
@@ -46,6 +48,7 @@ final class InvocationPipeline {
   private final Identities identities;
   private final SpanBatcher batcher;
   private final TimeAccounts accounts;
+  private final Ledger ledger;
   private final Correlator correlator;
   private final Set<Integer> excludedPorts;
   private final ColdStarts coldStarts = new ColdStarts();
@@ -55,40 +58,21 @@ final class InvocationPipeline {
   private final Tally<Role> captured = new Tally<>(Role.class);
   private final Tally<UnreadableHead> unreadable = new Tally<>(UnreadableHead.class);
   private final Tally<CarriedContext> contexts = new Tally<>(CarriedContext.class);
-  private final Tally<LeftOut> leftOut = new Tally<>(LeftOut.class);
 
-  /// Why a captured exchange is to have no span.
-  enum LeftOut {
-    /// It could not be read; the reasons are counted on their own.
-    UNREADABLE,
-    /// It is a call that did not leave a container.
-    NO_CONTAINER,
-    /// It came to a port that is excluded.
-    EXCLUDED,
-    /// It is a call in which a function's own SDK sends telemetry: no work of any invocation.
-    TELEMETRY;
-
-    String label() {
-      return switch (this) {
-        case UNREADABLE -> "unreadable";
-        case NO_CONTAINER -> "no_container";
-        case EXCLUDED -> "excluded";
-        case TELEMETRY -> "telemetry";
-      };
-    }
-  }
-
+  /// @param ledger is told of every exchange
   /// @param excludedPorts ports of processes whose requests are not captured
   InvocationPipeline(
       Identities identities,
       SpanBatcher batcher,
       TimeAccounts accounts,
+      Ledger ledger,
       CorrelationLimits limits,
       Set<Integer> excludedPorts,
       RandomGenerator random) {
     this.identities = identities;
     this.batcher = batcher;
     this.accounts = accounts;
+    this.ledger = ledger;
     this.excludedPorts = excludedPorts;
     correlator = new Correlator(limits, random, this::deliverWithCause);
   }
@@ -125,12 +109,13 @@ final class InvocationPipeline {
       }
     } else {
       captured.add(exchange.role());
+      ledger.captured();
     }
     coldStarts.onExchange(exchange);
     switch (RequestHead.parse(exchange.requestHead(), exchange.headComplete())) {
       case UnreadableHead reason -> {
         unreadable.add(reason);
-        leaveOut(exchange, LeftOut.UNREADABLE);
+        leaveOut(exchange, DropReason.UNREADABLE);
       }
       case RequestHead head -> {
         contexts.add(head.carried());
@@ -164,24 +149,38 @@ final class InvocationPipeline {
 
   private void onCall(HttpExchange exchange, RequestHead head, boolean late) {
     if (TELEMETRY_PATHS.contains(head.path())) {
-      leaveOut(exchange, LeftOut.TELEMETRY);
+      leaveOut(exchange, DropReason.TELEMETRY);
       return;
     }
     long cgroupId = exchange.cgroupId();
     switch (identities.ofCaller(cgroupId)) {
       case Identity _ -> correlator.report(exchange, head, watch(exchange), nowNs);
-      case NoIdentity.NO_CONTAINER -> leaveOut(exchange, LeftOut.NO_CONTAINER);
+      case NoIdentity.NO_CONTAINER -> leaveOut(exchange, DropReason.NO_CONTAINER);
       case NoIdentity.PENDING -> {
         if (late || !identities.await(cgroupId, null, again -> onCall(exchange, head, again))) {
-          leaveOut(exchange, LeftOut.NO_CONTAINER);
+          leaveOut(exchange, DropReason.NO_CONTAINER);
         }
       }
     }
   }
 
-  private void leaveOut(HttpExchange exchange, LeftOut why) {
-    leftOut.add(why);
+  private void leaveOut(HttpExchange exchange, DropReason why) {
+    tellLeftOut(exchange, tenant(exchange), why);
     correlator.report(exchange, null, watch(exchange), nowNs);
+  }
+
+  private void tellLeftOut(HttpExchange exchange, @Nullable String tenant, DropReason why) {
+    if (exchange.end() != End.OPEN) {
+      ledger.leftOut(tenant, why);
+    }
+  }
+
+  /// As far as it is known at once.
+  private @Nullable String tenant(HttpExchange exchange) {
+    return switch (identities.ofCaller(exchange.cgroupId())) {
+      case Identity known -> known.tenant();
+      case NoIdentity _ -> null;
+    };
   }
 
   private Watch watch(HttpExchange exchange) {
@@ -222,11 +221,15 @@ final class InvocationPipeline {
     if (serves
         && identity.runtime() == InstanceRuntime.PROCESS
         && excludedPorts.contains(exchange.local().getPort())) {
-      leftOut.add(LeftOut.EXCLUDED);
+      tellLeftOut(exchange, identity.tenant(), DropReason.EXCLUDED);
       return;
     }
     if (identity.runtime() == InstanceRuntime.CONTAINER) {
       accounts.onCgroup(exchange.cgroupId(), identity);
+    }
+    if (exchange.end() == End.OPEN) {
+      // A span of its own beside the one at its end, and captured only if it becomes one.
+      ledger.captured();
     }
     Circumstances circumstances = circumstances(exchange, identity);
     accounts.attach(
@@ -262,10 +265,6 @@ final class InvocationPipeline {
 
   Tally<CarriedContext> contexts() {
     return contexts;
-  }
-
-  Tally<LeftOut> leftOut() {
-    return leftOut;
   }
 
   Correlator correlator() {

@@ -5,9 +5,7 @@ import com.linecorp.armeria.common.HttpStatus;
 import com.linecorp.armeria.common.MediaType;
 import com.linecorp.armeria.common.util.Exceptions;
 import com.linecorp.armeria.server.Server;
-import io.headspan.agent.export.ExportSettings;
 import io.headspan.agent.export.SpanBatcher;
-import io.headspan.agent.export.SpanExporter;
 import io.headspan.agent.identity.Identities;
 import io.headspan.agent.identity.IdentitySettings;
 import io.headspan.agent.interference.TimeAccounts;
@@ -31,6 +29,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.concurrent.CompletionException;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -60,8 +59,9 @@ public final class NodeAgent implements AutoCloseable {
   private final Server server;
   private final LifecycleProbe lifecycle;
   private final HttpProbe http;
-  private final SpanExporter exporter;
   private final TimeAccounts accounts;
+  private final Delivery delivery;
+  private volatile @Nullable LedgerMetrics ledgerMetrics;
   private final InvocationPipeline pipeline;
   private final Thread capture;
   private volatile boolean capturing;
@@ -96,8 +96,9 @@ public final class NodeAgent implements AutoCloseable {
       server = listen();
       open.add(server);
       HostIdentity host = HostIdentity.read(PROC, config);
-      exporter = SpanExporter.start(exportSettings(host));
-      open.add(() -> exporter.close(config.closeTimeout()));
+      delivery = Delivery.open(config, host);
+      open.add(delivery);
+      ledgerMetrics = new LedgerMetrics(registry, delivery);
       http = HttpProbe.open(cgroups);
       open.add(http);
       // After that: of a cgroup whose beginning is told, no connection was missed.
@@ -108,8 +109,10 @@ public final class NodeAgent implements AutoCloseable {
               ? TimeAccounts.start(http)
               : TimeAccounts.off("the configuration says so: time_accounts=off");
       open.add(accounts);
+      delivery.signals().add(new InterferenceSource(accounts::matrix));
       ProbeCounters counters = new ProbeCounters(http, lifecycle);
       open.add(counters::close);
+      delivery.countLosses(counters::tell);
       Identities identities = Identities.start(identitySettings(cgroups), this::watch, nowNs());
       open.add(identities);
       SpanBatcher batcher =
@@ -119,19 +122,21 @@ public final class NodeAgent implements AutoCloseable {
               config.batchAge(),
               System::nanoTime,
               Instant::now,
-              exporter::submit);
+              delivery.ledger(),
+              delivery.exporter()::submit);
       pipeline =
           new InvocationPipeline(
               identities,
               batcher,
               accounts,
+              delivery.ledger(),
               new CorrelationLimits(
                   config.parentWait(),
                   CorrelationLimits.DEFAULT.waitingMax(),
                   CorrelationLimits.DEFAULT.rememberedMax()),
               excludedPorts(),
               new SplittableRandom(new SecureRandom().nextLong()));
-      AgentMetrics.register(registry, pipeline, exporter, counters);
+      AgentMetrics.register(registry, pipeline, delivery, counters);
       capture = Thread.ofPlatform().daemon().name("headspan-capture").unstarted(this::capture);
       capturing = true;
       capture.start();
@@ -194,7 +199,7 @@ public final class NodeAgent implements AutoCloseable {
                     HttpResponse.of(
                         HttpStatus.OK,
                         MediaType.parse("text/plain; version=0.0.4; charset=utf-8"),
-                        registry.scrape()))
+                        scrape()))
             .gracefulShutdownTimeout(Duration.ZERO, config.closeTimeout())
             .build();
     try {
@@ -214,8 +219,16 @@ public final class NodeAgent implements AutoCloseable {
     }
   }
 
+  private String scrape() {
+    LedgerMetrics metrics = ledgerMetrics;
+    if (metrics != null) {
+      metrics.refresh();
+    }
+    return registry.scrape();
+  }
+
   private boolean isReady() {
-    return capturing && exporter.isRunning();
+    return capturing && delivery.exporter().isRunning();
   }
 
   private IdentitySettings identitySettings(Path cgroups) {
@@ -227,19 +240,6 @@ public final class NodeAgent implements AutoCloseable {
         config.identityWait(),
         IDENTITY_WAITING_MAX,
         IDENTITY_GRACE);
-  }
-
-  private ExportSettings exportSettings(HostIdentity host) {
-    return new ExportSettings(
-        config.collector().host(),
-        config.collector().port(),
-        host.agentId(),
-        host.bootId(),
-        config.queueBytes(),
-        config.queueBatches(),
-        config.inFlight(),
-        config.acknowledgeTimeout(),
-        config.compressed());
   }
 
   /// Scrapes of the agent are not invocations of anybody's function.

@@ -1,15 +1,26 @@
 package io.headspan.agent;
 
+import io.headspan.agent.ledger.DropReason;
+import io.headspan.agent.ledger.Ledger;
 import io.headspan.agent.probe.http.HttpCounter;
 import io.headspan.agent.probe.http.HttpProbe;
 import io.headspan.agent.probe.lifecycle.LifecycleProbe;
+import java.util.EnumSet;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 
 /// The counters of the probes, read from the kernel at most once a second however many of them are
 /// asked for, and still there after the probes are closed. Any thread.
 final class ProbeCounters {
   private static final long READ_EVERY_NS = TimeUnit.SECONDS.toNanos(1);
+
+  private static final Set<HttpCounter> UNASSEMBLED =
+      EnumSet.of(
+          HttpCounter.PIPELINED,
+          HttpCounter.LOST_TAILS,
+          HttpCounter.HTTP2_STREAMS_LOST,
+          HttpCounter.FAILED_RECORDS);
 
   private final HttpProbe http;
   private final LifecycleProbe lifecycle;
@@ -34,6 +45,17 @@ final class ProbeCounters {
   synchronized long lifecycleDropped() {
     read(READ_EVERY_NS);
     return lifecycleDropped;
+  }
+
+  /// Tells the ledger what was captured and lost before anybody could look at it.
+  synchronized void tell(Ledger ledger) {
+    read(READ_EVERY_NS);
+    ledger.lost(DropReason.RING_FULL, httpCounts.getOrDefault(HttpCounter.EXCHANGE_DROPPED, 0L));
+    long unassembled = 0;
+    for (HttpCounter counter : UNASSEMBLED) {
+      unassembled += httpCounts.getOrDefault(counter, 0L);
+    }
+    ledger.lost(DropReason.UNASSEMBLED, unassembled);
   }
 
   /// Reads a last time; to be called before the probes are closed.

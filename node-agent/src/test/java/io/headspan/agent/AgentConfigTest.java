@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.headspan.agent.identity.PlatformSettings;
 import io.headspan.wire.config.HostPort;
+import io.headspan.wire.tls.TlsPaths;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -35,6 +36,13 @@ class AgentConfigTest {
                 Duration.ofSeconds(30),
                 true,
                 true,
+                new DeliveryConfig(
+                    Path.of("/var/lib/headspan/agent"),
+                    512L << 20,
+                    Duration.ofSeconds(10),
+                    Duration.ofSeconds(10),
+                    false,
+                    new TlsPaths(null, null, null)),
                 Duration.ofSeconds(5)));
   }
 
@@ -60,6 +68,14 @@ class AgentConfigTest {
                 Map.entry("HEADSPAN_AGENT_COMPRESSION", "none"),
                 Map.entry("HEADSPAN_AGENT_TIME_ACCOUNTS", "off"),
                 Map.entry("HEADSPAN_AGENT_CLOSE_TIMEOUT", "9s"),
+                Map.entry("HEADSPAN_AGENT_SPOOL", "/spool"),
+                Map.entry("HEADSPAN_AGENT_SPOOL_MIB", "7"),
+                Map.entry("HEADSPAN_AGENT_SPOOL_AFTER", "3s"),
+                Map.entry("HEADSPAN_AGENT_SIGNAL_INTERVAL", "4s"),
+                Map.entry("HEADSPAN_AGENT_TLS", "true"),
+                Map.entry("HEADSPAN_AGENT_TLS_CA", "/ca"),
+                Map.entry("HEADSPAN_AGENT_TLS_CERTIFICATE", "/cert"),
+                Map.entry("HEADSPAN_AGENT_TLS_KEY", "/key"),
                 Map.entry("HEADSPAN_RUN_DIR", "/tmp/headspan")));
     assertThat(config)
         .isEqualTo(
@@ -81,8 +97,21 @@ class AgentConfigTest {
                 Duration.ofSeconds(4),
                 false,
                 false,
+                new DeliveryConfig(
+                    Path.of("/spool"),
+                    7L << 20,
+                    Duration.ofSeconds(3),
+                    Duration.ofSeconds(4),
+                    true,
+                    new TlsPaths(Path.of("/ca"), Path.of("/cert"), Path.of("/key"))),
                 Duration.ofSeconds(9)));
     assertThat(config.listen()).hasToString("[::1]:0");
+  }
+
+  @Test
+  void canHaveNoSpool() {
+    AgentConfig config = AgentConfig.from(Map.of("HEADSPAN_AGENT_SPOOL", "off"));
+    assertThat(config.delivery().spoolDirectory()).isNull();
   }
 
   @Test

@@ -3,7 +3,6 @@ package io.headspan.agent;
 import static java.nio.charset.StandardCharsets.US_ASCII;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.headspan.agent.InvocationPipeline.LeftOut;
 import io.headspan.agent.export.SpanBatcher;
 import io.headspan.agent.http.CarriedContext;
 import io.headspan.agent.http.UnreadableHead;
@@ -13,6 +12,8 @@ import io.headspan.agent.identity.PlatformSettings;
 import io.headspan.agent.interference.TimeAccounts;
 import io.headspan.agent.invocation.CorrelationLimits;
 import io.headspan.agent.invocation.ParentEvidence;
+import io.headspan.agent.ledger.DropReason;
+import io.headspan.agent.ledger.Ledger;
 import io.headspan.agent.probe.http.HttpExchange;
 import io.headspan.agent.probe.http.HttpExchange.End;
 import io.headspan.agent.probe.http.HttpExchange.Role;
@@ -53,6 +54,7 @@ class InvocationPipelineTest {
   private Path states;
   private @Nullable Identities identities;
   private InvocationPipeline pipeline;
+  private final Ledger ledger = new Ledger();
   private final List<SpanBatch> batches = new ArrayList<>();
   private int sequence = 1;
 
@@ -77,8 +79,15 @@ class InvocationPipelineTest {
         new InvocationPipeline(
             started,
             new SpanBatcher(
-                "node", 1_000, Duration.ofHours(1), System::nanoTime, Instant::now, batches::add),
+                "node",
+                1_000,
+                Duration.ofHours(1),
+                System::nanoTime,
+                Instant::now,
+                ledger,
+                (batch, _) -> batches.add(batch)),
             TimeAccounts.off("not here"),
+            ledger,
             CorrelationLimits.DEFAULT,
             Set.of(EXCLUDED_PORT),
             new SplittableRandom(1));
@@ -129,7 +138,7 @@ class InvocationPipelineTest {
     HttpExchange called = server(back, BACK, CALLER, "GET /b HTTP/1.1\r\n\r\n", true);
     pipeline.onExchange(called);
     pipeline.onExchange(client(plain, CALLER, BACK, called, 0, "GET /b HTTP/1.1\r\n\r\n"));
-    until(() -> pipeline.leftOut().count(LeftOut.NO_CONTAINER) == 1);
+    until(() -> ledger.dropped(DropReason.NO_CONTAINER) == 1);
     until(() -> pipeline.batcher().size() == 1);
     assertThat(pipeline.correlator().waiting()).isZero();
   }
@@ -143,7 +152,7 @@ class InvocationPipelineTest {
     pipeline.onExchange(unreadable);
     until(() -> pipeline.batcher().size() == 1);
     assertThat(pipeline.unreadable().count(UnreadableHead.VERSION)).isEqualTo(1);
-    assertThat(pipeline.leftOut().count(LeftOut.UNREADABLE)).isEqualTo(1);
+    assertThat(ledger.dropped(DropReason.UNREADABLE)).isEqualTo(1);
     assertThat(pipeline.contexts().count(CarriedContext.NONE)).isEqualTo(1);
     assertThat(pipeline.correlator().waiting()).isZero();
   }
@@ -156,7 +165,7 @@ class InvocationPipelineTest {
     InetSocketAddress excluded = new InetSocketAddress("10.0.0.1", EXCLUDED_PORT);
     pipeline.onExchange(server(own, excluded, OUTSIDE, "GET /a HTTP/1.1\r\n\r\n", false));
     pipeline.onExchange(server(front, excluded, OUTSIDE, "GET /a HTTP/1.1\r\n\r\n", false));
-    until(() -> pipeline.leftOut().count(LeftOut.EXCLUDED) == 1 && pipeline.batcher().size() == 1);
+    until(() -> ledger.dropped(DropReason.EXCLUDED) == 1 && pipeline.batcher().size() == 1);
     pipeline.finish();
     assertThat(service(0)).isEqualTo("front-function");
   }
@@ -185,7 +194,7 @@ class InvocationPipelineTest {
     pipeline.finish();
     int spans = batches.stream().mapToInt(SpanBatch::size).sum();
     assertThat(pipeline.captured().total()).isEqualTo(4);
-    assertThat(spans + pipeline.leftOut().total()).isEqualTo(4);
+    assertThat(spans + ledger.snapshot().total().droppedTotal()).isEqualTo(4);
     assertThat(spans).isEqualTo(2);
     assertThat(pipeline.identities().waiting()).isZero();
     assertThat(pipeline.correlator().waiting()).isZero();

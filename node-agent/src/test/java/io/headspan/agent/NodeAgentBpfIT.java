@@ -195,8 +195,10 @@ class NodeAgentBpfIT {
   void namesTheOptionWhenItsPortIsTaken() throws Exception {
     try (ServerSocket taken = new ServerSocket(0, 1, InetAddress.getByName("127.0.0.1"))) {
       String address = "127.0.0.1:" + taken.getLocalPort();
-      assertThatThrownBy(
-              () -> NodeAgent.start(AgentConfig.from(Map.of("HEADSPAN_AGENT_LISTEN", address))))
+      assertThatThrownBy(() ->
+              NodeAgent.start(
+                  AgentConfig.from(
+                      Map.of("HEADSPAN_AGENT_LISTEN", address, "HEADSPAN_AGENT_SPOOL", "off"))))
           .isInstanceOfSatisfying(
               AgentException.class, e -> assertThat(e.kind()).isEqualTo(AgentException.Kind.LISTEN))
           .hasMessageStartingWith("the agent cannot listen: address=" + address)
@@ -215,6 +217,8 @@ class NodeAgentBpfIT {
                     "127.0.0.1:0",
                     "HEADSPAN_AGENT_BATCH_AGE",
                     "100ms",
+                    "HEADSPAN_AGENT_SPOOL",
+                    runDirectory.resolve("spool").toString(),
                     "HEADSPAN_RUN_DIR",
                     runDirectory.toString())));
     open.add(agent);

@@ -1,6 +1,7 @@
 package io.headspan.storage;
 
 import io.headspan.wire.SpanBatch;
+import io.headspan.wire.signal.NodeReport;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -10,6 +11,7 @@ public final class SpanStore implements AutoCloseable {
   private final StoreClient client;
   private final Migrator migrator;
   private final SpanWriter writer;
+  private final SignalWriter signals;
   private final TraceReader traces;
 
   private SpanStore(StoreAddress address) {
@@ -17,6 +19,7 @@ public final class SpanStore implements AutoCloseable {
     client = new StoreClient(address);
     migrator = new Migrator(address, client);
     writer = new SpanWriter(client);
+    signals = new SignalWriter(client);
     traces = new TraceReader(client);
   }
 
@@ -46,6 +49,23 @@ public final class SpanStore implements AutoCloseable {
   /// @throws StoreException of kind UNAVAILABLE if it is worth trying again, REJECTED if not
   public void insert(SpanBatch batch, String deduplicationToken) {
     writer.insert(batch, deduplicationToken);
+  }
+
+  /// Whether the spans of `batch` are stored, under whatever token: looks for one span of each day
+  /// that it has spans of, because the spans of a day are stored together or not at all.
+  ///
+  /// @throws StoreException if the store cannot be reached or fails
+  public boolean isStored(SpanBatch batch) {
+    return writer.isStored(batch);
+  }
+
+  /// Stores what an agent tells about its node; when this returns, ClickHouse has it. A report with
+  /// a token already seen is not stored again.
+  ///
+  /// @param deduplicationToken names the report
+  /// @throws StoreException of kind UNAVAILABLE if it is worth trying again, REJECTED if not
+  public void insert(NodeReport report, String deduplicationToken) {
+    signals.insert(report, deduplicationToken);
   }
 
   /// The spans of one trace, each once, in order of start time; an empty batch if there are none.

@@ -3,6 +3,7 @@ package io.headspan.storage;
 import io.headspan.wire.SpanBatch;
 import java.util.ArrayList;
 import java.util.HashSet;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -47,6 +48,45 @@ final class SpanWriter {
     if (encoders.size() < ENCODERS_KEPT) {
       encoders.add(encoder);
     }
+  }
+
+  boolean isStored(SpanBatch batch) {
+    Set<Integer> days = new HashSet<>();
+    for (int span = 0; span < batch.size(); span++) {
+      if (days.add(BlockEncoder.day(batch.startNs(span))) && !isStored(batch, span)) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  private boolean isStored(SpanBatch batch, int span) {
+    // Time and trace are the primary key, so this reads one granule or none.
+    SqlQuery query =
+        SqlQuery.of(
+                """
+                SELECT count() FROM spans
+                WHERE time = fromUnixTimestamp64Nano({time:Int64}, 'UTC')
+                  AND toStartOfFiveMinutes(time)
+                    = toStartOfFiveMinutes(fromUnixTimestamp64Nano({time:Int64}, 'UTC'))
+                  AND trace_id = unhex({trace:String})
+                  AND span_id = {span:UInt64}
+                """)
+            .bind("time", batch.startNs(span))
+            .bind(
+                "trace",
+                HexFormat.of().toHexDigits(batch.traceIdHigh(span))
+                    + HexFormat.of().toHexDigits(batch.traceIdLow(span)))
+            .bind("span", Long.toUnsignedString(batch.spanId(span)));
+    long[] found = new long[1];
+    client.select(
+        query,
+        block -> {
+          for (int row = 0; row < block.rows(); row++) {
+            found[0] += block.row(row).integer(0);
+          }
+        });
+    return found[0] > 0;
   }
 
   /// Forgets which origins are stored, since the store may be another one.

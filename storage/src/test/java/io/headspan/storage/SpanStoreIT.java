@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.headspan.wire.AttributeType;
 import io.headspan.wire.SpanBatch;
+import io.headspan.wire.signal.NodeReport;
+import io.headspan.wire.signal.NodeSignal;
 import java.io.IOException;
 import java.net.ServerSocket;
 import java.time.Duration;
@@ -96,6 +98,72 @@ final class SpanStoreIT {
     store.insert(batch, "agent/boot/2");
     assertThat(count("spans")).isEqualTo(1000);
     assertThat(rollups()).isNotEqualTo(once);
+  }
+
+  @Test
+  void knowsWhetherABatchIsStored() {
+    SpanBatch batch = new RandomSpans(17).batch(300, NOON_NS);
+    assertThat(store.isStored(batch)).isFalse();
+    store.insert(batch, "some token");
+    assertThat(store.isStored(batch)).isTrue();
+    assertThat(store.isStored(new RandomSpans(18).batch(300, NOON_NS))).isFalse();
+  }
+
+  @Test
+  void storesWhatAgentsTellAboutTheirNodesOnce() {
+    NodeReport ledger =
+        report(
+            1,
+            new NodeSignal.Ledger(
+                List.of(
+                    new NodeSignal.Ledger.Entry("acme", "captured", "", 10),
+                    new NodeSignal.Ledger.Entry("acme", "dropped", "ring_full", 4))));
+    NodeReport matrix =
+        report(
+            2,
+            new NodeSignal.Interference(
+                List.of(new NodeSignal.Interference.Cell("acme", "globex", 123_456, 7))));
+    NodeReport pressure =
+        report(
+            3,
+            new NodeSignal.Pressure(List.of(new NodeSignal.Pressure.Stall("memory", 5_000, 40))));
+    for (int i = 0; i < 2; i++) {
+      store.insert(ledger, "signal/agent/boot/1");
+      store.insert(matrix, "signal/agent/boot/2");
+      store.insert(pressure, "signal/agent/boot/3");
+    }
+    store.insert(report(4, new NodeSignal.Pressure(List.of())), "signal/agent/boot/4");
+    assertThat(
+            rows(
+                """
+                SELECT concat_ws('|', toUnixTimestamp64Nano(time), agent, boot, host, sequence,
+                  tenant, state, reason, spans) FROM node_ledger ORDER BY state
+                """))
+        .containsExactly(
+            NOON_NS + "|agent|boot|node-1|1|acme|captured||10",
+            NOON_NS + "|agent|boot|node-1|1|acme|dropped|ring_full|4");
+    assertThat(
+            rows(
+                """
+                SELECT concat_ws('|', interval_ns, sequence, victim, culprit, wait_ns, waits)
+                FROM interference_matrix
+                """))
+        .containsExactly("10000000000|2|acme|globex|123456|7");
+    assertThat(
+            rows(
+                """
+                SELECT concat_ws('|', interval_ns, sequence, resource, some_ns, full_ns)
+                FROM node_pressure
+                """))
+        .containsExactly("10000000000|3|memory|5000|40");
+  }
+
+  private static NodeReport report(long sequence, NodeSignal signal) {
+    return new NodeReport("agent", "boot", sequence, "node-1", NOON_NS, 10_000_000_000L, signal);
+  }
+
+  private List<String> rows(String sql) {
+    return store.query(SqlQuery.of(sql), row -> row.text(0));
   }
 
   @Test

@@ -9,7 +9,12 @@ import io.headspan.storage.StoreAddress;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
 import java.nio.file.Path;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 
@@ -20,10 +25,15 @@ final class HeadspanNode implements AutoCloseable {
   private final String storeUrl;
   private final Map<String, String> environment;
   private final SpanStore store;
+  private final String excludedPorts;
   private RoleProcess collector;
+  private RoleProcess agent;
 
-  private HeadspanNode(Path directory) throws IOException {
-    environment = Map.of("HEADSPAN_RUN_DIR", directory.resolve("run").toString());
+  private HeadspanNode(Path directory, Map<String, String> settings) throws IOException {
+    Map<String, String> all = new HashMap<>(settings);
+    all.put("HEADSPAN_RUN_DIR", directory.resolve("run").toString());
+    all.putIfAbsent("HEADSPAN_AGENT_SPOOL", directory.resolve("spool").toString());
+    environment = Map.copyOf(all);
     collectorAddress = "127.0.0.1:" + freePort();
     RoleProcess engine =
         parts.add(
@@ -36,21 +46,37 @@ final class HeadspanNode implements AutoCloseable {
                 directory.resolve("store").toString()));
     storeUrl = "http://" + engine.address();
     collector = startCollector();
-    parts.add(
-        RoleProcess.start(
-            "agent",
-            environment,
-            "--listen",
-            "127.0.0.1:0",
-            "--collector",
-            collectorAddress,
-            "--exclude-ports",
-            port(engine.address()) + "," + port(collectorAddress)));
+    excludedPorts = port(engine.address()) + "," + port(collectorAddress);
+    agent = startAgent();
     store = parts.add(SpanStore.connect(StoreAddress.parse(storeUrl)));
   }
 
   static HeadspanNode start(Path directory) throws IOException {
-    return new HeadspanNode(directory);
+    return start(directory, Map.of());
+  }
+
+  /// @param settings environment of all roles, beside what makes them find each other
+  static HeadspanNode start(Path directory, Map<String, String> settings) throws IOException {
+    return new HeadspanNode(directory, settings);
+  }
+
+  /// What the agent tells about itself, in Prometheus' text format.
+  String agentMetrics() throws IOException, InterruptedException {
+    HttpRequest request =
+        HttpRequest.newBuilder(URI.create("http://" + agent.address() + "/metrics")).build();
+    try (HttpClient client = HttpClient.newHttpClient()) {
+      return client.send(request, HttpResponse.BodyHandlers.ofString()).body();
+    }
+  }
+
+  /// Ends the agent as SIGKILL does.
+  void killAgent() {
+    agent.kill();
+  }
+
+  /// Starts the agent again that was killed.
+  void restartAgent() {
+    agent = startAgent();
   }
 
   /// Ends the collector as SIGKILL does.
@@ -69,8 +95,21 @@ final class HeadspanNode implements AutoCloseable {
 
   @Override
   public void close() {
+    agent.close();
     parts.close();
     collector.close();
+  }
+
+  private RoleProcess startAgent() {
+    return RoleProcess.start(
+        "agent",
+        environment,
+        "--listen",
+        "127.0.0.1:0",
+        "--collector",
+        collectorAddress,
+        "--exclude-ports",
+        excludedPorts);
   }
 
   private RoleProcess startCollector() {

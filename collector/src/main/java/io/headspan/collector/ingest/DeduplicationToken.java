@@ -1,6 +1,8 @@
 package io.headspan.collector.ingest;
 
 import io.headspan.wire.SpanBatch;
+import io.headspan.wire.signal.NodeReport;
+import java.util.Optional;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
@@ -14,10 +16,19 @@ public final class DeduplicationToken {
   public static final String BOOT_HEADER = "headspan-boot-id";
   public static final String SEQUENCE_HEADER = "headspan-sequence";
 
+  /// How long ago a batch was made that may have been sent before, in ms.
+  public static final String REPLAY_AGE_HEADER = "headspan-replay-age-ms";
+
+  /// The store knows the tokens of its last 10,000 blocks, which this long is fewer, at up to 166
+  /// batches a second.
+  private static final long SURELY_KNOWN_MILLIS = 60_000;
+
   /// Without a slash, so that no two triples make the same token.
   private static final Pattern ID = Pattern.compile("[A-Za-z0-9._:@-]{1,128}");
 
   private static final Pattern SEQUENCE = Pattern.compile("[0-9]{1,20}");
+
+  private static final Pattern AGE = Pattern.compile("[0-9]{1,18}");
 
   private DeduplicationToken() {}
 
@@ -33,6 +44,26 @@ public final class DeduplicationToken {
       return agent + "/" + boot + "/" + sequence;
     }
     return "content/" + ContentHash.of(batch);
+  }
+
+  /// Whether the store may have forgotten the token of a batch that was sent before: then it has to
+  /// be asked for the spans.
+  public static boolean mayBeForgotten(HeaderLookup header) {
+    String age = header.value(REPLAY_AGE_HEADER);
+    return age != null && AGE.matcher(age).matches() && Long.parseLong(age) >= SURELY_KNOWN_MILLIS;
+  }
+
+  /// The token of a report about a node; empty if its ids are not of their form.
+  public static Optional<String> of(NodeReport report) {
+    return matches(ID, report.agentId()) && matches(ID, report.bootId())
+        ? Optional.of(
+            "signal/"
+                + report.agentId()
+                + "/"
+                + report.bootId()
+                + "/"
+                + Long.toUnsignedString(report.sequence()))
+        : Optional.empty();
   }
 
   private static boolean matches(Pattern pattern, @Nullable String value) {

@@ -2,6 +2,7 @@ package io.headspan.collector.ingest;
 
 import io.headspan.storage.StoreException;
 import io.headspan.wire.SpanBatch;
+import io.headspan.wire.signal.NodeReport;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.ExecutorService;
@@ -51,15 +52,47 @@ public final class Ingest implements AutoCloseable {
   /// @param whenDone must not block
   public void insert(
       Protocol protocol, SpanBatch batch, String token, Consumer<InsertOutcome> whenDone) {
+    insert(protocol, batch, token, false, whenDone);
+  }
+
+  /// The same for a batch that may have been stored so long ago that the store has forgotten its
+  /// token.
+  ///
+  /// @param askFirst whether to ask the store for the spans, and not to store them again
+  public void insert(
+      Protocol protocol,
+      SpanBatch batch,
+      String token,
+      boolean askFirst,
+      Consumer<InsertOutcome> whenDone) {
     if (batch.size() == 0) {
       whenDone.accept(counted(protocol, batch, new InsertOutcome.Stored()));
       return;
     }
     try {
-      inserters.execute(() -> whenDone.accept(counted(protocol, batch, insert(batch, token))));
+      inserters.execute(() ->
+          whenDone.accept(
+              counted(
+                  protocol,
+                  batch,
+                  insert(() -> insert(batch, token, askFirst), token, batch.size()))));
     } catch (RejectedExecutionException e) {
       whenDone.accept(
           counted(protocol, batch, new InsertOutcome.Unavailable("the collector is closing")));
+    }
+  }
+
+  /// Stores a report about a node and says what became of it, as [#insert] does.
+  ///
+  /// @param token see [DeduplicationToken]
+  /// @param whenDone must not block
+  public void insert(NodeReport report, String token, Consumer<InsertOutcome> whenDone) {
+    int rows = report.signal().size();
+    try {
+      inserters.execute(() ->
+          whenDone.accept(counted(report, insert(() -> store.insert(report, token), token, rows))));
+    } catch (RejectedExecutionException e) {
+      whenDone.accept(counted(report, new InsertOutcome.Unavailable("the collector is closing")));
     }
   }
 
@@ -84,7 +117,16 @@ public final class Ingest implements AutoCloseable {
     close(Duration.ZERO);
   }
 
-  private InsertOutcome insert(SpanBatch batch, String token) {
+  private void insert(SpanBatch batch, String token, boolean askFirst) {
+    if (askFirst && store.isStored(batch)) {
+      metrics.replayKnown();
+      return;
+    }
+    store.insert(batch, token);
+  }
+
+  /// @param insertion ends when the store has it
+  private InsertOutcome insert(Runnable insertion, String token, int rows) {
     long start = System.nanoTime();
     for (int attempt = 0; ; attempt++) {
       Optional<String> notReady = monitor.notReadyReason();
@@ -92,7 +134,7 @@ public final class Ingest implements AutoCloseable {
         return new InsertOutcome.Unavailable("store not ready: " + notReady.get());
       }
       try {
-        store.insert(batch, token);
+        insertion.run();
         metrics.inserted(Duration.ofNanos(System.nanoTime() - start));
         return new InsertOutcome.Stored();
       } catch (StoreException e) {
@@ -100,7 +142,7 @@ public final class Ingest implements AutoCloseable {
         switch (e.kind()) {
           case REJECTED -> {
             if (mayLog()) {
-              logger.warn("the store rejected a batch: token={}, spans={}", token, batch.size(), e);
+              logger.warn("the store rejected a batch: token={}, rows={}", token, rows, e);
             }
             return new InsertOutcome.Rejected(reason);
           }
@@ -113,16 +155,25 @@ public final class Ingest implements AutoCloseable {
           }
         }
       } catch (OutOfMemoryError e) {
-        logger.error("no memory to insert a batch: token={}, spans={}", token, batch.size(), e);
+        logger.error("no memory to insert a batch: token={}, rows={}", token, rows, e);
         return new InsertOutcome.Unavailable("the collector is out of memory");
       } catch (RuntimeException e) {
         // A fault of this program: the batch may be what provokes it, so it must not come again.
         if (mayLog()) {
-          logger.error("cannot insert a batch: token={}, spans={}", token, batch.size(), e);
+          logger.error("cannot insert a batch: token={}, rows={}", token, rows, e);
         }
         return new InsertOutcome.Rejected("internal error of the collector: " + e);
       }
     }
+  }
+
+  private InsertOutcome counted(NodeReport report, InsertOutcome outcome) {
+    switch (outcome) {
+      case InsertOutcome.Stored() -> metrics.signalStored(report.signal());
+      case InsertOutcome.Unavailable _ -> metrics.signalRejected(Rejection.STORE_UNAVAILABLE);
+      case InsertOutcome.Rejected _ -> metrics.signalRejected(Rejection.STORE_REJECTED);
+    }
+    return outcome;
   }
 
   private InsertOutcome counted(Protocol protocol, SpanBatch batch, InsertOutcome outcome) {

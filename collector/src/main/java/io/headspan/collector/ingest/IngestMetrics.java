@@ -2,6 +2,7 @@ package io.headspan.collector.ingest;
 
 import static java.util.Objects.requireNonNull;
 
+import io.headspan.wire.signal.NodeSignal;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
@@ -21,6 +22,11 @@ public final class IngestMetrics {
   private final AtomicInteger streams = new AtomicInteger();
   private final Timer insert;
   private final Counter insertRetries;
+  private final Counter replaysKnown;
+  private final Map<Rejection, Counter> signalsRejected = new EnumMap<>(Rejection.class);
+  private final Counter ledgersStored;
+  private final Counter interferenceStored;
+  private final Counter pressureStored;
 
   public IngestMetrics(MeterRegistry registry, InFlight inFlight, StoreMonitor monitor) {
     for (Protocol protocol : Protocol.values()) {
@@ -46,6 +52,21 @@ public final class IngestMetrics {
         Counter.builder(PREFIX + "insert.retries")
             .description("Inserts tried again while the sender waited")
             .register(registry);
+    replaysKnown =
+        Counter.builder(PREFIX + "replays.known")
+            .description("Batches sent again after a long time that the store had already")
+            .register(registry);
+    for (Rejection reason : Rejection.values()) {
+      signalsRejected.put(
+          reason,
+          Counter.builder(PREFIX + "signals.rejected")
+              .description("Reports about nodes not stored")
+              .tag("reason", reason.label())
+              .register(registry));
+    }
+    ledgersStored = signalsStored(registry, "ledger");
+    interferenceStored = signalsStored(registry, "interference");
+    pressureStored = signalsStored(registry, "pressure");
     Gauge.builder(PREFIX + "streams", streams, AtomicInteger::get)
         .description("Open OTel-Arrow streams")
         .register(registry);
@@ -92,6 +113,30 @@ public final class IngestMetrics {
   /// A stream has ended.
   public void streamClosed() {
     streams.decrementAndGet();
+  }
+
+  /// A report about a node is not stored.
+  public void signalRejected(Rejection reason) {
+    requireNonNull(signalsRejected.get(reason)).increment();
+  }
+
+  void signalStored(NodeSignal signal) {
+    switch (signal) {
+      case NodeSignal.Ledger _ -> ledgersStored.increment();
+      case NodeSignal.Interference _ -> interferenceStored.increment();
+      case NodeSignal.Pressure _ -> pressureStored.increment();
+    }
+  }
+
+  void replayKnown() {
+    replaysKnown.increment();
+  }
+
+  private static Counter signalsStored(MeterRegistry registry, String kind) {
+    return Counter.builder(PREFIX + "signals.stored")
+        .description("Reports about nodes that the store has")
+        .tag("kind", kind)
+        .register(registry);
   }
 
   void stored(Protocol protocol, int spans) {

@@ -1,6 +1,7 @@
 package io.headspan.collector.ingest;
 
 import io.headspan.wire.SpanBatch;
+import io.headspan.wire.signal.NodeReport;
 
 /// What ingest needs of the store; [io.headspan.storage.SpanStore] has the promises.
 public interface Store {
@@ -13,6 +14,16 @@ public interface Store {
   ///
   /// @throws io.headspan.storage.StoreException if it does not
   void insert(SpanBatch batch, String deduplicationToken);
+
+  /// Whether the store has the spans of a batch, under whatever token.
+  ///
+  /// @throws io.headspan.storage.StoreException if it cannot say
+  boolean isStored(SpanBatch batch);
+
+  /// Stores a report about a node once; returns when the store has it.
+  ///
+  /// @throws io.headspan.storage.StoreException if it does not
+  void insert(NodeReport report, String deduplicationToken);
 
   /// Whether the store answers and has the schema.
   boolean isReady();

@@ -229,6 +229,7 @@ final class ArrowStream extends ServerCall.Listener<EncodedMessage> {
             Protocol.OTAP,
             batch,
             token,
+            DeduplicationToken.mayBeForgotten(batchHeaders::get),
             outcome -> {
               reservation.close();
               answer(batchId, outcome);

@@ -11,6 +11,8 @@ import io.grpc.MethodDescriptor;
 import io.grpc.ServerCall;
 import io.grpc.ServerServiceDefinition;
 import io.grpc.Status;
+import io.headspan.wire.signal.v1.NodeSignalsGrpc;
+import io.headspan.wire.signal.v1.SignalReceipt;
 import io.opentelemetry.proto.collector.trace.v1.ExportTraceServiceResponse;
 import io.opentelemetry.proto.collector.trace.v1.TraceServiceGrpc;
 import io.opentelemetry.proto.experimental.arrow.v1.ArrowTracesServiceGrpc;
@@ -50,6 +52,7 @@ public final class Receivers {
         GrpcService.builder()
             .addService(arrowTraces())
             .addService(otlpTraces())
+            .addService(nodeSignals())
             .supportedSerializationFormats(GrpcSerializationFormats.PROTO)
             .decompressorRegistry(EncodedMessage.decompressors())
             .maxRequestMessageLength(reception.limits().messageBytes() + EncodedMessage.MARK_BYTES)
@@ -108,6 +111,22 @@ public final class Receivers {
             .build();
     return ServerServiceDefinition.builder(TraceServiceGrpc.SERVICE_NAME)
         .addMethod(method, this::openCall)
+        .build();
+  }
+
+  private ServerServiceDefinition nodeSignals() {
+    MethodDescriptor<EncodedMessage, SignalReceipt> method =
+        unread(NodeSignalsGrpc.getReportMethod());
+    return ServerServiceDefinition.builder(NodeSignalsGrpc.SERVICE_NAME)
+        .addMethod(
+            method,
+            (call, _) -> {
+              if (refused(call)) {
+                return new Refused();
+              }
+              call.request(2);
+              return new SignalCall(call, reception);
+            })
         .build();
   }
 

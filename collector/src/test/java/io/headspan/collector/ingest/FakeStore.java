@@ -2,6 +2,7 @@ package io.headspan.collector.ingest;
 
 import io.headspan.storage.StoreException;
 import io.headspan.wire.SpanBatch;
+import io.headspan.wire.signal.NodeReport;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -13,6 +14,7 @@ import java.util.concurrent.Semaphore;
 /// A store in memory that can be away, slow, or fail on purpose. Keeps one batch per token.
 public final class FakeStore implements Store {
   private final Map<String, SpanBatch> batches = new LinkedHashMap<>();
+  private final Map<String, NodeReport> reports = new LinkedHashMap<>();
   private final Queue<RuntimeException> failures = new ArrayDeque<>();
   private final Semaphore permits = new Semaphore(0);
   private final List<String> calls = new ArrayList<>();
@@ -51,6 +53,27 @@ public final class FakeStore implements Store {
       waiting -= wait ? 1 : 0;
       batches.putIfAbsent(deduplicationToken, batch);
     }
+  }
+
+  @Override
+  public synchronized boolean isStored(SpanBatch batch) {
+    calls.add("asked");
+    return batches.containsValue(batch);
+  }
+
+  @Override
+  public synchronized void insert(NodeReport report, String deduplicationToken) {
+    calls.add(deduplicationToken);
+    RuntimeException failure = failures.poll();
+    if (failure != null) {
+      throw failure;
+    }
+    reports.putIfAbsent(deduplicationToken, report);
+  }
+
+  /// The reports about nodes, by token.
+  public synchronized Map<String, NodeReport> reports() {
+    return new LinkedHashMap<>(reports);
   }
 
   @Override

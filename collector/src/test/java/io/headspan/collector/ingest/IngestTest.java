@@ -7,6 +7,8 @@ import io.headspan.loadgen.spans.SyntheticSpans;
 import io.headspan.storage.StoreException;
 import io.headspan.storage.StoreException.Kind;
 import io.headspan.wire.SpanBatch;
+import io.headspan.wire.signal.NodeReport;
+import io.headspan.wire.signal.NodeSignal;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.time.Duration;
 import java.util.List;
@@ -55,6 +57,33 @@ class IngestTest {
 
     assertThat(outcome).isCompletedWithValue(new InsertOutcome.Stored());
     assertThat(store.calls()).isEmpty();
+  }
+
+  @Test
+  void doesNotStoreAnOldReplayThatTheStoreHas() {
+    assertThat(get(start("a/b/1"))).isEqualTo(new InsertOutcome.Stored());
+    CompletableFuture<InsertOutcome> replay = new CompletableFuture<>();
+    ingest.insert(Protocol.OTAP, BATCH, "a/b/1", true, replay::complete);
+    assertThat(get(replay)).isEqualTo(new InsertOutcome.Stored());
+    assertThat(store.calls()).containsExactly("a/b/1", "asked");
+  }
+
+  @Test
+  void storesAnOldReplayThatTheStoreDoesNotHave() {
+    CompletableFuture<InsertOutcome> replay = new CompletableFuture<>();
+    ingest.insert(Protocol.OTAP, BATCH, "a/b/1", true, replay::complete);
+    assertThat(get(replay)).isEqualTo(new InsertOutcome.Stored());
+    assertThat(store.calls()).containsExactly("asked", "a/b/1");
+  }
+
+  @Test
+  void storesReportsAboutNodes() {
+    NodeReport report = new NodeReport("a", "b", 1, "h", 5, 0, new NodeSignal.Ledger(List.of()));
+    store.failNext(new StoreException(Kind.UNAVAILABLE, "too many parts"));
+    CompletableFuture<InsertOutcome> outcome = new CompletableFuture<>();
+    ingest.insert(report, "signal/a/b/1", outcome::complete);
+    assertThat(get(outcome)).isEqualTo(new InsertOutcome.Stored());
+    assertThat(store.reports()).containsEntry("signal/a/b/1", report);
   }
 
   @Test

@@ -12,6 +12,7 @@ import java.time.Duration;
 /// @param queueBatchesMax most batches that are not acknowledged
 /// @param inFlightMax most batches sent and not acknowledged
 /// @param acknowledgeTimeout after this time without an answer the stream counts as broken
+/// @param spoolAfter when the collector has not acknowledged anything for so long, all is spooled
 /// @param compressed whether messages are compressed with zstd
 public record ExportSettings(
     String collectorHost,
@@ -22,4 +23,5 @@ public record ExportSettings(
     int queueBatchesMax,
     int inFlightMax,
     Duration acknowledgeTimeout,
+    Duration spoolAfter,
     boolean compressed) {}

@@ -6,6 +6,8 @@ import io.headspan.agent.interference.InvocationAccount;
 import io.headspan.agent.invocation.Operation;
 import io.headspan.agent.invocation.OperationNames;
 import io.headspan.agent.invocation.TracedExchange;
+import io.headspan.agent.ledger.Ledger;
+import io.headspan.agent.ledger.TenantCounts;
 import io.headspan.agent.life.Circumstances;
 import io.headspan.agent.probe.http.HttpExchange;
 import io.headspan.agent.probe.http.HttpExchange.End;
@@ -23,7 +25,6 @@ import java.util.HashMap;
 import java.util.IdentityHashMap;
 import java.util.Map;
 import java.util.Optional;
-import java.util.function.Consumer;
 import java.util.function.LongSupplier;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -50,7 +51,8 @@ public final class SpanBatcher {
   private final WallClock clock;
   private final OperationNames names = new OperationNames();
   private final Map<InetAddress, String> addresses = new HashMap<>();
-  private final Consumer<SpanBatch> output;
+  private final Ledger ledger;
+  private final BatchSink output;
 
   private @Nullable OpenBatch batch;
 
@@ -59,6 +61,7 @@ public final class SpanBatcher {
     final SpanBatch.Builder builder = new SpanBatch.Builder();
     final Utf8Table table = builder.table();
     final Attributes.Builder attributes = builder.spanAttributes();
+    final TenantCounts.Builder tenants = new TenantCounts.Builder();
     final IdentityHashMap<Identity, Integer> scopes = new IdentityHashMap<>();
     final long begunNs;
     final int scopeName = table.intern(SCOPE);
@@ -106,6 +109,7 @@ public final class SpanBatcher {
   }
 
   /// @param monotonic CLOCK_MONOTONIC, ns
+  /// @param ledger is told of each span
   /// @param output takes each batch, never an empty one
   public SpanBatcher(
       String hostName,
@@ -113,11 +117,13 @@ public final class SpanBatcher {
       Duration ageMax,
       LongSupplier monotonic,
       Supplier<Instant> wall,
-      Consumer<SpanBatch> output) {
+      Ledger ledger,
+      BatchSink output) {
     this.hostName = hostName;
     this.spansMax = spansMax;
     ageMaxNs = ageMax.toNanos();
     clock = new WallClock(monotonic, wall);
+    this.ledger = ledger;
     this.output = output;
   }
 
@@ -146,6 +152,8 @@ public final class SpanBatcher {
     if (account.isPresent()) {
       addAccount(open, span, account.get());
     }
+    open.tenants.add(identity.tenant());
+    ledger.batched(identity.tenant());
     if (open.builder.size() >= spansMax) {
       flush();
     }
@@ -165,7 +173,7 @@ public final class SpanBatcher {
     OpenBatch open = batch;
     if (open != null) {
       batch = null;
-      output.accept(open.builder.build());
+      output.accept(open.builder.build(), open.tenants.build());
     }
   }
 

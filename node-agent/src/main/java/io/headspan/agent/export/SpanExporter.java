@@ -1,24 +1,29 @@
 package io.headspan.agent.export;
 
-import com.google.common.util.concurrent.MoreExecutors;
-import io.grpc.CompressorRegistry;
 import io.grpc.ManagedChannel;
 import io.grpc.Status;
-import io.grpc.netty.NettyChannelBuilder;
 import io.grpc.stub.ClientCallStreamObserver;
 import io.grpc.stub.ClientResponseObserver;
-import io.headspan.agent.ledger.Tally;
+import io.headspan.agent.ledger.DropReason;
+import io.headspan.agent.ledger.Ledger;
+import io.headspan.agent.ledger.Place;
+import io.headspan.agent.ledger.TenantCounts;
+import io.headspan.agent.spool.Spool;
+import io.headspan.agent.spool.SpoolException;
+import io.headspan.agent.spool.SpooledBatch;
 import io.headspan.wire.SpanBatch;
 import io.headspan.wire.otap.OtapEncoder;
+import io.headspan.wire.otap.OtapException;
 import io.opentelemetry.proto.experimental.arrow.v1.ArrowTracesServiceGrpc;
 import io.opentelemetry.proto.experimental.arrow.v1.BatchArrowRecords;
 import io.opentelemetry.proto.experimental.arrow.v1.BatchStatus;
 import java.time.Duration;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.TreeMap;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
@@ -37,8 +42,10 @@ import org.slf4j.LoggerFactory;
 /// sequence name it, so that the collector stores a replay once. A batch that the collector cannot
 /// take now is sent again after a pause; if the stream breaks or an answer does not come in time,
 /// all that were under way are sent again on the next stream, which starts with a new encoder
-/// because dictionaries live as long as a stream. The queue is bounded in bytes and batches: the
-/// oldest batch that is not under way goes first, and is counted.
+/// because dictionaries live as long as a stream. Memory for batches is bounded in bytes and
+/// number; with a spool, batches go there first when it fills up or the collector stays away
+/// ([Spooler]), and come back from there, the oldest first. Without one, or when that fails, the
+/// oldest batch that is not under way goes, and is counted.
 ///
 /// A batch that makes the collector end the stream would do so for ever. So after a stream ended
 /// that way, the batches that were under way are sent one at a time, and one that ends three
@@ -48,8 +55,8 @@ import org.slf4j.LoggerFactory;
 public final class SpanExporter implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(SpanExporter.class);
 
-  private static final long PAUSE_MIN_NS = TimeUnit.MILLISECONDS.toNanos(100);
-  private static final long PAUSE_MAX_NS = TimeUnit.SECONDS.toNanos(5);
+  private static final Duration PAUSE_FIRST = Duration.ofMillis(100);
+  private static final Duration PAUSE_MOST = Duration.ofSeconds(5);
   private static final long LOG_EVERY_NS = TimeUnit.MINUTES.toNanos(1);
   private static final long FAREWELL_MILLIS = 1_000;
   private static final int STREAMS_BROKEN_MAX = 3;
@@ -61,44 +68,25 @@ public final class SpanExporter implements AutoCloseable {
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition changed = lock.newCondition();
 
-  /// Batches to send, by sequence.
-  private final ArrayDeque<Outgoing> queue = new ArrayDeque<>();
-
-  private final Tally<DropReason> dropped = new Tally<>(DropReason.class);
-  private final LongAdder exportedSpans = new LongAdder();
+  private final Ledger ledger;
+  private final BatchQueue queue;
+  private final @Nullable Spool spool;
+  private final @Nullable Spooler spooler;
+  private final BackOff backOff = new BackOff(PAUSE_FIRST, PAUSE_MOST, ThreadLocalRandom.current());
   private final LongAdder exportedBatches = new LongAdder();
   private final LongAdder sentBatches = new LongAdder();
   private final LongAdder brokenStreams = new LongAdder();
 
-  private long nextSequence = 1;
-  private long heldBytes;
-  private int heldBatches;
-  private long heldSpans;
   private @Nullable Stream stream;
   private long pausedUntilNs = System.nanoTime();
-  private long pauseNs = PAUSE_MIN_NS;
 
-  /// While there are batches up to this sequence, one at a time is sent.
-  private long suspectSequence;
+  /// While there are batches up to this position, one at a time is sent.
+  private long suspectPosition = -1;
 
   private boolean closing;
   private boolean stopped;
   private long loggedNs = System.nanoTime() - LOG_EVERY_NS;
   private long unloggedFailures;
-
-  /// A batch that is not acknowledged.
-  private static final class Outgoing {
-    final long sequence;
-    final SpanBatch batch;
-    final long bytes;
-    int streamsBroken;
-
-    Outgoing(long sequence, SpanBatch batch, long bytes) {
-      this.sequence = sequence;
-      this.batch = batch;
-      this.bytes = bytes;
-    }
-  }
 
   /// One gRPC stream. Fields are guarded by the lock, the encoder belongs to the sender.
   private final class Stream implements ClientResponseObserver<BatchArrowRecords, BatchStatus> {
@@ -154,58 +142,67 @@ public final class SpanExporter implements AutoCloseable {
   }
 
   /// Starts; the connection is made when there is something to send.
-  public static SpanExporter start(ExportSettings settings) {
-    SpanExporter exporter = new SpanExporter(settings);
+  ///
+  /// @param channel to the collector ([CollectorChannel]); closed with this exporter
+  /// @param ledger is told what becomes of the batches
+  /// @param spool holds batches on disk, and those of earlier starts; to be closed by the caller
+  ///   after this exporter. Null for none
+  public static SpanExporter start(
+      ExportSettings settings, ManagedChannel channel, Ledger ledger, @Nullable Spool spool) {
+    SpanExporter exporter = new SpanExporter(settings, channel, ledger, spool);
+    if (exporter.spooler != null) {
+      exporter.spooler.start();
+    }
     exporter.sender.start();
     return exporter;
   }
 
-  private SpanExporter(ExportSettings settings) {
+  private SpanExporter(
+      ExportSettings settings, ManagedChannel channel, Ledger ledger, @Nullable Spool spool) {
     this.settings = settings;
-    CompressorRegistry compressors = CompressorRegistry.newEmptyInstance();
-    compressors.register(new ZstdCodec());
-    channel =
-        NettyChannelBuilder.forAddress(settings.collectorHost(), settings.collectorPort())
-            .usePlaintext()
-            .executor(MoreExecutors.directExecutor())
-            .compressorRegistry(compressors)
-            .build();
+    this.channel = channel;
+    this.ledger = ledger;
+    this.spool = spool;
+    queue =
+        new BatchQueue(
+            settings, ledger, spool == null ? DropReason.QUEUE_FULL : DropReason.SPOOL_FAILED);
+    if (spool != null) {
+      spool.held().forEach(queue::recover);
+    }
+    spooler = Spooler.of(lock, changed, queue, spool, settings);
     sender = Thread.ofPlatform().daemon().name("headspan-export").unstarted(this::send);
   }
 
-  /// Takes a batch over. Never blocks: if the queue is full, the oldest batches go.
-  public void submit(SpanBatch batch) {
-    long bytes = bytes(batch);
+  /// Takes a batch over. Never blocks: if there is no memory for it, the oldest batches go.
+  ///
+  /// @param spans how many of it are of which tenant, as the ledger has them in memory
+  public void submit(SpanBatch batch, TenantCounts spans) {
     lock.lock();
     try {
       if (closing) {
-        dropped.add(DropReason.CLOSED, batch.size());
+        ledger.dropped(spans, Place.MEMORY, DropReason.CLOSED);
         return;
       }
-      Outgoing outgoing = new Outgoing(nextSequence++, batch, bytes);
-      queue.add(outgoing);
-      heldBytes += bytes;
-      heldBatches++;
-      heldSpans += batch.size();
-      while ((heldBytes > settings.queueBytesMax() || heldBatches > settings.queueBatchesMax())
-          && !queue.isEmpty()) {
-        drop(queue.remove(), DropReason.QUEUE_FULL);
+      if (spooler != null && queue.isEmpty()) {
+        spooler.progressed();
       }
+      queue.add(batch, spans, System.currentTimeMillis());
       changed.signalAll();
     } finally {
       lock.unlock();
     }
   }
 
-  /// Ends, once everything is acknowledged or `patience` has passed. What is left then is lost, and
-  /// logged.
+  /// Ends, once everything in memory is acknowledged or spooled or `patience` has passed. The
+  /// collector is waited for only while it answers. What is left then is spooled; what cannot be is
+  /// lost, and logged.
   public void close(Duration patience) {
     long deadlineNs = System.nanoTime() + patience.toNanos();
     lock.lock();
     try {
       closing = true;
       long leftNs = deadlineNs - System.nanoTime();
-      while (heldBatches > 0 && leftNs > 0) {
+      while (queue.hasResident() && leftNs > 0 && !isCollectorAway()) {
         leftNs = changed.awaitNanos(leftNs);
       }
     } catch (InterruptedException e) {
@@ -216,25 +213,34 @@ public final class SpanExporter implements AutoCloseable {
       lock.unlock();
     }
     shutDown();
+    if (spooler != null) {
+      spooler.close();
+    }
     lock.lock();
     try {
-      if (heldSpans > 0) {
+      if (queue.hasResident()) {
         LOG.warn(
             "The collector did not acknowledge everything in time, the rest is lost:"
                 + " spans={}, batches={}, collector={}:{}",
-            heldSpans,
-            heldBatches,
+            ledger.held(Place.MEMORY),
+            queue.residentBatches(),
             settings.collectorHost(),
             settings.collectorPort());
       }
-      dropped.add(DropReason.CLOSED, heldSpans);
-      queue.clear();
-      heldBytes = 0;
-      heldBatches = 0;
-      heldSpans = 0;
+      queue.dropResident(DropReason.CLOSED);
+      if (queue.spooledBatches() > 0) {
+        LOG.info(
+            "Batches are left in the spool for the next start: spans={}, batches={}",
+            queue.heldSpans(),
+            queue.spooledBatches());
+      }
     } finally {
       lock.unlock();
     }
+  }
+
+  private boolean isCollectorAway() {
+    return spooler != null && spooler.isCollectorAway();
   }
 
   /// Ends without waiting.
@@ -243,19 +249,9 @@ public final class SpanExporter implements AutoCloseable {
     close(Duration.ZERO);
   }
 
-  /// Whether it still sends.
+  /// Whether it still sends, and spools.
   public boolean isRunning() {
-    return sender.isAlive();
-  }
-
-  /// Spans that did not get to the collector, by reason.
-  public Tally<DropReason> dropped() {
-    return dropped;
-  }
-
-  /// Spans that the collector acknowledged.
-  public long exportedSpans() {
-    return exportedSpans.sum();
+    return sender.isAlive() && (spooler == null || spooler.isRunning());
   }
 
   /// Batches that the collector acknowledged.
@@ -273,19 +269,34 @@ public final class SpanExporter implements AutoCloseable {
     return brokenStreams.sum();
   }
 
-  /// Spans held until they are acknowledged.
+  /// Spans held until they are acknowledged, wherever.
   public long heldSpans() {
-    return locked(() -> heldSpans);
+    return locked(queue::heldSpans);
   }
 
-  /// Bytes of memory of the batches held, about.
+  /// Bytes of memory of the batches held there, about.
   public long heldBytes() {
-    return locked(() -> heldBytes);
+    return locked(queue::residentBytes);
   }
 
-  /// Batches held until they are acknowledged.
+  /// Batches held until they are acknowledged, wherever.
   public long heldBatches() {
-    return locked(() -> heldBatches);
+    return locked(() -> queue.residentBatches() + queue.spooledBatches());
+  }
+
+  /// Batches held in the spool.
+  public long spooledBatches() {
+    return locked(queue::spooledBatches);
+  }
+
+  /// How often the spool could not be written.
+  public long spoolFailures() {
+    return spooler == null ? 0 : locked(spooler::failures);
+  }
+
+  /// The spool, for what it tells about itself.
+  public Optional<Spool> spool() {
+    return Optional.ofNullable(spool);
   }
 
   private long locked(LongSupplier value) {
@@ -328,7 +339,7 @@ public final class SpanExporter implements AutoCloseable {
     long pauseLeftNs = pausedUntilNs - nowNs;
     Stream current = stream;
     if (current == null) {
-      if (queue.isEmpty()) {
+      if (queue.next() == null) {
         return Long.MAX_VALUE;
       }
       if (pauseLeftNs > 0) {
@@ -357,15 +368,15 @@ public final class SpanExporter implements AutoCloseable {
       sendNext(current);
       return 0;
     }
-    return queue.isEmpty() || pauseLeftNs <= 0 ? waitNs : Math.min(waitNs, pauseLeftNs);
+    return queue.next() == null || pauseLeftNs <= 0 ? waitNs : Math.min(waitNs, pauseLeftNs);
   }
 
   private boolean maySend(Stream current, long nowNs) {
-    Outgoing next = queue.peek();
+    Outgoing next = queue.next();
     if (next == null || current.call == null || !current.call.isReady()) {
       return false;
     }
-    int window = next.sequence <= suspectSequence ? 1 : settings.inFlightMax();
+    int window = next.position <= suspectPosition ? 1 : settings.inFlightMax();
     return current.inFlight.size() < window && pausedUntilNs - nowNs <= 0;
   }
 
@@ -387,16 +398,27 @@ public final class SpanExporter implements AutoCloseable {
   }
 
   private void sendNext(Stream current) {
-    Outgoing next = queue.remove();
+    Outgoing next = queue.take();
+    SpanBatch batch = loaded(next);
+    if (batch == null) {
+      return; // counted as lost
+    }
+    if (current.ended) {
+      queue.requeue(List.of(next));
+      return;
+    }
     long batchId = current.nextBatchId++;
     if (current.inFlight.isEmpty()) {
       current.lastProgressNs = System.nanoTime();
     }
     current.inFlight.put(batchId, next);
+    Map<String, String> headers = headers(next);
+    next.sentBefore = true;
     lock.unlock();
     RuntimeException failure = null;
     try {
-      encodeAndSend(current, batchId, next);
+      BatchArrowRecords records = current.encoder.encode(batchId, batch, headers);
+      Objects.requireNonNull(current.call).onNext(records);
       sentBatches.increment();
     } catch (RuntimeException e) {
       failure = e;
@@ -412,22 +434,52 @@ public final class SpanExporter implements AutoCloseable {
     }
     // The encoder's state may be half changed, so the stream cannot go on.
     current.inFlight.remove(batchId);
-    drop(next, DropReason.REJECTED);
+    queue.drop(next, DropReason.REJECTED);
     logFailure("A batch could not be encoded, its spans are lost", next, failure.toString());
     ended(current, Status.CANCELLED.withDescription("encoding failed"));
     cancel(current, "encoding failed");
   }
 
-  private void encodeAndSend(Stream current, long batchId, Outgoing outgoing) {
-    BatchArrowRecords records =
-        current.encoder.encode(
-            batchId,
-            outgoing.batch,
-            Map.of(
-                "headspan-agent-id", settings.agentId(),
-                "headspan-boot-id", settings.bootId(),
-                "headspan-sequence", Long.toString(outgoing.sequence)));
-    Objects.requireNonNull(current.call).onNext(records);
+  /// The content of a batch that was taken, from the spool if it is there. Gives up the lock
+  /// meanwhile. Null if it is lost.
+  private @Nullable SpanBatch loaded(Outgoing taken) {
+    SpooledBatch spooled = taken.spooled;
+    if (taken.batch != null || spooled == null) {
+      return taken.batch;
+    }
+    SpanBatch batch = null;
+    RuntimeException failure = null;
+    lock.unlock();
+    try {
+      batch = SpoolCodec.decode(Objects.requireNonNull(spool).read(spooled));
+    } catch (SpoolException | OtapException e) {
+      failure = e;
+    } finally {
+      lock.lock();
+    }
+    if (taken.done) {
+      return null; // its segment had to go meanwhile
+    }
+    if (failure != null) {
+      logFailure("A spooled batch cannot be read, its spans are lost", taken, failure.toString());
+      queue.drop(taken, DropReason.SPOOL_DAMAGED);
+      changed.signalAll();
+      return null;
+    }
+    taken.batch = batch;
+    return batch;
+  }
+
+  private Map<String, String> headers(Outgoing outgoing) {
+    Map<String, String> headers = new LinkedHashMap<>();
+    headers.put("headspan-agent-id", settings.agentId());
+    headers.put("headspan-boot-id", outgoing.bootId);
+    headers.put("headspan-sequence", Long.toString(outgoing.sequence));
+    if (outgoing.sentBefore) {
+      long ageMillis = Math.max(0, System.currentTimeMillis() - outgoing.madeMillis);
+      headers.put("headspan-replay-age-ms", Long.toString(ageMillis));
+    }
+    return headers;
   }
 
   /// Under the lock.
@@ -439,18 +491,20 @@ public final class SpanExporter implements AutoCloseable {
     from.lastProgressNs = System.nanoTime();
     switch (status.getStatusCode()) {
       case OK -> {
-        release(outgoing);
-        exportedSpans.add(outgoing.batch.size());
+        queue.acknowledged(outgoing);
         exportedBatches.increment();
-        pauseNs = PAUSE_MIN_NS;
+        backOff.succeeded();
+        if (spooler != null) {
+          spooler.progressed();
+        }
       }
       case UNAVAILABLE -> {
-        requeue(List.of(outgoing));
+        queue.requeue(List.of(outgoing));
         pause();
         logFailure("The collector cannot take batches now", outgoing, status.getStatusMessage());
       }
       case INVALID_ARGUMENT -> {
-        drop(outgoing, DropReason.REJECTED);
+        queue.drop(outgoing, DropReason.REJECTED);
         logFailure(
             "The collector refused a batch, its spans are lost",
             outgoing,
@@ -490,52 +544,30 @@ public final class SpanExporter implements AutoCloseable {
           default -> false;
         };
     if (!again.isEmpty() && !isPlainLoss) {
-      suspectSequence = Math.max(suspectSequence, again.getLast().sequence);
+      suspectPosition = Math.max(suspectPosition, again.getLast().position);
       if (again.size() == 1 && ++again.getFirst().streamsBroken >= STREAMS_BROKEN_MAX) {
-        drop(again.removeFirst(), DropReason.REJECTED);
+        queue.drop(again.removeFirst(), DropReason.REJECTED);
       }
     }
     if (!stopped) {
       LOG.debug("A stream to the collector ended: {}", status);
       if (!again.isEmpty()) {
         logFailure("Batches are sent again, the stream broke", again.getFirst(), status.toString());
-      } else if (!queue.isEmpty()) {
-        logFailure("The collector is not reached", queue.element(), status.toString());
+      } else if (queue.next() != null) {
+        logFailure("The collector is not reached", queue.next(), status.toString());
       }
     }
-    requeue(again);
+    queue.requeue(again);
     pause();
     changed.signalAll();
   }
 
-  /// Puts batches back to where they were in the queue.
-  private void requeue(List<Outgoing> batches) {
-    List<Outgoing> merged = new ArrayList<>(queue);
-    merged.addAll(batches);
-    merged.sort((a, b) -> Long.compare(a.sequence, b.sequence));
-    queue.clear();
-    queue.addAll(merged);
-  }
-
-  /// Waits before the next try, longer each time, and not in step with other agents. What fails
-  /// within a pause is of the same try.
+  /// Waits before the next try. What fails within a pause is of the same try.
   private void pause() {
     long nowNs = System.nanoTime();
     if (pausedUntilNs - nowNs <= 0) {
-      pausedUntilNs = nowNs + pauseNs / 2 + ThreadLocalRandom.current().nextLong(pauseNs / 2);
-      pauseNs = Math.min(2 * pauseNs, PAUSE_MAX_NS);
+      pausedUntilNs = nowNs + backOff.failed();
     }
-  }
-
-  private void drop(Outgoing outgoing, DropReason reason) {
-    release(outgoing);
-    dropped.add(reason, outgoing.batch.size());
-  }
-
-  private void release(Outgoing outgoing) {
-    heldBytes -= outgoing.bytes;
-    heldBatches--;
-    heldSpans -= outgoing.batch.size();
   }
 
   private static void cancel(Stream broken, String why) {
@@ -568,10 +600,10 @@ public final class SpanExporter implements AutoCloseable {
         "{}: sequence={}, spans={}, collector={}:{}, held={} batches, since the last line={}, {}",
         what,
         outgoing.sequence,
-        outgoing.batch.size(),
+        outgoing.spans.total(),
         settings.collectorHost(),
         settings.collectorPort(),
-        heldBatches,
+        queue.residentBatches() + queue.spooledBatches(),
         unloggedFailures,
         why);
     unloggedFailures = 0;
@@ -586,13 +618,5 @@ public final class SpanExporter implements AutoCloseable {
     } finally {
       channel.shutdownNow();
     }
-  }
-
-  /// Memory of a batch: its columns, attribute rows and texts.
-  private static long bytes(SpanBatch batch) {
-    int texts = batch.table().size();
-    int textBytes = batch.table().offset(texts - 1) + batch.table().length(texts - 1);
-    long rows = (long) batch.spanAttributes().size() + batch.resourceAttributes().size();
-    return 90L * batch.size() + 17 * rows + 2L * textBytes + 16L * texts;
   }
 }

@@ -17,6 +17,7 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -47,8 +48,20 @@ public final class ArrowCollector implements AutoCloseable {
     Answer answer(long sequence, int before);
   }
 
-  private final TreeMap<Long, List<Long>> spanIdsBySequence = new TreeMap<>();
-  private final Map<Long, Integer> received = new TreeMap<>();
+  /// What names a batch.
+  record Token(String boot, long sequence) implements Comparable<Token> {
+    private static final Comparator<Token> ORDER =
+        Comparator.comparing(Token::boot).thenComparingLong(Token::sequence);
+
+    @Override
+    public int compareTo(Token other) {
+      return ORDER.compare(this, other);
+    }
+  }
+
+  private final TreeMap<Token, List<Long>> spanIdsByToken = new TreeMap<>();
+  private final Map<Token, Integer> received = new TreeMap<>();
+  private final List<Token> order = new ArrayList<>();
   private final List<SpanBatch> batches = new ArrayList<>();
   private Policy policy = (_, _) -> Answer.STORE;
   private int storedAgain;
@@ -105,11 +118,16 @@ public final class ArrowCollector implements AutoCloseable {
 
   /// Ids of all spans stored.
   synchronized List<Long> spanIds() {
-    return spanIdsBySequence.values().stream().flatMap(Collection::stream).toList();
+    return spanIdsByToken.values().stream().flatMap(Collection::stream).toList();
   }
 
   synchronized List<Long> sequences() {
-    return List.copyOf(spanIdsBySequence.keySet());
+    return spanIdsByToken.keySet().stream().map(Token::sequence).toList();
+  }
+
+  /// The batches stored, in the order they came.
+  synchronized List<Token> order() {
+    return List.copyOf(order);
   }
 
   /// How often a batch came that was stored already.
@@ -134,7 +152,8 @@ public final class ArrowCollector implements AutoCloseable {
   private synchronized Answer receive(Map<String, String> headers, SpanBatch batch) {
     long sequence = Long.parseLong(header(headers, "headspan-sequence"));
     tokenPrefix = header(headers, "headspan-agent-id") + "/" + header(headers, "headspan-boot-id");
-    int before = received.merge(sequence, 1, Integer::sum) - 1;
+    Token token = new Token(header(headers, "headspan-boot-id"), sequence);
+    int before = received.merge(token, 1, Integer::sum) - 1;
     Answer answer = policy.answer(sequence, before);
     switch (answer) {
       case STORE, STORE_AND_DIE, STORE_IN_SILENCE -> {
@@ -142,13 +161,14 @@ public final class ArrowCollector implements AutoCloseable {
         for (int row = 0; row < batch.size(); row++) {
           spanIds.add(batch.spanId(row));
         }
-        List<Long> stored = spanIdsBySequence.putIfAbsent(sequence, spanIds);
+        List<Long> stored = spanIdsByToken.putIfAbsent(token, spanIds);
         if (stored == null) {
           batches.add(batch);
+          order.add(token);
         } else {
           storedAgain++;
           if (!stored.equals(spanIds)) {
-            throw new IllegalStateException("another batch under the same sequence: " + sequence);
+            throw new IllegalStateException("another batch under the same token: " + token);
           }
         }
       }

@@ -3,9 +3,9 @@ package io.headspan.agent.export;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.headspan.agent.export.ArrowCollector.Answer;
-import io.headspan.wire.AttributeType;
+import io.headspan.agent.ledger.DropReason;
+import io.headspan.agent.ledger.Ledger;
 import io.headspan.wire.SpanBatch;
-import io.headspan.wire.Utf8Table;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -23,11 +23,12 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /// Against a real gRPC server with the real decoder, killed, silent and refusing.
 class ExportIT {
-  private static final long SPANS_PER_BATCH = 50;
+  private static final int SPANS_PER_BATCH = 50;
 
   private final ArrowCollector collector = new ArrowCollector();
+  private final Ledger ledger = new Ledger();
+  private final MadeBatches made = new MadeBatches(ledger, SPANS_PER_BATCH, 1);
   private @Nullable SpanExporter exporter;
-  private long nextSpanId = 1;
 
   @BeforeEach
   void startCollector() throws IOException {
@@ -47,7 +48,7 @@ class ExportIT {
   void deliversBatchesOnceAndInOrder(boolean compressed) {
     SpanExporter sending = start(settings(compressed));
     for (int i = 0; i < 100; i++) {
-      sending.submit(batch());
+      submit(sending);
     }
     until(() -> sending.exportedBatches() == 100);
     assertThat(collector.spanIds()).containsExactlyElementsOf(spanIdsMade());
@@ -55,7 +56,7 @@ class ExportIT {
     assertThat(collector.tokenPrefix()).isEqualTo("agent-1/boot-1");
     assertThat(collector.streams()).isEqualTo(1);
     assertThat(sending.sentBatches()).isEqualTo(100);
-    assertThat(sending.exportedSpans()).isEqualTo(100L * SPANS_PER_BATCH);
+    assertThat(ledger.acknowledged()).isEqualTo(100L * SPANS_PER_BATCH);
     assertThat(sending.heldBatches()).isZero();
     assertThat(sending.heldBytes()).isZero();
     SpanBatch arrived = collector.batches().getFirst();
@@ -73,7 +74,7 @@ class ExportIT {
     collector.setPolicy((sequence, before) ->
         sequence % 10 == 0 && before == 0 ? Answer.STORE_AND_DIE : Answer.STORE);
     for (int i = 0; i < 100; i++) {
-      sending.submit(batch());
+      submit(sending);
       if (i % 10 == 9) {
         long deaths = (i + 1L) / 10;
         until(() -> collector.sequences().contains(deaths * 10));
@@ -84,9 +85,9 @@ class ExportIT {
     until(() -> sending.heldBatches() == 0);
     assertThat(collector.spanIds()).containsExactlyElementsOf(spanIdsMade());
     assertThat(collector.storedAgain()).as("replays of what was stored").isGreaterThanOrEqualTo(10);
-    assertThat(sending.exportedSpans()).isEqualTo(100L * SPANS_PER_BATCH);
+    assertThat(ledger.acknowledged()).isEqualTo(100L * SPANS_PER_BATCH);
     assertThat(sending.brokenStreams()).isGreaterThanOrEqualTo(10);
-    assertThat(sending.dropped().total()).isZero();
+    assertThat(ledger.snapshot().total().droppedTotal()).isZero();
   }
 
   @Test
@@ -94,13 +95,13 @@ class ExportIT {
     SpanExporter sending = start(settings(true));
     collector.setPolicy((_, before) -> before < 3 ? Answer.UNAVAILABLE : Answer.STORE);
     for (int i = 0; i < 5; i++) {
-      sending.submit(batch());
+      submit(sending);
     }
     until(() -> sending.heldBatches() == 0);
     assertThat(collector.spanIds()).containsExactlyElementsOf(spanIdsMade());
     assertThat(collector.streams()).as("a batch refused for now breaks no stream").isEqualTo(1);
     assertThat(sending.sentBatches()).isEqualTo(20);
-    assertThat(sending.dropped().total()).isZero();
+    assertThat(ledger.snapshot().total().droppedTotal()).isZero();
   }
 
   @Test
@@ -108,12 +109,12 @@ class ExportIT {
     SpanExporter sending = start(settings(true));
     collector.setPolicy((sequence, _) -> sequence == 3 ? Answer.REFUSE : Answer.STORE);
     for (int i = 0; i < 6; i++) {
-      sending.submit(batch());
+      submit(sending);
     }
     until(() -> sending.heldBatches() == 0);
     assertThat(collector.sequences()).containsExactly(1L, 2L, 4L, 5L, 6L);
-    assertThat(sending.dropped().count(DropReason.REJECTED)).isEqualTo(SPANS_PER_BATCH);
-    assertThat(sending.exportedSpans()).isEqualTo(5 * SPANS_PER_BATCH);
+    assertThat(ledger.dropped(DropReason.REJECTED)).isEqualTo(SPANS_PER_BATCH);
+    assertThat(ledger.acknowledged()).isEqualTo(5L * SPANS_PER_BATCH);
   }
 
   @Test
@@ -121,12 +122,12 @@ class ExportIT {
     SpanExporter sending = start(settings(true));
     collector.setPolicy((sequence, _) -> sequence == 4 ? Answer.BREAK_STREAM : Answer.STORE);
     for (int i = 0; i < 12; i++) {
-      sending.submit(batch());
+      submit(sending);
     }
     until(() -> sending.heldBatches() == 0);
     assertThat(collector.sequences())
         .containsExactly(1L, 2L, 3L, 5L, 6L, 7L, 8L, 9L, 10L, 11L, 12L);
-    assertThat(sending.dropped().count(DropReason.REJECTED)).isEqualTo(SPANS_PER_BATCH);
+    assertThat(ledger.dropped(DropReason.REJECTED)).isEqualTo(SPANS_PER_BATCH);
   }
 
   @Test
@@ -134,12 +135,12 @@ class ExportIT {
     SpanExporter sending = start(settings(true));
     collector.setPolicy((_, before) -> before == 0 ? Answer.STORE_IN_SILENCE : Answer.STORE);
     for (int i = 0; i < 3; i++) {
-      sending.submit(batch());
+      submit(sending);
     }
     until(() -> sending.heldBatches() == 0);
     assertThat(collector.spanIds()).containsExactlyElementsOf(spanIdsMade());
     assertThat(collector.storedAgain()).isEqualTo(3);
-    assertThat(sending.dropped().total()).isZero();
+    assertThat(ledger.snapshot().total().droppedTotal()).isZero();
   }
 
   @Test
@@ -147,14 +148,14 @@ class ExportIT {
     collector.kill();
     SpanExporter sending = start(settings(true));
     for (int i = 0; i < 300; i++) {
-      sending.submit(batch());
+      submit(sending);
     }
     assertThat(sending.heldBatches()).isEqualTo(200);
-    assertThat(sending.dropped().count(DropReason.QUEUE_FULL)).isEqualTo(100L * SPANS_PER_BATCH);
+    assertThat(ledger.dropped(DropReason.QUEUE_FULL)).isEqualTo(100L * SPANS_PER_BATCH);
     collector.start();
     until(() -> sending.heldBatches() == 0);
     assertThat(collector.sequences()).hasSize(200).startsWith(101L).endsWith(300L);
-    assertThat(sending.exportedSpans()).isEqualTo(200 * SPANS_PER_BATCH);
+    assertThat(ledger.acknowledged()).isEqualTo(200L * SPANS_PER_BATCH);
   }
 
   @Test
@@ -172,9 +173,10 @@ class ExportIT {
                 roomy.queueBatchesMax(),
                 roomy.inFlightMax(),
                 roomy.acknowledgeTimeout(),
+                roomy.spoolAfter(),
                 true));
     for (int i = 0; i < 100; i++) {
-      sending.submit(batch());
+      submit(sending);
       assertThat(sending.heldBytes()).isLessThanOrEqualTo(100_000);
     }
     assertThat(sending.heldBatches()).isBetween(5L, 50L);
@@ -184,12 +186,12 @@ class ExportIT {
   void handsOverEverythingBeforeItCloses() {
     SpanExporter sending = start(settings(true));
     for (int i = 0; i < 20; i++) {
-      sending.submit(batch());
+      submit(sending);
     }
     sending.close(Duration.ofSeconds(20));
     assertThat(collector.spanIds()).containsExactlyElementsOf(spanIdsMade());
-    sending.submit(batch());
-    assertThat(sending.dropped().count(DropReason.CLOSED)).isEqualTo(SPANS_PER_BATCH);
+    submit(sending);
+    assertThat(ledger.dropped(DropReason.CLOSED)).isEqualTo(SPANS_PER_BATCH);
   }
 
   @Test
@@ -197,17 +199,22 @@ class ExportIT {
     collector.kill();
     SpanExporter sending = start(settings(true));
     for (int i = 0; i < 20; i++) {
-      sending.submit(batch());
+      submit(sending);
     }
     long beganNs = System.nanoTime();
     sending.close(Duration.ofMillis(300));
     assertThat(Duration.ofNanos(System.nanoTime() - beganNs)).isLessThan(Duration.ofSeconds(10));
-    assertThat(sending.dropped().count(DropReason.CLOSED)).isEqualTo(20 * SPANS_PER_BATCH);
+    assertThat(ledger.dropped(DropReason.CLOSED)).isEqualTo(20L * SPANS_PER_BATCH);
     assertThat(sending.heldBatches()).isZero();
   }
 
   private SpanExporter start(ExportSettings settings) {
-    SpanExporter started = SpanExporter.start(settings);
+    SpanExporter started =
+        SpanExporter.start(
+            settings,
+            CollectorChannel.open(settings.collectorHost(), settings.collectorPort(), null),
+            ledger,
+            null);
     exporter = started;
     return started;
   }
@@ -222,39 +229,16 @@ class ExportIT {
         200,
         8,
         Duration.ofSeconds(1),
+        Duration.ofSeconds(10),
         compressed);
   }
 
-  private SpanBatch batch() {
-    SpanBatch.Builder builder = new SpanBatch.Builder();
-    Utf8Table table = builder.table();
-    int resource = builder.addResource();
-    builder
-        .resourceAttributes()
-        .add(
-            resource, table.intern("service.name"), AttributeType.STRING, table.intern("checkout"));
-    int scope = builder.addScope(resource);
-    for (int i = 0; i < SPANS_PER_BATCH; i++) {
-      int span = builder.addSpan(scope);
-      builder.spanId(span, nextSpanId);
-      builder.traceIdLow(span, 7);
-      builder.startNs(span, 1_000_000L * nextSpanId);
-      builder.name(span, table.intern("GET /orders/{id}"));
-      builder.kind(span, (byte) 2);
-      builder
-          .spanAttributes()
-          .add(
-              span,
-              table.intern("url.path"),
-              AttributeType.STRING,
-              table.intern("/orders/" + nextSpanId));
-      nextSpanId++;
-    }
-    return builder.build();
+  private void submit(SpanExporter sending) {
+    made.submit(sending);
   }
 
   private List<Long> spanIdsMade() {
-    return new ArrayList<>(LongStream.range(1, nextSpanId).boxed().toList());
+    return new ArrayList<>(LongStream.range(1, made.nextSpanId()).boxed().toList());
   }
 
   private static void until(BooleanSupplier condition) {

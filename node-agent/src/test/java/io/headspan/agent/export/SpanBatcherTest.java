@@ -8,6 +8,8 @@ import io.headspan.agent.identity.Identity;
 import io.headspan.agent.identity.InstanceRuntime;
 import io.headspan.agent.invocation.ParentEvidence;
 import io.headspan.agent.invocation.TracedExchange;
+import io.headspan.agent.ledger.Ledger;
+import io.headspan.agent.ledger.TenantCounts;
 import io.headspan.agent.life.Circumstances;
 import io.headspan.agent.probe.http.HttpExchange;
 import io.headspan.agent.probe.http.HttpExchange.End;
@@ -58,11 +60,19 @@ class SpanBatcherTest {
       new TraceContext(0x1234, 0x5678, 0xabcd, (byte) 1, "a=b");
 
   private final List<SpanBatch> batches = new ArrayList<>();
+  private final Ledger ledger = new Ledger();
   private final SpanBatcher batcher =
       new SpanBatcher(
-          "node-1", 3, Duration.ofSeconds(1), () -> 0, () -> Instant.ofEpochSecond(100), this::add);
+          "node-1",
+          3,
+          Duration.ofSeconds(1),
+          () -> 0,
+          () -> Instant.ofEpochSecond(100),
+          ledger,
+          this::add);
 
-  private void add(SpanBatch batch) {
+  private void add(SpanBatch batch, TenantCounts spans) {
+    assertThat(spans.total()).isEqualTo(batch.size());
     batches.add(batch);
   }
 

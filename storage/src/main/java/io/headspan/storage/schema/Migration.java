@@ -20,7 +20,11 @@ import java.util.List;
 public record Migration(int version, String name, String checksum, List<String> statements) {
   private static final List<String> FILES =
       List.of(
-          "0001_spans.sql", "0002_rollups.sql", "0003_slice_elements.sql", "0004_open_spans.sql");
+          "0001_spans.sql",
+          "0002_rollups.sql",
+          "0003_slice_elements.sql",
+          "0004_open_spans.sql",
+          "0005_node_signals.sql");
 
   /// Every migration, in order.
   public static List<Migration> all() {

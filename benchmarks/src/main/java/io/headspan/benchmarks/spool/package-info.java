@@ -1,0 +1,5 @@
+/// Benchmarks of the agent's spool.
+@NullMarked
+package io.headspan.benchmarks.spool;
+
+import org.jspecify.annotations.NullMarked;
