@@ -21,6 +21,7 @@ enum event_kind {
 	EVENT_HTTP_TRANSCRIPT = 4,
 	EVENT_HTTP_BYTES = 5,
 	EVENT_HTTP_TRANSCRIPT_END = 6,
+	EVENT_HTTP_TURN = 7,	/* an http_exchange_event, see turns.bpf.h */
 	EVENT_EXEC = 16,
 	EVENT_EXIT = 17,
 	EVENT_CGROUP_CREATED = 18,
@@ -217,7 +218,8 @@ enum http_counter {
 	HTTP_TRANSCRIPT_LOST = 19,	/* connections left: their beginning was not kept whole */
 	HTTP_TRANSCRIPT_RAW = 20,	/* times a transcript lost track of where frames begin */
 	HTTP_TRANSCRIPT_TOO_LONG = 21,	/* connections left: too many bytes without that */
-	HTTP_COUNTERS = 22,
+	HTTP_BY_TURNS = 22,		/* outgoing connections that carry no HTTP, followed by turns */
+	HTTP_COUNTERS = 23,
 };
 
 /* Small numbers for tenants. User space gives out those from TENANT_FIRST on. */

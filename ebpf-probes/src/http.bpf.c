@@ -378,6 +378,7 @@ static __always_inline void count_open(struct connection *c)
 }
 
 #include "transcript.bpf.h"
+#include "turns.bpf.h"
 
 /* Makes the request's window ready for the next head, which begins behind all that was seen. */
 static __always_inline void await_head(struct connection *c)
@@ -794,7 +795,10 @@ static __always_inline void refuse_head(struct connection *c, struct bpf_sock *s
 		await_head(c);
 		return;
 	}
-	abandon(c, sk, beginning == BEGINNING_TLS ? HTTP_TLS : HTTP_NOT_HTTP);
+	if (beginning == BEGINNING_OTHER && c->event.role == HTTP_ROLE_CLIENT)
+		follow_turns(c);
+	else
+		abandon(c, sk, beginning == BEGINNING_TLS ? HTTP_TLS : HTTP_NOT_HTTP);
 }
 
 /* The connection begins with the preface of HTTP/2; `at` is the segment's place in it. */
@@ -1111,7 +1115,10 @@ static __always_inline void response_segment(struct __sk_buff *skb, struct bpf_s
 		return;
 	if (c->event.exchange == 0) {
 		if (!is_settings(skb, c, segment)) {
-			abandon(c, sk, HTTP_SERVER_FIRST);
+			if (c->event.role == HTTP_ROLE_CLIENT)
+				follow_turns(c);
+			else
+				abandon(c, sk, HTTP_SERVER_FIRST);
 		} else if (begin_transcript(c, sk, c->request.seq, segment->seq)) {
 			follow_transcript(&source, sk, segment, time_ns, HTTP_FROM_SERVER);
 		}
@@ -1369,7 +1376,9 @@ static __always_inline void state_changed(struct bpf_sock_ops *ops)
 			end_transcript(t, sk, end, now);
 		return;
 	}
-	if (compare_and_swap(&c->open, 1, 0) == 1)
+	if (c->turns)
+		end_turns(c, end, now);
+	else if (compare_and_swap(&c->open, 1, 0) == 1)
 		tell_exchange(c, end, now);
 	else if (c->event.exchange > 0)
 		tell_tail(c, end, now);
@@ -1535,6 +1544,13 @@ static __always_inline void pass(struct __sk_buff *skb, const bool outgoing)
 		c = make_connection(sk, bpf_get_socket_cookie(skb), HTTP_ROLE_SERVER);
 	if (!c)
 		return;
+	if (c->turns) {
+		if (outgoing)
+			take_turn_of_client(skb, c, segment.seq, segment.length, segment.from);
+		else
+			take_turn_of_server(c, segment.seq + segment.length);
+		return;
+	}
 	/* On the way out, TCP has written the time of sending into the packet. */
 	time_ns = outgoing ? skb->tstamp : 0;
 	if ((c->event.role == HTTP_ROLE_SERVER) != outgoing)
@@ -1633,6 +1649,7 @@ const volatile __u64 open_age_ns = 5000000000ULL;
 /*
  * Writes each exchange that waits for its response for longer than that, as tell_exchange would.
  * It is told again at every call as long as it is open, which is how user space knows that it is.
+ * Also writes, once, each turn whose server has been silent.
  */
 SEC("iter/bpf_sk_storage_map")
 int tell_open(struct bpf_iter__bpf_sk_storage_map *context)
@@ -1640,19 +1657,29 @@ int tell_open(struct bpf_iter__bpf_sk_storage_map *context)
 	struct connection *c = context->value;
 	struct http_exchange_event *copy;
 	__u32 zero = 0;
+	__u64 now;
 
-	if (!context->sk || !c || !c->open ||
-	    (__s64)(bpf_ktime_get_ns() - c->event.head_ns - open_age_ns) < 0)
+	if (!context->sk || !c || !c->open)
+		return 0;
+	now = bpf_ktime_get_ns();
+	if (c->turns ? !c->event.response_ns || c->swept_exchange == c->event.exchange ||
+			       now - c->event.last_ns < TURN_SILENCE_NS :
+		       (__s64)(now - c->event.head_ns - open_age_ns) < 0)
 		return 0;
 	copy = bpf_map_lookup_elem(&open_copy, &zero);
 	if (!copy || bpf_probe_read_kernel(copy, sizeof(*copy), &c->event) < 0)
 		return 0;
 	copy->request_next = c->request.next;
-	copy->head_length = c->request.have;
+	copy->head_length = c->turns ? c->turn_bytes : c->request.have;
 	copy->response_length = 0;
+	copy->end = HTTP_END_NONE;
+	if (c->turns)
+		copy->kind = EVENT_HTTP_TURN;
 	/* Unless it has ended meanwhile: then it is told elsewhere, and the copy may be of two. */
-	if (*(volatile __u32 *)&c->open && *(volatile __u32 *)&c->event.exchange == copy->exchange)
-		bpf_seq_write(context->meta->seq, copy, sizeof(*copy));
+	if (*(volatile __u32 *)&c->open &&
+	    *(volatile __u32 *)&c->event.exchange == copy->exchange &&
+	    bpf_seq_write(context->meta->seq, copy, sizeof(*copy)) == 0 && c->turns)
+		c->swept_exchange = copy->exchange;
 	return 0;
 }
 

@@ -52,6 +52,8 @@ struct connection {
 	__u32 parts_next;	/* offset up to which parts left without a gap */
 	__u32 interim;		/* the buffer begins inside of an interim response */
 	__u32 transcribed;	/* it is left, and goes on in a transcript */
+	__u32 turns;		/* it is no HTTP, and followed by turns */
+	__u32 turn_bytes;	/* how many of the client's first ones are in event.head */
 	__u32 _pad;
 };
 

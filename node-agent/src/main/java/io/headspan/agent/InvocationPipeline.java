@@ -12,6 +12,7 @@ import io.headspan.agent.identity.NoIdentity;
 import io.headspan.agent.interference.TimeAccounts;
 import io.headspan.agent.invocation.CorrelationLimits;
 import io.headspan.agent.invocation.Correlator;
+import io.headspan.agent.invocation.ParentEvidence;
 import io.headspan.agent.invocation.TracedExchange;
 import io.headspan.agent.invocation.Watch;
 import io.headspan.agent.ledger.DropReason;
@@ -22,6 +23,7 @@ import io.headspan.agent.life.ColdStarts;
 import io.headspan.agent.life.Deaths;
 import io.headspan.agent.probe.http.HttpExchange;
 import io.headspan.agent.probe.http.HttpExchange.End;
+import io.headspan.agent.probe.http.HttpExchange.Protocol;
 import io.headspan.agent.probe.http.HttpExchange.Role;
 import io.headspan.agent.probe.lifecycle.LifecycleEvent;
 import java.util.Set;
@@ -44,6 +46,9 @@ final class InvocationPipeline {
           "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
           "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
           "/opentelemetry.proto.collector.logs.v1.LogsService/Export");
+
+  /// What an exchange has that is no HTTP.
+  private static final RequestHead NO_HEAD = new RequestHead("", "", 0, CarriedContext.NONE, null);
 
   private final Identities identities;
   private final SpanBatcher batcher;
@@ -112,6 +117,10 @@ final class InvocationPipeline {
       ledger.captured();
     }
     coldStarts.onExchange(exchange);
+    if (exchange.protocol() == Protocol.OTHER) {
+      onCall(exchange, NO_HEAD, false);
+      return;
+    }
     switch (RequestHead.parse(exchange.requestHead(), exchange.headComplete())) {
       case UnreadableHead reason -> {
         unreadable.add(reason);
@@ -222,6 +231,10 @@ final class InvocationPipeline {
         && identity.runtime() == InstanceRuntime.PROCESS
         && excludedPorts.contains(exchange.local().getPort())) {
       tellLeftOut(exchange, identity.tenant(), DropReason.EXCLUDED);
+      return;
+    }
+    if (exchange.protocol() == Protocol.OTHER && traced.evidence() == ParentEvidence.NONE) {
+      tellLeftOut(exchange, identity.tenant(), DropReason.NO_CALLER);
       return;
     }
     if (identity.runtime() == InstanceRuntime.CONTAINER) {

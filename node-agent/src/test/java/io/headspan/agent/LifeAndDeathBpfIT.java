@@ -6,7 +6,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.headspan.agent.export.ArrowCollector;
 import io.headspan.loadgen.runc.ContainerSpec;
 import io.headspan.loadgen.runc.RuncContainer;
+import java.io.BufferedReader;
 import java.io.IOException;
+import java.io.InputStreamReader;
+import java.net.InetAddress;
+import java.net.ServerSocket;
 import java.net.Socket;
 import java.net.URI;
 import java.net.http.HttpClient;
@@ -25,11 +29,14 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /// How instances begin and end, as the spans of their invocations tell it: the whole agent on the
 /// real kernel, with real containers that really die.
 @Tag("privileged")
 class LifeAndDeathBpfIT {
+  private static final Logger LOG = LoggerFactory.getLogger(LifeAndDeathBpfIT.class);
   private static final String TENANT = "life-" + ProcessHandle.current().pid();
 
   @TempDir Path runDirectory;
@@ -163,6 +170,62 @@ class LifeAndDeathBpfIT {
       socket.setSoLinger(true, 0);
     }
     assertError("living", "connection_reset");
+  }
+
+  /// A server that speaks just enough of Redis to be asked for keys.
+  private int startRedis() throws IOException {
+    ServerSocket server = new ServerSocket(0, 16, InetAddress.getLoopbackAddress());
+    open.add(server);
+    Thread.ofVirtual()
+        .start(() -> {
+          while (!server.isClosed()) {
+            try (Socket socket = server.accept()) {
+              BufferedReader lines =
+                  new BufferedReader(new InputStreamReader(socket.getInputStream(), US_ASCII));
+              // A command is the number of its words, and each of them behind its length.
+              for (String line = lines.readLine(); line != null; line = lines.readLine()) {
+                for (int i = 0; i < 4; i++) {
+                  lines.readLine();
+                }
+                socket.getOutputStream().write("$3\r\n100\r\n".getBytes(US_ASCII));
+              }
+            } catch (IOException e) {
+              LOG.debug("A connection ended", e);
+            }
+          }
+        });
+    return server.getLocalPort();
+  }
+
+  @Test
+  void tellsOfCallsToACacheWithinTheInvocationThatMadeThem() throws Exception {
+    int redis = startRedis();
+    RuncContainer container = start(service("cached"));
+    assertThat(post(container, "/items?redis=" + redis).get(10, TimeUnit.SECONDS).statusCode())
+        .isEqualTo(200);
+    CapturedSpan invocation = invocations("cached", 1).getFirst();
+    List<CapturedSpan> calls =
+        CapturedSpan.await(
+            collector,
+            span -> span.kind() == 3 && TENANT.equals(span.resource().get("headspan.tenant")),
+            2);
+    assertThat(calls).hasSize(2);
+    for (CapturedSpan call : calls) {
+      assertThat(call.name()).isEqualTo("redis");
+      assertThat(call.parentSpanId()).isEqualTo(invocation.spanId());
+      assertThat(call.traceId()).isEqualTo(invocation.traceId());
+      assertThat(call.status()).isZero();
+      assertThat(call.durationNs()).isBetween(1L, invocation.durationNs());
+      assertThat(call.attributes())
+          .containsEntry("db.system.name", "redis")
+          .containsEntry("server.address", "127.0.0.1")
+          .containsEntry("server.port", (long) redis)
+          .containsEntry("network.peer.address", "127.0.0.1")
+          .containsEntry("network.peer.port", (long) redis)
+          .containsEntry("network.transport", "tcp")
+          .containsEntry("headspan.response_bytes", 9L)
+          .doesNotContainKeys("url.path", "http.request.method");
+    }
   }
 
   private void assertError(String function, String cause) {

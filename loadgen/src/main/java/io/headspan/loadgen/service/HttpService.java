@@ -8,6 +8,7 @@ import java.lang.management.ManagementFactory;
 import java.lang.management.ThreadMXBean;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.net.Socket;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -28,7 +29,8 @@ import java.util.concurrent.Executors;
 /// request: `status=N` answers with that status; `bytes=N` with a body of that size; `sleep=N`
 /// waits N milliseconds first; `cpu=N` burns N microseconds of CPU time first, which takes longer
 /// if others have the CPU (with `--threads` only); `halt=N` ends the process with that exit status
-/// instead; `allocate=N` takes N MiB of memory first and keeps them.
+/// instead; `allocate=N` takes N MiB of memory first and keeps them; `redis=PORT` asks a Redis
+/// server on this machine for two keys first.
 ///
 /// Prints `ready on PORT` when it listens. Ends when it is killed.
 public final class HttpService {
@@ -139,11 +141,32 @@ public final class HttpService {
       // Zeroed, and so really taken.
       var _ = kept.allocate((long) mebibytes << 20);
     }
+    if (query.containsKey("redis")) {
+      askRedis(Integer.parseInt(query.getOrDefault("redis", "")));
+    }
     try {
       Thread.sleep(Long.parseLong(query.getOrDefault("sleep", "0")));
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new IOException("interrupted while waiting", e);
+    }
+  }
+
+  private static void askRedis(int port) throws IOException {
+    try (Socket socket = new Socket(InetAddress.getLoopbackAddress(), port)) {
+      for (String key : new String[] {"price", "stock"}) {
+        socket
+            .getOutputStream()
+            .write(
+                "*2\r\n$3\r\nGET\r\n$%d\r\n%s\r\n"
+                    .formatted(key.length(), key)
+                    .getBytes(StandardCharsets.US_ASCII));
+        if (socket.getInputStream().read() < 0) {
+          throw new IOException("no answer of Redis: port=" + port);
+        }
+        // Whatever else there is of the answer.
+        socket.getInputStream().skipNBytes(socket.getInputStream().available());
+      }
     }
   }
 

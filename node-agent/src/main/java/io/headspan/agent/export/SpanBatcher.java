@@ -5,6 +5,7 @@ import io.headspan.agent.identity.Identity;
 import io.headspan.agent.interference.InvocationAccount;
 import io.headspan.agent.invocation.Operation;
 import io.headspan.agent.invocation.OperationNames;
+import io.headspan.agent.invocation.PeerProtocol;
 import io.headspan.agent.invocation.TracedExchange;
 import io.headspan.agent.ledger.Ledger;
 import io.headspan.agent.ledger.TenantCounts;
@@ -19,6 +20,7 @@ import io.headspan.wire.SpanBatch;
 import io.headspan.wire.TraceContext;
 import io.headspan.wire.Utf8Table;
 import java.net.InetAddress;
+import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.HashMap;
@@ -73,6 +75,11 @@ public final class SpanBatcher {
     final int status = table.intern("http.response.status_code");
     final int serverAddress = table.intern("server.address");
     final int serverPort = table.intern("server.port");
+    final int peerAddress = table.intern("network.peer.address");
+    final int peerPort = table.intern("network.peer.port");
+    final int transport = table.intern("network.transport");
+    final int dbSystem = table.intern("db.system.name");
+    final int responseBytes = table.intern("headspan.response_bytes");
     final int errorType = table.intern("error.type");
     final int open = table.intern("headspan.open");
     final int coldStart = table.intern("faas.coldstart");
@@ -192,7 +199,6 @@ public final class SpanBatcher {
   private int addSpan(
       OpenBatch open, TracedExchange traced, Identity identity, Circumstances circumstances) {
     HttpExchange exchange = traced.exchange();
-    RequestHead head = traced.head();
     boolean server = exchange.role() == Role.SERVER;
     SpanBatch.Builder builder = open.builder;
     int span = builder.addSpan(scope(open, identity));
@@ -205,6 +211,53 @@ public final class SpanBatcher {
     builder.traceState(span, open.table.intern(traced.traceState()));
     builder.flags(span, flags(traced, server));
     builder.kind(span, server ? KIND_SERVER : KIND_CLIENT);
+    if (exchange.protocol() == Protocol.OTHER) {
+      addPeer(open, span, exchange);
+    } else {
+      addHttp(open, span, traced, identity);
+    }
+    if (exchange.end() == End.OPEN || traced.wasOpen()) {
+      open.flag(span, open.open, exchange.end() == End.OPEN);
+    }
+    if (circumstances.coldStartNs() != 0) {
+      open.flag(span, open.coldStart, true);
+      open.number(span, open.coldStartNs, circumstances.coldStartNs());
+    }
+    String death = circumstances.death();
+    String error = death == null ? error(exchange, server) : death;
+    if (error != null) {
+      builder.statusCode(span, STATUS_ERROR);
+      open.text(span, open.errorType, error);
+    }
+    long headerParent = traced.headerParentSpanId();
+    if (headerParent != 0 && headerParent != traced.parentSpanId()) {
+      open.text(span, open.headerParent, TraceContext.hexId(headerParent));
+    }
+    return span;
+  }
+
+  /// A call in a protocol of which no more is known than its first bytes show.
+  private void addPeer(OpenBatch open, int span, HttpExchange exchange) {
+    InetSocketAddress peer = exchange.remote();
+    String system = PeerProtocol.of(exchange.requestHead(), peer.getPort());
+    String address = address(peer.getAddress());
+    open.builder.name(span, open.table.intern(system == null ? "tcp" : system));
+    if (system != null) {
+      open.text(span, open.dbSystem, system);
+    }
+    open.text(span, open.serverAddress, address);
+    open.number(span, open.serverPort, peer.getPort());
+    open.text(span, open.peerAddress, address);
+    open.number(span, open.peerPort, peer.getPort());
+    open.text(span, open.transport, "tcp");
+    open.number(span, open.responseBytes, exchange.responseBytes());
+  }
+
+  private void addHttp(OpenBatch open, int span, TracedExchange traced, Identity identity) {
+    HttpExchange exchange = traced.exchange();
+    RequestHead head = traced.head();
+    boolean server = exchange.role() == Role.SERVER;
+    SpanBatch.Builder builder = open.builder;
     FunctionKey function = new FunctionKey(identity.tenant(), identity.serviceName(), server);
     Operation operation = names.of(function, head);
     boolean grpc = exchange.protocol() == Protocol.GRPC;
@@ -233,24 +286,6 @@ public final class SpanBatcher {
       open.text(span, open.serverAddress, address(exchange.remote().getAddress()));
       open.number(span, open.serverPort, exchange.remote().getPort());
     }
-    if (exchange.end() == End.OPEN || traced.wasOpen()) {
-      open.flag(span, open.open, exchange.end() == End.OPEN);
-    }
-    if (circumstances.coldStartNs() != 0) {
-      open.flag(span, open.coldStart, true);
-      open.number(span, open.coldStartNs, circumstances.coldStartNs());
-    }
-    String death = circumstances.death();
-    String error = death == null ? error(exchange, server) : death;
-    if (error != null) {
-      builder.statusCode(span, STATUS_ERROR);
-      open.text(span, open.errorType, error);
-    }
-    long headerParent = traced.headerParentSpanId();
-    if (headerParent != 0 && headerParent != traced.parentSpanId()) {
-      open.text(span, open.headerParent, TraceContext.hexId(headerParent));
-    }
-    return span;
   }
 
   private static void addAccount(OpenBatch open, int span, InvocationAccount account) {
@@ -299,7 +334,11 @@ public final class SpanBatcher {
     return switch (exchange.end()) {
       case OPEN -> null;
       case CLOSED -> "connection_closed";
-      case RESET -> exchange.protocol() == Protocol.HTTP_1 ? "connection_reset" : "stream_reset";
+      case RESET ->
+          switch (exchange.protocol()) {
+            case HTTP_1, OTHER -> "connection_reset";
+            case HTTP_2, GRPC -> "stream_reset";
+          };
       case RESPONSE ->
           exchange.grpcStatus() >= 0 ? grpcError(exchange, server) : httpError(exchange, server);
     };

@@ -32,7 +32,10 @@ public enum DropReason {
   /// They were in the memory of an agent that was killed; told by the one that started next.
   KILLED(12),
   /// It is a call in which a function's own SDK sends telemetry: no work of any invocation.
-  TELEMETRY(13);
+  TELEMETRY(13),
+  /// It is a call in another protocol than HTTP, and nothing shows which invocation made it: of
+  /// itself, it would be a trace of one span without a name.
+  NO_CALLER(14);
 
   private final int number;
 

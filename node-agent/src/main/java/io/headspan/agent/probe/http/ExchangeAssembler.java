@@ -209,6 +209,7 @@ final class ExchangeAssembler {
       case HttpEvent.Exchange exchange -> begin(exchange, sink);
       case HttpEvent.Tail tail -> end(tail, sink);
       case HttpEvent.HeadPart part -> keep(part);
+      case HttpEvent.Turn turn -> report(turn(turn.turn()), sink);
       case HttpEvent.Transcript transcript -> transcripts.begin(transcript);
       case HttpEvent.Bytes bytes -> transcripts.accept(bytes, exchange -> report(exchange, sink));
       case HttpEvent.TranscriptEnd end -> transcripts.end(end, exchange -> report(exchange, sink));
@@ -229,6 +230,30 @@ final class ExchangeAssembler {
     }
     response.grow(tail);
     settleIfWhole(tail.cookie(), connection, response, sink);
+  }
+
+  private static HttpExchange turn(HttpEvent.Exchange turn) {
+    boolean answered = turn.responseNs() != 0;
+    End end = answered ? End.RESPONSE : turn.end() == ConnectionEnd.RESET ? End.RESET : End.CLOSED;
+    return new HttpExchange(
+        turn.role(),
+        turn.cookie(),
+        turn.cgroupId(),
+        turn.local(),
+        turn.remote(),
+        turn.headSequence(),
+        turn.headNs(),
+        turn.responseNs(),
+        Math.max(answered ? turn.lastNs() : turn.endNs(), turn.headNs()),
+        turn.head(),
+        true,
+        0,
+        turn.responseBytes(),
+        end,
+        turn.openAtHead(),
+        false,
+        HttpExchange.Protocol.OTHER,
+        -1);
   }
 
   /// Takes a record of an exchange that waits for its response.

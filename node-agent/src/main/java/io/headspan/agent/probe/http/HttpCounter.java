@@ -51,6 +51,8 @@ public enum HttpCounter {
   TRANSCRIPT_RAW(20),
   /// Transcripts left because that lasted for too long.
   TRANSCRIPT_TOO_LONG(21),
+  /// Outgoing connections that carry no HTTP and are followed by turns.
+  BY_TURNS(22),
 
   /// Exchanges reported.
   EXCHANGES,

@@ -34,6 +34,7 @@ sealed interface HttpEvent {
     int kind = sample.get(JAVA_INT, 0);
     return switch (kind) {
       case HttpExchangeEventLayout.KIND -> HttpExchangeEventLayout.decode(sample);
+      case HttpExchangeEventLayout.KIND_TURN -> new Turn(HttpExchangeEventLayout.decode(sample));
       case HttpTailEventLayout.KIND -> HttpTailEventLayout.decode(sample);
       case HttpHeadPartEventLayout.KIND -> HttpHeadPartEventLayout.decode(sample);
       case HttpTranscriptEventLayout.KIND -> HttpTranscriptEventLayout.decode(sample);
@@ -85,6 +86,17 @@ sealed interface HttpEvent {
       byte[] response,
       byte[] head)
       implements HttpEvent {}
+
+  /// A request and its response on a connection that is no HTTP.
+  ///
+  /// @param turn as of HTTP, but that its head is the first bytes that the client sent on this
+  ///   connection, and it has no bytes of the response
+  record Turn(Exchange turn) implements HttpEvent {
+    @Override
+    public long cookie() {
+      return turn.cookie();
+    }
+  }
 
   /// What came of a response after its [Exchange].
   ///

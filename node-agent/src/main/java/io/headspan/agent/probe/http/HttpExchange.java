@@ -95,7 +95,10 @@ public record HttpExchange(
     HTTP_1,
     HTTP_2,
     /// gRPC over HTTP/2.
-    GRPC
+    GRPC,
+    /// Something else, of which it is only known who spoke when; a call. Its `requestHead` is the
+    /// first bytes that the client sent on the connection, and there is no status.
+    OTHER
   }
 
   /// Which side of the connection the socket is.

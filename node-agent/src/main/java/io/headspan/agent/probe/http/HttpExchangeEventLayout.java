@@ -22,6 +22,7 @@ import java.util.stream.Stream;
 /// it ends behind the used part of its last field.
 final class HttpExchangeEventLayout {
   static final int KIND = 1;
+  static final int KIND_TURN = 7;
   static final int HEAD_BYTES = 1024;
   static final int RESPONSE_BYTES = 256;
   static final int OPEN_UNKNOWN = 0xffffffff;

@@ -273,8 +273,10 @@ public final class HttpProbe implements AutoCloseable {
       while (bytes > 0 && records < OPEN_RECORDS_MAX) {
         for (long at = 0; at + recordBytes <= bytes; at += recordBytes) {
           records++;
-          assembler.open(
-              HttpExchangeEventLayout.decode(openBuffer.asSlice(at, recordBytes)), nowNs, sink);
+          switch (HttpEvent.decode(openBuffer.asSlice(at, recordBytes))) {
+            case HttpEvent.Exchange exchange -> assembler.open(exchange, nowNs, sink);
+            case HttpEvent other -> assembler.accept(other, sink);
+          }
         }
         bytes = iterator.read(openBuffer);
       }

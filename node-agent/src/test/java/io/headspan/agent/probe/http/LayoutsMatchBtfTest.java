@@ -47,7 +47,8 @@ class LayoutsMatchBtfTest {
         .containsEntry("EVENT_HTTP_HEAD_PART", HttpHeadPartEventLayout.KIND)
         .containsEntry("EVENT_HTTP_TRANSCRIPT", HttpTranscriptEventLayout.KIND)
         .containsEntry("EVENT_HTTP_BYTES", HttpBytesEventLayout.KIND)
-        .containsEntry("EVENT_HTTP_TRANSCRIPT_END", HttpTranscriptEndEventLayout.KIND);
+        .containsEntry("EVENT_HTTP_TRANSCRIPT_END", HttpTranscriptEndEventLayout.KIND)
+        .containsEntry("EVENT_HTTP_TURN", HttpExchangeEventLayout.KIND_TURN);
     assertThat(kernel.enumConstants("http_protocol"))
         .containsOnly(Map.entry("HTTP_PROTOCOL_2", HttpTranscriptEventLayout.PROTOCOL_2));
     assertThat(kernel.enumConstants("http_direction"))
