@@ -6,6 +6,7 @@ import io.headspan.storage.RowReader;
 import io.headspan.storage.SpanStore;
 import io.headspan.storage.SqlQuery;
 import io.headspan.storage.StoreAddress;
+import io.headspan.wire.SpanBatch;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
@@ -64,7 +65,7 @@ final class HeadspanNode implements AutoCloseable {
   String agentMetrics() throws IOException, InterruptedException {
     HttpRequest request =
         HttpRequest.newBuilder(URI.create("http://" + agent.address() + "/metrics")).build();
-    try (HttpClient client = HttpClient.newHttpClient()) {
+    try (HttpClient client = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build()) {
       return client.send(request, HttpResponse.BodyHandlers.ofString()).body();
     }
   }
@@ -87,6 +88,34 @@ final class HeadspanNode implements AutoCloseable {
   /// Starts a collector where the killed one listened.
   void restartCollector() {
     collector = startCollector();
+  }
+
+  /// `host:port` for senders of spans.
+  String collectorAddress() {
+    return collectorAddress;
+  }
+
+  /// A trace as the store gives it.
+  SpanBatch trace(long traceIdHigh, long traceIdLow) {
+    return store.trace(traceIdHigh, traceIdLow, 10_000);
+  }
+
+  /// What the query API says of the functions of the last hour, as JSON.
+  String functions() throws IOException, InterruptedException {
+    long nowSeconds = System.currentTimeMillis() / 1_000;
+    try (RoleProcess api =
+            RoleProcess.start(
+                "query", environment, "--listen", "127.0.0.1:0", "--store", storeUrl);
+        HttpClient client = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build()) {
+      String query =
+          "/api/headspan/v1/functions?start=%d&end=%d"
+              .formatted(nowSeconds - 3_600, nowSeconds + 60);
+      return client
+          .send(
+              HttpRequest.newBuilder(URI.create("http://" + api.address() + query)).build(),
+              HttpResponse.BodyHandlers.ofString())
+          .body();
+    }
   }
 
   <T> List<T> query(SqlQuery query, RowReader<T> reader) {
