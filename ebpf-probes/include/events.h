@@ -273,7 +273,7 @@ struct account_event {
 	__u64 throttled_woken_ns;	/* the part of it since woken_ns */
 	__u16 cause;
 	__u16 wait_count;	/* filled places of waits */
-	__u32 _pad;
+	__u32 helped;		/* it slept, and a thread of its own process woke it up */
 	struct account_wait waits[ACCOUNT_WAITS];
 };
 

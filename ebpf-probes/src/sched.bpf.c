@@ -14,7 +14,7 @@
  * the tenant of its cgroup, in the matrix and in the thread's open record, always to both.
  *
  * A record leaves when the thread picks up a request, when it answers one, when it has something to
- * tell and goes to sleep, and at its end. What is in it is what happened since the last one, so that
+ * tell and goes to sleep or wakes another thread of its process up, and at its end. What is in it is what happened since the last one, so that
  * the sum of all records and of what is still in open ones is the matrix, to the nanosecond. To
  * which invocations a record belongs is for user space to find out.
  *
@@ -125,6 +125,8 @@ static __always_inline void tell(struct thread *t, __u32 cause, __u64 cookie, __
 	t->event.throttled_ns = 0;
 	t->event.throttled_woken_ns = 0;
 	t->event.wait_count = 0;
+	t->event.helped = 0;
+	t->event.tenant = t->tenant;
 }
 
 /* A later write of the same answer, kept back until something else happened. */
@@ -134,6 +136,11 @@ static __always_inline void tell_written(struct thread *t)
 		return;
 	t->written = 0;
 	tell(t, ACCOUNT_ANSWER, t->written_cookie, t->written_ns);
+}
+
+static __always_inline bool has_news(const struct thread *t)
+{
+	return t->event.wait_count > 0 || t->event.cpu_ns >= TELL_CPU_NS;
 }
 
 /* Adds the time on the CPU up to now to the open record of a running thread. */
@@ -317,7 +324,10 @@ static __always_inline struct thread *watch(struct task_struct *task, __u64 cgro
 		return NULL;
 	}
 	t->event.cgroup_id = cgroup_id;
-	t->event.tenant = tenant;
+	t->tenant = tenant;
+	/* Waits are told of the tenant in whose row they are. */
+	if (t->event.wait_count == 0)
+		t->event.tenant = tenant;
 	if (!t->ready) {
 		t->event.kind = EVENT_ACCOUNT;
 		t->event.tid = task->pid;
@@ -344,8 +354,7 @@ static __always_inline void switched_out(struct task_struct *task, struct thread
 	t->state = THREAD_SLEEPING;
 	if (state & TASK_DEAD)
 		tell(t, ACCOUNT_EXIT, 0, now);
-	else if ((t->event.wait_count > 0 || t->event.cpu_ns >= TELL_CPU_NS) &&
-		 now - t->told_ns >= TELL_EVERY_NS)
+	else if (has_news(t) && now - t->told_ns >= TELL_EVERY_NS)
 		tell(t, ACCOUNT_PERIOD, 0, now);
 }
 
@@ -404,9 +413,26 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
 	return 0;
 }
 
+/*
+ * What a thread did before it woke up another one of its process may have been for a request of
+ * that one: it has to be told before that one answers.
+ */
+static __always_inline void tell_help(struct task_struct *waker, __u64 now)
+{
+	struct thread *t = thread_of(waker);
+
+	if (!t || t->busy || t->state != THREAD_RUNNING)
+		return;
+	tell_written(t);
+	settle_cpu(t, now);
+	if (has_news(t))
+		tell(t, ACCOUNT_PERIOD, 0, now);
+}
+
 static __always_inline void woken(struct task_struct *task)
 {
 	struct thread *t = thread_of(task);
+	struct task_struct *waker;
 	struct cpu_log *log;
 	__u32 cpu;
 	__u64 now;
@@ -422,6 +448,12 @@ static __always_inline void woken(struct task_struct *task)
 	if (t->state == THREAD_SLEEPING && now > t->since_ns)
 		t->event.blocked_ns += now - t->since_ns;
 	t->event.woken_ns = now;
+	/* In an interrupt that is whom it interrupted; then we know less than we could. */
+	waker = bpf_get_current_task_btf();
+	if (waker->tgid == task->tgid) {
+		t->event.helped = 1;
+		tell_help(waker, now);
+	}
 	t->event.throttled_woken_ns = 0;
 	for (__u32 i = 0; i < ACCOUNT_WAITS; i++) {
 		if (i >= t->event.wait_count)
@@ -514,14 +546,26 @@ int adopt(struct bpf_iter__task *context)
 
 /* --- Sockets -------------------------------------------------------------------------------- */
 
+/* The cookie of a socket if the HTTP probe follows it on the side of the server; else 0. */
+static __always_inline __u64 followed_cookie(struct sock *sk)
+{
+	struct followed *followed = bpf_sk_storage_get(&connections, sk, NULL, 0);
+	struct followed_transcript *transcript;
+
+	if (followed)
+		return followed->event.role == HTTP_ROLE_SERVER ? followed->event.cookie : 0;
+	transcript = bpf_sk_storage_get(&transcripts, sk, NULL, 0);
+	return transcript && transcript->role == HTTP_ROLE_SERVER ? transcript->cookie : 0;
+}
+
 /* The thread that runs this has read from the socket. */
 SEC("tp_btf/tcp_rcv_space_adjust")
 int BPF_PROG(on_read, struct sock *sk)
 {
-	struct followed *followed;
 	struct task_struct *task;
 	struct stream *stream;
 	struct thread *t;
+	__u64 cookie;
 	__u64 now;
 
 	if (!sk->sk_bpf_storage)
@@ -530,8 +574,8 @@ int BPF_PROG(on_read, struct sock *sk)
 	/* The rest of a request that is under way. */
 	if (stream && stream->phase == STREAM_PICKED_UP)
 		return 0;
-	followed = bpf_sk_storage_get(&connections, sk, NULL, 0);
-	if (!followed || followed->event.role != HTTP_ROLE_SERVER) {
+	cookie = followed_cookie(sk);
+	if (!cookie) {
 		if (stream)
 			bpf_sk_storage_delete(&streams, sk);
 		return 0;
@@ -542,7 +586,7 @@ int BPF_PROG(on_read, struct sock *sk)
 			count(SCHED_STREAMS_REFUSED);
 			return 0;
 		}
-		stream->cookie = followed->event.cookie;
+		stream->cookie = cookie;
 	}
 	stream->phase = STREAM_PICKED_UP;
 	task = bpf_get_current_task_btf();
@@ -555,10 +599,14 @@ int BPF_PROG(on_read, struct sock *sk)
 		if (!t)
 			return 0;
 	}
+	t->busy = 1;
+	barrier();
 	tell_written(t);
 	now = bpf_ktime_get_ns();
 	settle_cpu(t, now);
 	tell(t, ACCOUNT_PICKUP, stream->cookie, now);
+	barrier();
+	t->busy = 0;
 	return 0;
 }
 
@@ -578,6 +626,8 @@ int BPF_PROG(on_write, struct sock *sk, int result)
 	t = thread_of(bpf_get_current_task_btf());
 	if (!t)
 		return 0;
+	t->busy = 1;
+	barrier();
 	now = bpf_ktime_get_ns();
 	if (t->written && t->written_cookie != stream->cookie)
 		tell_written(t);
@@ -586,11 +636,13 @@ int BPF_PROG(on_write, struct sock *sk, int result)
 		stream->phase = STREAM_ANSWERED;
 		tell_written(t);
 		tell(t, ACCOUNT_ANSWER, stream->cookie, now);
-		return 0;
+	} else {
+		t->written = 1;
+		t->written_cookie = stream->cookie;
+		t->written_ns = now;
 	}
-	t->written = 1;
-	t->written_cookie = stream->cookie;
-	t->written_ns = now;
+	barrier();
+	t->busy = 0;
 	return 0;
 }
 

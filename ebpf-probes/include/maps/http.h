@@ -7,6 +7,7 @@
 
 #include "events.h"
 #include "maps/counters.h"
+#include "maps/followed.h"
 
 COUNTERS(http_counters, HTTP_COUNTERS);
 
@@ -222,5 +223,12 @@ struct {
 	__type(key, struct resume_key);
 	__type(value, __u32);
 } resume_points SEC(".maps");
+
+_Static_assert(offsetof(struct connection, event) == offsetof(struct followed, event) &&
+		       offsetof(struct transcript, cookie) ==
+			       offsetof(struct followed_transcript, cookie) &&
+		       offsetof(struct transcript, role) ==
+			       offsetof(struct followed_transcript, role),
+	       "as maps/followed.h says");
 
 #endif

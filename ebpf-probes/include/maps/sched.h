@@ -7,6 +7,7 @@
 
 #include "events.h"
 #include "maps/counters.h"
+#include "maps/followed.h"
 
 COUNTERS(sched_counters, SCHED_COUNTERS);
 
@@ -41,10 +42,12 @@ enum thread_state {
 struct thread {
 	struct account_event event;
 	__u32 ready;
-	__u32 state;
+	__u32 tenant;			/* from the next record on, if event has another */
 	__u64 since_ns;			/* of the state, or of what is in the event already */
+	__u32 state;
 	__u32 cpu;			/* waiting: for which CPU */
-	__u32 written;			/* event.cookie was written again at written_ns */
+	__u32 written;			/* written_cookie was written again at written_ns */
+	__u32 busy;			/* a socket hook is at work in it; interrupts leave it alone */
 	__u64 written_ns;
 	__u64 written_cookie;
 	__u64 group;			/* waiting: address of the run queue of its group ... */
@@ -110,19 +113,19 @@ struct {
 	__type(value, struct stream);
 } streams SEC(".maps");
 
-/*
- * The HTTP probe's state of a connection: user space puts that very map here. It begins with the
- * event; nothing else of it is of interest.
- */
-struct followed {
-	struct http_exchange_event event;
-};
-
+/* The HTTP probe's states of connections: user space puts those very maps here. */
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, int);
 	__type(value, struct followed);
 } connections SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct followed_transcript);
+} transcripts SEC(".maps");
 
 #endif

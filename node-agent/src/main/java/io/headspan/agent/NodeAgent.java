@@ -64,6 +64,10 @@ public final class NodeAgent implements AutoCloseable {
   private volatile @Nullable LedgerMetrics ledgerMetrics;
   private final InvocationPipeline pipeline;
   private final Thread capture;
+
+  /// Null until everything is open; scrapes may come before.
+  private volatile @Nullable AccountMetrics accountMetrics;
+
   private volatile boolean capturing;
   private volatile boolean stopping;
   private final FailureLog failures = new FailureLog(LOG);
@@ -137,6 +141,7 @@ public final class NodeAgent implements AutoCloseable {
               excludedPorts(),
               new SplittableRandom(new SecureRandom().nextLong()));
       AgentMetrics.register(registry, pipeline, delivery, counters);
+      accountMetrics = new AccountMetrics(registry, accounts);
       capture = Thread.ofPlatform().daemon().name("headspan-capture").unstarted(this::capture);
       capturing = true;
       capture.start();
@@ -223,6 +228,10 @@ public final class NodeAgent implements AutoCloseable {
     LedgerMetrics metrics = ledgerMetrics;
     if (metrics != null) {
       metrics.refresh();
+    }
+    AccountMetrics ofAccounts = accountMetrics;
+    if (ofAccounts != null) {
+      ofAccounts.refresh();
     }
     return registry.scrape();
   }

@@ -102,6 +102,7 @@ class NodeAgentBpfIT {
           .containsEntry("http.request.method", "GET")
           .containsEntry("http.response.status_code", 200L)
           .containsEntry("server.port", (long) port(front))
+          .containsKeys("headspan.scope", "headspan.queue_ns", "headspan.cpu_ns")
           .doesNotContainKey("headspan.header_parent");
       assertThat(shop.resource)
           .containsEntry("service.name", "shop")
@@ -140,6 +141,8 @@ class NodeAgentBpfIT {
         .contains("headspan_agent_parents_total{evidence=\"only_open\"} 1.0")
         .contains("headspan_agent_exported_spans_total ")
         .contains("headspan_agent_dropped_spans_total{reason=\"queue_full\"} 0.0")
+        .contains("headspan_agent_time_accounts_on 1.0")
+        .contains("headspan_agent_probe_sched_total{counter=\"waits_not_charged\"} 0.0")
         .contains("headspan_agent_probe_http_total{counter=\"exchange_dropped\"} 0.0");
   }
 

@@ -52,6 +52,12 @@ public final class CaptureBench {
     ProbeCostBench.NetCosts costs = ProbeCostBench.measure();
     report.add("body_packet_ns", "ns", Target.atMost(50), costs.bodyPacketNs());
     report.add("head_ns", "ns", Target.atMost(300), costs.headNs());
+    SchedCostBench.NetCosts scheduling = SchedCostBench.measure();
+    Target lower = Target.none(BenchReport.Better.LOWER);
+    report.add("switch_ns", "ns", lower, scheduling.watchedSwitchNs());
+    report.add("wakeup_ns", "ns", lower, scheduling.watchedWakeupNs());
+    report.add("switch_unwatched_ns", "ns", lower, scheduling.switchNs());
+    report.add("wakeup_unwatched_ns", "ns", lower, scheduling.wakeupNs());
     Wrk wrk = new Wrk(directory);
     try (WebServer server = WebServer.start(directory)) {
       measureAgent(server, wrk);

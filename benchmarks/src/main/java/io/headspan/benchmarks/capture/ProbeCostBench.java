@@ -233,7 +233,7 @@ public final class ProbeCostBench {
     }
   }
 
-  private static byte[] read(String name) throws IOException {
+  static byte[] read(String name) throws IOException {
     String resource = "/io/headspan/probes/" + name + ".bpf.o";
     try (InputStream stream = ProbeCostBench.class.getResourceAsStream(resource)) {
       if (stream == null) {
@@ -243,7 +243,7 @@ public final class ProbeCostBench {
     }
   }
 
-  private static Path ownCgroup(Path root) throws IOException {
+  static Path ownCgroup(Path root) throws IOException {
     return Files.readAllLines(Path.of("/proc/self/cgroup")).stream()
         .filter(line -> line.startsWith("0::/"))
         .map(line -> root.resolve(line.substring("0::/".length())))
@@ -251,7 +251,7 @@ public final class ProbeCostBench {
         .orElseThrow(() -> new IllegalStateException("this process is in no cgroup v2"));
   }
 
-  private static void enter(Path cgroup) throws IOException {
+  static void enter(Path cgroup) throws IOException {
     Files.writeString(cgroup.resolve("cgroup.procs"), Long.toString(ProcessHandle.current().pid()));
   }
 }

@@ -2,6 +2,7 @@ package io.headspan.agent.interference;
 
 import io.headspan.agent.interference.InvocationAccount.Scope;
 import io.headspan.agent.probe.http.HttpExchange;
+import io.headspan.agent.probe.http.HttpExchange.Protocol;
 import io.headspan.agent.probe.sched.AccountRecord;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -20,11 +21,12 @@ import org.jspecify.annotations.Nullable;
 ///
 /// - While a thread has open requests, its time is theirs, in equal shares ([Scope#THREAD] if it
 ///   never was more than one, else [Scope#SHARED_THREAD]).
-/// - If another thread answers, the request was handed on, and who worked for it cannot be told
-///   from the kernel. It gets its share of the *pool* ([Scope#CGROUP]): of all time of threads of
-///   its cgroup that had no open requests, in equal shares for all requests that were open in the
-///   cgroup at that moment. Nobody knows before the answer whether a request will be handed on, so
-///   all open ones have a share kept for them; those that were not handed on leave it.
+/// - If another thread answers, or one of the same process wakes the thread up meanwhile, the
+///   request was handed on, and who worked for it cannot be told from the kernel. It gets its share
+///   of the *pool* ([Scope#CGROUP]): of all time of threads of its cgroup that had no open
+///   requests, in equal shares for all requests that were open in the cgroup at that moment. Nobody
+///   knows before the answer whether a request will be handed on, so all open ones have a share
+///   kept for them; those that were not handed on leave it.
 /// - What a thread waited between its last wake-up and a pickup is the request's, provided that it
 ///   had arrived before that wake-up.
 /// - Everything else is *unassigned*: time without an open request, shares that were left, what
@@ -154,8 +156,8 @@ final class AccountBook {
       boolean arrivedBefore = exchange.headNs() <= visit.wokenNs;
       (arrivedBefore ? sum : unassigned).add(visit.before);
       sum.add(visit.own);
-      if (visit.pickupNs < exchange.headNs()) {
-        // It serves several requests of this connection at once.
+      if (visit.pickupNs < exchange.headNs() || exchange.protocol() != Protocol.HTTP_1) {
+        // Several requests of this connection may be served at once.
         visit.widenTo(Scope.SHARED_THREAD);
       }
       scope = scope.compareTo(visit.scope) < 0 ? visit.scope : scope;
@@ -270,6 +272,7 @@ final class AccountBook {
       // More of an answer that it began.
       List<Visit> all = new ArrayList<>(worker.open);
       all.add(visit);
+      noteHelp(record, all);
       share(Amounts.of(record), all);
     } else {
       share(record, worker);
@@ -285,7 +288,14 @@ final class AccountBook {
     if (worker.open.isEmpty()) {
       addToPool(record.cgroupId(), amounts);
     } else {
+      noteHelp(record, worker.open);
       share(amounts, worker.open);
+    }
+  }
+
+  private static void noteHelp(AccountRecord record, List<Visit> visits) {
+    if (record.helped()) {
+      visits.forEach(visit -> visit.widenTo(Scope.CGROUP));
     }
   }
 

@@ -36,8 +36,8 @@ public record InvocationAccount(
     THREAD("thread"),
     /// The thread had other invocations open meanwhile: what they share is split among them.
     SHARED_THREAD("shared-thread"),
-    /// Other threads took part: what the cgroup's threads did meanwhile is split among its open
-    /// invocations.
+    /// Other threads took part, or may have: what the cgroup's threads did meanwhile is split among
+    /// its open invocations.
     CGROUP("cgroup");
 
     private final String label;

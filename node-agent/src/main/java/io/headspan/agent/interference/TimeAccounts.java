@@ -82,7 +82,7 @@ public final class TimeAccounts implements AutoCloseable {
   /// Starts accounting for the connections of `http`, if this machine allows it; else it is off.
   public static TimeAccounts start(HttpProbe http) {
     try {
-      SchedProbe probe = SchedProbe.open(http.connections());
+      SchedProbe probe = SchedProbe.open(http.connections(), http.transcripts());
       if (!probe.seesAnswers()) {
         LOG.warn(
             "Spans have no time accounts, only the interference matrix is measured: this kernel"

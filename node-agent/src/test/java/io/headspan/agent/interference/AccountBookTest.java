@@ -120,6 +120,23 @@ class AccountBookTest {
   }
 
   @Test
+  void countsTheHelpOfThreadsThatWokeTheReader() {
+    book.accept(helped(record(Cause.PICKUP, 1, 100, 1_000, 900, 0, 0, 0)));
+    book.accept(record(Cause.PERIOD, 3, 0, 1_800, 900, 100, 0, 0, wait(noisy, 20, 0)));
+    book.accept(helped(record(Cause.ANSWER, 1, 100, 2_000, 1_900, 7, 800, 0)));
+    InvocationAccount account = take(exchange(100, 800, 1_950, End.RESPONSE));
+    assertThat(account.scope()).isEqualTo(Scope.CGROUP);
+    assertThat(account.cpuNs()).isEqualTo(107);
+    assertThat(account.stolenNs()).isEqualTo(20);
+    assertThat(account.blockedNs()).isNull();
+
+    // A dispatcher that wakes the thread before the pickup is no help with the request.
+    book.accept(helped(record(Cause.PICKUP, 1, 100, 11_000, 900, 0, 0, 0)));
+    book.accept(record(Cause.ANSWER, 1, 100, 12_000, 900, 7, 0, 0));
+    assertThat(take(exchange(100, 10_800, 11_950, End.RESPONSE)).scope()).isEqualTo(Scope.THREAD);
+  }
+
+  @Test
   void countsAnAnswerInSeveralWritesToItsLastOne() {
     book.accept(record(Cause.PICKUP, 1, 100, 1_000, 900, 0, 0, 0));
     book.accept(record(Cause.ANSWER, 1, 100, 2_000, 900, 5, 0, 0));
@@ -223,6 +240,7 @@ class AccountBookTest {
               random.nextInt(1_000),
               random.nextInt(1_000),
               0,
+              random.nextInt(8) == 0,
               waits);
       cpuTold += record.cpuNs();
       throttledTold += record.throttledNs();
@@ -289,7 +307,26 @@ class AccountBookTest {
         blockedNs,
         throttledNs,
         0,
+        false,
         List.of(waits));
+  }
+
+  private static AccountRecord helped(AccountRecord record) {
+    return new AccountRecord(
+        record.cause(),
+        record.tid(),
+        record.tenant(),
+        record.cgroupId(),
+        record.cookie(),
+        record.fromNs(),
+        record.timeNs(),
+        record.wokenNs(),
+        record.cpuNs(),
+        record.blockedNs(),
+        record.throttledNs(),
+        record.throttledWokenNs(),
+        true,
+        record.waits());
   }
 
   private static HttpExchange exchange(long cookie, long headNs, long tailNs, End end) {

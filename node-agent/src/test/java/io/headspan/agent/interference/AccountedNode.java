@@ -69,7 +69,11 @@ final class AccountedNode implements AutoCloseable {
   /// Names the tenant of a container, as its identity would, and waits until its threads have
   /// accounts.
   void watch(RuncContainer container, String tenant) throws Exception {
-    long cgroupId = (Long) Files.getAttribute(cgroup2(container.id()), "unix:ino");
+    watch((Long) Files.getAttribute(cgroup2(container.id()), "unix:ino"), tenant);
+  }
+
+  /// The same for a cgroup that is taken for one of a container.
+  void watch(long cgroupId, String tenant) throws Exception {
     Identity identity =
         new Identity(
             InstanceRuntime.CONTAINER,
@@ -78,8 +82,8 @@ final class AccountedNode implements AutoCloseable {
             null,
             "f",
             null,
-            container.id(),
-            container.id(),
+            "instance",
+            "instance",
             null,
             null,
             0);

@@ -2,14 +2,21 @@ package io.headspan.agent.interference;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.linecorp.armeria.client.WebClient;
+import com.linecorp.armeria.common.HttpResponse;
+import com.linecorp.armeria.server.Server;
+import com.sun.management.OperatingSystemMXBean;
 import io.headspan.agent.interference.AccountedNode.Accounted;
 import io.headspan.agent.interference.InvocationAccount.Scope;
 import io.headspan.agent.probe.http.HttpExchange;
+import io.headspan.agent.probe.http.TestCgroup;
 import io.headspan.agent.probe.sched.SchedCounter;
 import io.headspan.loadgen.http.HttpConnection;
 import io.headspan.loadgen.runc.ContainerSpec;
 import io.headspan.loadgen.runc.RuncContainer;
 import java.io.IOException;
+import java.lang.management.ManagementFactory;
+import java.lang.management.ThreadMXBean;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -20,6 +27,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Predicate;
@@ -35,6 +44,7 @@ class TimeAccountsBpfIT {
   private static final String CPU = "1";
   private static final long OWN_PID = ProcessHandle.current().pid();
   private static final Percentage TENTH = Percentage.withPercentage(10);
+  private static final long BURN_NS = 30_000_000;
   private static final Duration TIMEOUT = Duration.ofSeconds(30);
 
   private final List<AutoCloseable> open = new ArrayList<>();
@@ -145,6 +155,82 @@ class TimeAccountsBpfIT {
       assertThat(slept.queueNs()).isLessThan(50_000_000L);
     }
     assertIdentityOnceGone(server, "acme");
+  }
+
+  @Test
+  void countsTheThreadsToWhichARequestIsHandedOn() throws Exception {
+    TestCgroup cgroup = new TestCgroup();
+    open.add(cgroup);
+    node.watch(cgroup.id(), "acme");
+    ExecutorService workers = Executors.newSingleThreadExecutor();
+    open.add(workers);
+    Server server =
+        Server.builder()
+            .http(new InetSocketAddress("127.0.0.1", 0))
+            .service("/loop", (_, _) -> answerAfterBurning())
+            .service(
+                "/handed-on",
+                (_, _) ->
+                    HttpResponse.of(
+                        CompletableFuture.supplyAsync(
+                            TimeAccountsBpfIT::answerAfterBurning, workers)))
+            .build();
+    open.add(server);
+    server.start().join();
+    for (String protocol : List.of("h1c", "h2c")) {
+      WebClient client = WebClient.of(protocol + "://127.0.0.1:" + server.activeLocalPort());
+      for (int i = 0; i < 3; i++) {
+        client.get("/loop").aggregate().join();
+        node.next(isPath("/loop"));
+        client.get("/handed-on").aggregate().join();
+        node.next(isPath("/handed-on"));
+      }
+      long cpuBefore = processCpuNs();
+      client.get("/loop").aggregate().join();
+      client.get("/handed-on").aggregate().join();
+      long cpuNs = processCpuNs() - cpuBefore;
+
+      InvocationAccount loop = node.next(isPath("/loop")).account();
+      InvocationAccount handedOn = node.next(isPath("/handed-on")).account();
+      if (protocol.equals("h2c")) {
+        assertThat(loop.scope()).isNotEqualTo(Scope.THREAD);
+      }
+      assertThat(loop.cpuNs()).as(protocol).isBetween(BURN_NS, cpuNs);
+      assertThat(handedOn.scope()).as(protocol).isEqualTo(Scope.CGROUP);
+      assertThat(handedOn.cpuNs()).as(protocol).isBetween(BURN_NS * 9 / 10, cpuNs);
+      assertThat(handedOn.blockedNs()).isNull();
+    }
+  }
+
+  private static long processCpuNs() {
+    return ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class).getProcessCpuTime();
+  }
+
+  private static HttpResponse answerAfterBurning() {
+    ThreadMXBean threads = ManagementFactory.getThreadMXBean();
+    long end = threads.getCurrentThreadCpuTime() + BURN_NS;
+    while (threads.getCurrentThreadCpuTime() < end) {
+      Thread.onSpinWait();
+    }
+    return HttpResponse.of(200);
+  }
+
+  @Test
+  void canBeSwitchedOffWhileItRuns() throws Exception {
+    RuncContainer server = startService("off", "--threads", "1");
+    node.watch(server, "acme");
+    try (HttpConnection connection = connect(server)) {
+      warmUp(connection);
+      node.onWorker(() -> node.accounts.switchOff("too much work"));
+      assertThat(node.accounts.offReason()).contains("too much work");
+      assertThat(node.accounts.matrix().cells()).isNotEmpty();
+      int before = node.all().size();
+      get(connection, "/after");
+      // Without an account it is handed on at once.
+      node.onWorker(() -> {});
+      node.onWorker(() -> {});
+      assertThat(node.all()).hasSize(before);
+    }
   }
 
   /// The kernel adds a throttling when it is over, so one that the warm-up caused has to be.

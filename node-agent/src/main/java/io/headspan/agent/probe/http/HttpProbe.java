@@ -197,6 +197,11 @@ public final class HttpProbe implements AutoCloseable {
     return object.map("connections");
   }
 
+  /// The connections of which transcripts are made, in their sockets, likewise.
+  public BpfMap transcripts() {
+    return object.map("transcripts");
+  }
+
   /// Runs of the filter for packets that come in, while [BpfStatistics] are on.
   public BpfStatistics.Runs ingressRuns() {
     return BpfStatistics.of(object.program("on_ingress"));

@@ -44,7 +44,7 @@ final class AccountEventLayout {
               JAVA_LONG.withName("throttled_woken_ns"),
               JAVA_SHORT.withName("cause"),
               JAVA_SHORT.withName("wait_count"),
-              JAVA_INT.withName("_pad"),
+              JAVA_INT.withName("helped"),
               sequenceLayout(WAITS, WAIT).withName("waits"))
           .withName("account_event");
 
@@ -61,6 +61,7 @@ final class AccountEventLayout {
   private static final long THROTTLED_WOKEN_NS = offset("throttled_woken_ns");
   private static final long CAUSE = offset("cause");
   private static final long WAIT_COUNT = offset("wait_count");
+  private static final long HELPED = offset("helped");
   private static final long WAITS_AT = offset("waits");
   private static final VarHandle CULPRIT = WAIT.varHandle(groupElement("tenant"));
   private static final VarHandle COUNT = WAIT.varHandle(groupElement("count"));
@@ -95,6 +96,7 @@ final class AccountEventLayout {
         sample.get(JAVA_LONG, BLOCKED_NS),
         sample.get(JAVA_LONG, THROTTLED_NS),
         sample.get(JAVA_LONG, THROTTLED_WOKEN_NS),
+        sample.get(JAVA_INT, HELPED) != 0,
         waits);
   }
 

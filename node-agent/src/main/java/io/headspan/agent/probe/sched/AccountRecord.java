@@ -15,6 +15,7 @@ import java.util.List;
 /// @param blockedNs asleep
 /// @param throttledNs runnable while its group's quota was used up
 /// @param throttledWokenNs the part of it since `wokenNs`
+/// @param helped whether it slept and a thread of its own process woke it up
 /// @param waits runnable otherwise, by who had the CPU
 public record AccountRecord(
     Cause cause,
@@ -29,6 +30,7 @@ public record AccountRecord(
     long blockedNs,
     long throttledNs,
     long throttledWokenNs,
+    boolean helped,
     List<Wait> waits) {
   /// What ended the period: `enum account_cause` in events.h.
   public enum Cause {

@@ -68,13 +68,14 @@ public final class SchedProbe implements AutoCloseable {
   /// sockets (before 6.3), only the matrix can be had: see [#seesAnswers].
   ///
   /// @param connections those that the HTTP probe follows
+  /// @param transcripts the same, of HTTP/2
   /// @throws LibbpfException if the kernel or its rules do not allow it
-  public static SchedProbe open(BpfMap connections) {
+  public static SchedProbe open(BpfMap connections, BpfMap transcripts) {
     try {
-      return open(connections, true);
+      return open(connections, transcripts, true);
     } catch (LibbpfException failure) {
       try {
-        return open(connections, false);
+        return open(connections, transcripts, false);
       } catch (LibbpfException matrixFailure) {
         matrixFailure.addSuppressed(failure);
         throw matrixFailure;
@@ -82,10 +83,11 @@ public final class SchedProbe implements AutoCloseable {
     }
   }
 
-  private static SchedProbe open(BpfMap connections, boolean withAnswers) {
+  private static SchedProbe open(BpfMap connections, BpfMap transcripts, boolean withAnswers) {
     BpfObject object = ProbeObject.open("sched", RING_SIZE_BYTES);
     try {
       object.map("connections").reuse(connections);
+      object.map("transcripts").reuse(transcripts);
       object.map("cpu_logs").setMaxEntries(BpfMap.possibleCpus());
       if (!withAnswers) {
         object.program(ON_READ).setAutoload(false);

@@ -8,13 +8,13 @@ import java.nio.file.Path;
 
 /// A cgroup of the v2 hierarchy with this process in it, so that a test sees its own sockets only.
 /// Closing puts the process back where it was.
-final class TestCgroup implements AutoCloseable {
+public final class TestCgroup implements AutoCloseable {
   static final Path ROOT = BpfSupport.cgroup2Mount().orElseThrow();
 
   private final Path home;
   private final Path path;
 
-  TestCgroup() {
+  public TestCgroup() {
     this(ROOT.resolve("headspan-test-" + ProcessHandle.current().pid()));
   }
 
@@ -29,12 +29,12 @@ final class TestCgroup implements AutoCloseable {
     enter(path, ProcessHandle.current().pid());
   }
 
-  Path path() {
+  public Path path() {
     return path;
   }
 
   /// The id by which the kernel knows it.
-  long id() {
+  public long id() {
     return id(path);
   }
 
