@@ -260,7 +260,7 @@ struct account_wait {
 struct account_event {
 	__u32 kind;
 	__u32 tid;		/* in the first namespace, as the kernel's own pid */
-	__u32 tgid;
+	__u32 request;		/* number on the connection, from 1; 0 without cookie */
 	__u32 tenant;		/* whose thread it is */
 	__u64 cgroup_id;
 	__u64 cookie;		/* of the socket read or written; 0 if that was not the cause */

@@ -110,6 +110,7 @@ struct tcp_sock {
 	struct inet_connection_sock inet_conn;
 	__u32 rcv_nxt;
 	__u32 snd_nxt;
+	__u32 write_seq;
 };
 
 struct sk_buff {

@@ -99,13 +99,15 @@ static __always_inline struct cpu_log *log_of(__u32 cpu)
 
 /* --- Records -------------------------------------------------------------------------------- */
 
-static __always_inline void tell(struct thread *t, __u32 cause, __u64 cookie, __u64 now)
+static __always_inline void tell(struct thread *t, __u32 cause, __u64 cookie, __u32 request,
+				__u64 now)
 {
 	__u64 waits = t->event.wait_count;
 	long result;
 
 	t->event.cause = cause;
 	t->event.cookie = cookie;
+	t->event.request = request;
 	t->event.time_ns = now;
 	if (waits > ACCOUNT_WAITS)
 		waits = ACCOUNT_WAITS;
@@ -135,7 +137,7 @@ static __always_inline void tell_written(struct thread *t)
 	if (!t->written)
 		return;
 	t->written = 0;
-	tell(t, ACCOUNT_ANSWER, t->written_cookie, t->written_ns);
+	tell(t, ACCOUNT_ANSWER, t->written_cookie, t->written_request, t->written_ns);
 }
 
 static __always_inline bool has_news(const struct thread *t)
@@ -216,7 +218,7 @@ static __noinline int charge(struct thread *t, __u32 culprit, __u64 ns, __u64 no
 		return 0;
 	wait = find_wait(t, culprit);
 	if (!wait) {
-		tell(t, ACCOUNT_PERIOD, 0, now);
+		tell(t, ACCOUNT_PERIOD, 0, 0, now);
 		wait = find_wait(t, culprit);
 	}
 	if (!wait || !add_to_matrix(t->event.tenant, culprit, ns)) {
@@ -331,7 +333,6 @@ static __always_inline struct thread *watch(struct task_struct *task, __u64 cgro
 	if (!t->ready) {
 		t->event.kind = EVENT_ACCOUNT;
 		t->event.tid = task->pid;
-		t->event.tgid = task->tgid;
 		t->event.from_ns = bpf_ktime_get_ns();
 		t->told_ns = t->event.from_ns;
 		barrier();
@@ -353,9 +354,9 @@ static __always_inline void switched_out(struct task_struct *task, struct thread
 	}
 	t->state = THREAD_SLEEPING;
 	if (state & TASK_DEAD)
-		tell(t, ACCOUNT_EXIT, 0, now);
+		tell(t, ACCOUNT_EXIT, 0, 0, now);
 	else if (has_news(t) && now - t->told_ns >= TELL_EVERY_NS)
-		tell(t, ACCOUNT_PERIOD, 0, now);
+		tell(t, ACCOUNT_PERIOD, 0, 0, now);
 }
 
 static __always_inline void switched_in(struct task_struct *task, struct thread *t,
@@ -417,22 +418,23 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
  * What a thread did before it woke up another one of its process may have been for a request of
  * that one: it has to be told before that one answers.
  */
-static __always_inline void tell_help(struct task_struct *waker, __u64 now)
+static __always_inline void tell_help(struct task_struct *waker)
 {
 	struct thread *t = thread_of(waker);
+	__u64 now;
 
 	if (!t || t->busy || t->state != THREAD_RUNNING)
 		return;
+	now = bpf_ktime_get_ns();
 	tell_written(t);
 	settle_cpu(t, now);
 	if (has_news(t))
-		tell(t, ACCOUNT_PERIOD, 0, now);
+		tell(t, ACCOUNT_PERIOD, 0, 0, now);
 }
 
 static __always_inline void woken(struct task_struct *task)
 {
 	struct thread *t = thread_of(task);
-	struct task_struct *waker;
 	struct cpu_log *log;
 	__u32 cpu;
 	__u64 now;
@@ -448,12 +450,6 @@ static __always_inline void woken(struct task_struct *task)
 	if (t->state == THREAD_SLEEPING && now > t->since_ns)
 		t->event.blocked_ns += now - t->since_ns;
 	t->event.woken_ns = now;
-	/* In an interrupt that is whom it interrupted; then we know less than we could. */
-	waker = bpf_get_current_task_btf();
-	if (waker->tgid == task->tgid) {
-		t->event.helped = 1;
-		tell_help(waker, now);
-	}
 	t->event.throttled_woken_ns = 0;
 	for (__u32 i = 0; i < ACCOUNT_WAITS; i++) {
 		if (i >= t->event.wait_count)
@@ -461,6 +457,26 @@ static __always_inline void woken(struct task_struct *task)
 		t->event.waits[i].woken_ns = 0;
 	}
 	begin_wait(t, task, cpu, log, now);
+}
+
+/*
+ * In who wakes the thread up; sched_wakeup may be in an interrupt on the thread's own CPU. If this
+ * is in an interrupt, we take whom it interrupted for the waker, and know less than we could.
+ */
+SEC("tp_btf/sched_waking")
+int BPF_PROG(on_waking, struct task_struct *task)
+{
+	struct thread *t = thread_of(task);
+	struct task_struct *waker;
+
+	if (!t || t->state != THREAD_SLEEPING)
+		return 0;
+	waker = bpf_get_current_task_btf();
+	if (waker->tgid != task->tgid)
+		return 0;
+	t->event.helped = 1;
+	tell_help(waker);
+	return 0;
 }
 
 SEC("tp_btf/sched_wakeup")
@@ -563,6 +579,7 @@ SEC("tp_btf/tcp_rcv_space_adjust")
 int BPF_PROG(on_read, struct sock *sk)
 {
 	struct task_struct *task;
+	struct tcp_sock *tcp;
 	struct stream *stream;
 	struct thread *t;
 	__u64 cookie;
@@ -570,9 +587,15 @@ int BPF_PROG(on_read, struct sock *sk)
 
 	if (!sk->sk_bpf_storage)
 		return 0;
+	tcp = bpf_skc_to_tcp_sock(sk);
+	if (!tcp)
+		return 0;
 	stream = bpf_sk_storage_get(&streams, sk, NULL, 0);
-	/* The rest of a request that is under way. */
-	if (stream && stream->phase == STREAM_PICKED_UP)
+	/*
+	 * The rest of a request that is under way. If something was written since, it is the next
+	 * one, though the thread that wrote may still be on its way to on_write.
+	 */
+	if (stream && stream->phase == STREAM_PICKED_UP && stream->written_seq == tcp->write_seq)
 		return 0;
 	cookie = followed_cookie(sk);
 	if (!cookie) {
@@ -589,6 +612,8 @@ int BPF_PROG(on_read, struct sock *sk)
 		stream->cookie = cookie;
 	}
 	stream->phase = STREAM_PICKED_UP;
+	stream->written_seq = tcp->write_seq;
+	stream->request++;
 	task = bpf_get_current_task_btf();
 	t = thread_of(task);
 	if (!t) {
@@ -604,7 +629,7 @@ int BPF_PROG(on_read, struct sock *sk)
 	tell_written(t);
 	now = bpf_ktime_get_ns();
 	settle_cpu(t, now);
-	tell(t, ACCOUNT_PICKUP, stream->cookie, now);
+	tell(t, ACCOUNT_PICKUP, stream->cookie, stream->request, now);
 	barrier();
 	t->busy = 0;
 	return 0;
@@ -614,8 +639,10 @@ int BPF_PROG(on_read, struct sock *sk)
 SEC("tp_btf/sock_send_length")
 int BPF_PROG(on_write, struct sock *sk, int result)
 {
+	struct tcp_sock *tcp;
 	struct stream *stream;
 	struct thread *t;
+	__u32 request;
 	__u64 now;
 
 	if (result <= 0 || !sk->sk_bpf_storage)
@@ -623,22 +650,29 @@ int BPF_PROG(on_write, struct sock *sk, int result)
 	stream = bpf_sk_storage_get(&streams, sk, NULL, 0);
 	if (!stream || stream->phase == STREAM_NEW)
 		return 0;
+	tcp = bpf_skc_to_tcp_sock(sk);
 	t = thread_of(bpf_get_current_task_btf());
-	if (!t)
+	if (!tcp || !t)
 		return 0;
+	request = stream->request;
+	/* Nothing was written since the last pickup: the client was quicker than this thread. */
+	if (stream->written_seq == tcp->write_seq)
+		request--;
 	t->busy = 1;
 	barrier();
 	now = bpf_ktime_get_ns();
-	if (t->written && t->written_cookie != stream->cookie)
+	if (t->written && (t->written_cookie != stream->cookie || t->written_request != request))
 		tell_written(t);
 	settle_cpu(t, now);
 	if (stream->phase == STREAM_PICKED_UP) {
-		stream->phase = STREAM_ANSWERED;
+		if (request == stream->request)
+			stream->phase = STREAM_ANSWERED;
 		tell_written(t);
-		tell(t, ACCOUNT_ANSWER, stream->cookie, now);
+		tell(t, ACCOUNT_ANSWER, stream->cookie, request, now);
 	} else {
 		t->written = 1;
 		t->written_cookie = stream->cookie;
+		t->written_request = request;
 		t->written_ns = now;
 	}
 	barrier();

@@ -50,6 +50,8 @@ struct thread {
 	__u32 busy;			/* a socket hook is at work in it; interrupts leave it alone */
 	__u64 written_ns;
 	__u64 written_cookie;
+	__u32 written_request;
+	__u32 _pad;
 	__u64 group;			/* waiting: address of the run queue of its group ... */
 	__u64 group_throttled_ns;	/* ... and how long that has been throttled */
 	__u64 told_ns;			/* when the last record left */
@@ -103,6 +105,8 @@ enum stream_phase {
 struct stream {
 	__u64 cookie;
 	__u32 phase;
+	__u32 request;		/* picked up last, from 1 */
+	__u32 written_seq;	/* behind the last byte written, when it was */
 	__u32 _pad;
 };
 

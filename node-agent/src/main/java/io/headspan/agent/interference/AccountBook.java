@@ -8,6 +8,7 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.HashMap;
+import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -69,6 +70,7 @@ final class AccountBook {
 
   /// A request from its pickup on, to its answer and beyond.
   private static final class Visit {
+    final int request;
     final long pickupNs;
     final long wokenNs;
     final long cgroupId;
@@ -86,6 +88,7 @@ final class AccountBook {
     long answeredNs;
 
     Visit(AccountRecord pickup, Worker reader, Amounts before, Amounts poolBefore) {
+      request = pickup.request();
       pickupNs = pickup.timeNs();
       wokenNs = pickup.wokenNs();
       cgroupId = pickup.cgroupId();
@@ -236,12 +239,6 @@ final class AccountBook {
       worker.open.forEach(other -> other.widenTo(Scope.SHARED_THREAD));
     }
     Deque<Visit> ofConnection = connection(record.cookie());
-    Visit previous = ofConnection.peekLast();
-    if (previous != null && previous.open) {
-      // The record of its answer was lost, for the kernel awaits one before the next pickup.
-      previous.widenTo(Scope.CGROUP);
-      close(previous);
-    }
     Pool pool = pool(record.cgroupId());
     Visit visit = new Visit(record, worker, before, pool.each.copy());
     if (!worker.open.isEmpty()) {
@@ -257,7 +254,7 @@ final class AccountBook {
 
   private void answer(AccountRecord record, Worker worker) {
     Deque<Visit> ofConnection = visits.get(record.cookie());
-    Visit visit = ofConnection == null ? null : ofConnection.getLast();
+    Visit visit = ofConnection == null ? null : find(ofConnection, record.request());
     if (visit == null) {
       share(record, worker);
       return;
@@ -280,6 +277,18 @@ final class AccountBook {
     visit.answered = true;
     visit.answeredNs = record.timeNs();
     worker.answered = visit;
+  }
+
+  /// A quick client's next request may be picked up before the answer to the last one is told.
+  private static @Nullable Visit find(Deque<Visit> visits, int request) {
+    Iterator<Visit> newestFirst = visits.descendingIterator();
+    while (newestFirst.hasNext()) {
+      Visit visit = newestFirst.next();
+      if (visit.request == request) {
+        return visit;
+      }
+    }
+    return null;
   }
 
   /// Shares out what became of a thread's time up to now.

@@ -31,6 +31,9 @@ class AccountBookTest {
   private final int noisy = tenants.of("noisy");
   private final AccountBook book = new AccountBook();
 
+  /// By connection.
+  private final Map<Long, Integer> requests = new TreeMap<>();
+
   @Test
   void givesAThreadsTimeToTheOneRequestThatItWorkedOn() {
     book.accept(record(Cause.PICKUP, 1, 100, 1_000, 900, 50, 300, 0, wait(noisy, 40, 30)));
@@ -165,6 +168,21 @@ class AccountBookTest {
   }
 
   @Test
+  void takesAnAnswerThatIsToldAfterTheNextPickup() {
+    book.accept(record(Cause.PICKUP, 1, 100, 1_000, 900, 0, 0, 0));
+    AccountRecord answer = record(Cause.ANSWER, 1, 100, 2_200, 900, 5, 0, 0);
+    book.accept(record(Cause.PICKUP, 2, 100, 2_100, 2_050, 0, 0, 0));
+    book.accept(answer);
+    book.accept(record(Cause.ANSWER, 2, 100, 3_000, 2_050, 6, 0, 0));
+    InvocationAccount first = take(exchange(100, 800, 1_990, End.RESPONSE));
+    InvocationAccount second = take(exchange(100, 2_020, 2_990, End.RESPONSE));
+    assertThat(first.cpuNs()).isEqualTo(5);
+    assertThat(first.scope()).isEqualTo(Scope.THREAD);
+    assertThat(second.cpuNs()).isEqualTo(6);
+    assertThat(second.scope()).isEqualTo(Scope.THREAD);
+  }
+
+  @Test
   void endsWhatNobodyAnswered() {
     book.accept(record(Cause.PICKUP, 1, 100, 1_000, 900, 0, 0, 0));
     book.accept(record(Cause.PERIOD, 1, 0, 1_500, 900, 40, 0, 0));
@@ -233,6 +251,7 @@ class AccountBookTest {
               acme,
               CGROUP + random.nextInt(2),
               ofSocket ? 1 + random.nextInt(12) : 0,
+              1 + random.nextInt(3),
               now - 50,
               now,
               now - random.nextInt(100),
@@ -300,6 +319,7 @@ class AccountBookTest {
         acme,
         CGROUP,
         cookie,
+        cause == Cause.PICKUP ? requests.merge(cookie, 1, Integer::sum) : request(cookie),
         0,
         timeNs,
         wokenNs,
@@ -311,6 +331,10 @@ class AccountBookTest {
         List.of(waits));
   }
 
+  private int request(long cookie) {
+    return requests.getOrDefault(cookie, 0);
+  }
+
   private static AccountRecord helped(AccountRecord record) {
     return new AccountRecord(
         record.cause(),
@@ -318,6 +342,7 @@ class AccountBookTest {
         record.tenant(),
         record.cgroupId(),
         record.cookie(),
+        record.request(),
         record.fromNs(),
         record.timeNs(),
         record.wokenNs(),

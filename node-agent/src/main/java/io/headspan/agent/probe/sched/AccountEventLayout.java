@@ -31,7 +31,7 @@ final class AccountEventLayout {
       structLayout(
               JAVA_INT.withName("kind"),
               JAVA_INT.withName("tid"),
-              JAVA_INT.withName("tgid"),
+              JAVA_INT.withName("request"),
               JAVA_INT.withName("tenant"),
               JAVA_LONG.withName("cgroup_id"),
               JAVA_LONG.withName("cookie"),
@@ -61,6 +61,7 @@ final class AccountEventLayout {
   private static final long THROTTLED_WOKEN_NS = offset("throttled_woken_ns");
   private static final long CAUSE = offset("cause");
   private static final long WAIT_COUNT = offset("wait_count");
+  private static final long REQUEST = offset("request");
   private static final long HELPED = offset("helped");
   private static final long WAITS_AT = offset("waits");
   private static final VarHandle CULPRIT = WAIT.varHandle(groupElement("tenant"));
@@ -89,6 +90,7 @@ final class AccountEventLayout {
         sample.get(JAVA_INT, TENANT),
         sample.get(JAVA_LONG, CGROUP_ID),
         sample.get(JAVA_LONG, COOKIE),
+        sample.get(JAVA_INT, REQUEST),
         sample.get(JAVA_LONG, FROM_NS),
         sample.get(JAVA_LONG, TIME_NS),
         sample.get(JAVA_LONG, WOKEN_NS),

@@ -8,6 +8,7 @@ import java.util.List;
 /// @param tid the thread, in the kernel's first namespace
 /// @param tenant number of the tenant whose thread it is
 /// @param cookie of the socket that it read or wrote; 0 if that was not the cause
+/// @param request number of the request on that connection, from 1
 /// @param fromNs the thread's record before, or when it was first watched
 /// @param timeNs when what caused the record happened
 /// @param wokenNs when the thread last woke up; 0 if that was not seen
@@ -23,6 +24,7 @@ public record AccountRecord(
     int tenant,
     long cgroupId,
     long cookie,
+    int request,
     long fromNs,
     long timeNs,
     long wokenNs,

@@ -32,7 +32,14 @@ public final class SchedProbe implements AutoCloseable {
 
   /// The hooks at which time is accounted for on every switch and wake-up.
   private static final List<String> SCHEDULER_PROGRAMS =
-      List.of("on_switch", "on_wakeup", "on_wakeup_new", "on_migrate", "on_fork", "on_attach");
+      List.of(
+          "on_switch",
+          "on_waking",
+          "on_wakeup",
+          "on_wakeup_new",
+          "on_migrate",
+          "on_fork",
+          "on_attach");
 
   /// What the kernel answers if a map is full, asm-generic/errno-base.h.
   private static final int E2BIG = 7;
