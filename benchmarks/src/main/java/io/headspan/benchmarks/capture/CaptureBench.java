@@ -58,6 +58,7 @@ public final class CaptureBench {
     report.add("wakeup_ns", "ns", lower, scheduling.watchedWakeupNs());
     report.add("switch_unwatched_ns", "ns", lower, scheduling.switchNs());
     report.add("wakeup_unwatched_ns", "ns", lower, scheduling.wakeupNs());
+    report.add("empty_program_ns", "ns", lower, costs.emptyNs());
     Wrk wrk = new Wrk(directory);
     try (WebServer server = WebServer.start(directory)) {
       measureAgent(server, wrk);

@@ -67,13 +67,16 @@ public final class ProbeCostBench {
   ///
   /// @param bodyPacketNs per packet of a known body
   /// @param headNs per invocation, for head and tail together
-  record NetCosts(double[] bodyPacketNs, double[] headNs) {}
+  /// @param emptyNs per run of an empty program, with what the statistics themselves take: how fast
+  ///   the machine was
+  record NetCosts(double[] bodyPacketNs, double[] headNs, double[] emptyNs) {}
 
   /// Measures and prints, for this bench alone.
   public static void main(String[] arguments) throws Exception {
     NetCosts costs = measure();
     System.out.println("body_packet_ns " + Arrays.toString(costs.bodyPacketNs()));
     System.out.println("head_ns " + Arrays.toString(costs.headNs()));
+    System.out.println("empty_program_ns " + Arrays.toString(costs.emptyNs()));
   }
 
   /// Drives the traffic. Needs root and a cgroup v2 hierarchy; takes some ten seconds.
@@ -101,6 +104,7 @@ public final class ProbeCostBench {
     enter(home);
     double[] heads = new double[RUNS];
     double[] bodies = new double[RUNS];
+    double[] empties = new double[RUNS];
     try (listener;
         ExecutorService executor = Executors.newThreadPerTaskExecutor(Thread::new);
         BpfStatistics _ = BpfStatistics.enable()) {
@@ -110,11 +114,12 @@ public final class ProbeCostBench {
         Costs probe = probe(listener, executor);
         if (i >= 0) {
           heads[i] = headNs(probe, empty);
+          empties[i] = (perRun(empty.headIngress()) + perRun(empty.headEgress())) / 2;
           bodies[i] = perRun(probe.bodyEgress()) - perRun(empty.bodyEgress());
         }
       }
     }
-    return new NetCosts(bodies, heads);
+    return new NetCosts(bodies, heads, empties);
   }
 
   /// @param headIngress runs during the small exchanges
