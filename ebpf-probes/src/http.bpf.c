@@ -650,6 +650,7 @@ static __always_inline void begin_exchange(struct connection *c)
 	clear(&c->response, c->response_ahead, HTTP_RESPONSE_BYTES);
 	c->interim = 0;
 	c->event.last_bytes = 0;
+	c->ending = ENDING_UNKNOWN;
 	if (c->event.role == HTTP_ROLE_SERVER) {
 		count_open(c);
 	} else {
@@ -997,6 +998,43 @@ SEPARATE int skip_interim(struct __sk_buff *skb, struct connection *c, __u32 seq
 }
 
 /*
+ * Looks in the kept part of a response's head for what says where the body ends; the first one
+ * found, because such words may stand in the body too. Byte by byte, but only once, and only for a
+ * response of more than one packet.
+ */
+SEPARATE int find_ending(struct connection *c)
+{
+	__u64 before = 0; /* the eight bytes before `word` */
+	__u64 word = 0;	  /* the last eight bytes, in lower case */
+	__u32 have;
+
+	if (!c)
+		return ENDING_UNKNOWN;
+	have = c->response.have;
+	for (__u32 i = 0; i < HTTP_RESPONSE_BYTES && i < have; i++) {
+		before = before >> 8 | word << 56;
+		word = word >> 8 | (__u64)(c->event.response[i] | 0x20) << 56;
+		if (word >> 8 == text_as_number("chunked", 7))
+			return ENDING_BY_BYTES;
+		if (word == text_as_number("-length:", 8) &&
+		    before >> 8 == text_as_number("content", 7))
+			return ENDING_BY_LENGTH;
+	}
+	return have == HTTP_RESPONSE_BYTES ? ENDING_BY_BYTES : ENDING_UNKNOWN;
+}
+
+/* Whether a packet's last bytes may be the end of the response, which nothing else tells. */
+static __always_inline bool may_end_by_bytes(struct connection *c)
+{
+	/* Somewhat early, for the last bytes may come in small packets. */
+	if (c->event.response_bytes <= HTTP_RESPONSE_BYTES - 2 * sizeof(c->event.last_bytes))
+		return false;
+	if (!c->open && c->ending == ENDING_UNKNOWN)
+		c->ending = find_ending(c);
+	return c->ending != ENDING_BY_LENGTH;
+}
+
+/*
  * Remembers the last bytes of a response, each at its place by sequence number: an ending of chunks
  * shows there.
  */
@@ -1104,8 +1142,7 @@ static __always_inline void response_segment(struct __sk_buff *skb, struct bpf_s
 	if (!time_ns)
 		time_ns = bpf_ktime_get_ns();
 	c->event.last_ns = time_ns;
-	/* Somewhat early, for the last bytes may come in small packets. */
-	if (c->event.response_bytes > HTTP_RESPONSE_BYTES - 2 * sizeof(c->event.last_bytes))
+	if (may_end_by_bytes(c))
 		keep_last_bytes(&source, c, segment, growth);
 	if (!c->open && is_request_lost(c, sk)) {
 		abandon(c, sk, HTTP_REQUEST_LOST);

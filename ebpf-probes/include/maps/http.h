@@ -23,6 +23,13 @@ struct window {
 	__u32 ahead;	/* bytes behind a gap are in the buffer too, marked in a bitmap */
 };
 
+/* How the end of a response shows. */
+enum ending {
+	ENDING_UNKNOWN = 0,	/* not looked for yet, or its head is not there yet */
+	ENDING_BY_LENGTH,	/* its head says how long it is: bytes of the body are of no interest */
+	ENDING_BY_BYTES,	/* chunks, or cannot be told: event.last_bytes are kept */
+};
+
 /* include/net/tcp.h has 1 GiB as the largest window; nobody gets near it between two packets. */
 #define SEQUENCE_JUMP_MAX (1 << 28)
 
@@ -55,7 +62,7 @@ struct connection {
 	__u32 transcribed;	/* it is left, and goes on in a transcript */
 	__u32 turns;		/* it is no HTTP, and followed by turns */
 	__u32 turn_bytes;	/* how many of the client's first ones are in event.head */
-	__u32 _pad;
+	__u32 ending;		/* enum ending of the response */
 };
 
 struct {

@@ -60,6 +60,7 @@ final class ArchitectureTest {
               "io.headspan.agent.probe..",
               "io.headspan.storage.embedded..",
               "io.headspan.loadgen.net..",
+              "io.headspan.loadgen.service..",
               "io.headspan.benchmarks..")
           .should()
           .dependOnClassesThat()
