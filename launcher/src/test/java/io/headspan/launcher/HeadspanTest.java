@@ -2,17 +2,23 @@ package io.headspan.launcher;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.net.InetAddress;
 import java.net.ServerSocket;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import picocli.CommandLine;
 
 final class HeadspanTest {
+  @TempDir private Path directory;
   private final StringWriter out = new StringWriter();
   private final StringWriter err = new StringWriter();
 
@@ -41,6 +47,26 @@ final class HeadspanTest {
   void wrongUsageExitsWithTwo(String line) {
     assertThat(run(line.isEmpty() ? new String[0] : line.split(" ", -1))).isEqualTo(2);
     assertThat(err.toString()).isNotBlank().doesNotContain("\tat ");
+  }
+
+  /// Whatever this machine allows, the report is whole and its exit code the one it says.
+  @Test
+  void doctorReportsAsJson() throws Exception {
+    int exitCode = run("doctor", "--json");
+    JsonNode report = new ObjectMapper().readTree(out.toString());
+    assertThat(exitCode).isIn(0, 1, 3, 4).isEqualTo(report.path("exitCode").asInt());
+    assertThat(report.path("captures").asBoolean()).isEqualTo(exitCode != 1);
+    assertThat(report.path("findings").findValuesAsText("id"))
+        .contains("library", "permission", "btf", "cgroup2", "kernel", "identity.cri");
+  }
+
+  @Test
+  void doctorSaysWhichSettingIsWrong() throws Exception {
+    Path file = Files.writeString(directory.resolve("agent.yaml"), "listn: x:1\n");
+    assertThat(run("doctor", "--config", file.toString())).isEqualTo(1);
+    assertThat(err.toString())
+        .contains("unknown key: listn, at=" + file + ":1, did you mean listen?")
+        .doesNotContain("\tat ");
   }
 
   @Test

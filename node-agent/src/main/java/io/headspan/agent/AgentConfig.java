@@ -1,5 +1,6 @@
 package io.headspan.agent;
 
+import io.headspan.agent.governor.Budget;
 import io.headspan.agent.identity.PlatformSettings;
 import io.headspan.wire.config.HostPort;
 import io.headspan.wire.config.SettingSources;
@@ -40,6 +41,8 @@ import org.jspecify.annotations.Nullable;
 /// @param timeAccounts whether the scheduler is watched for time accounts of invocations and for
 ///   the interference matrix, `HEADSPAN_AGENT_TIME_ACCOUNTS` (`on` or `off`)
 /// @param delivery how batches are kept until then
+/// @param budget what the agent may use before it gives less detail, `HEADSPAN_AGENT_CPU_BUDGET`
+///   (cores) and `HEADSPAN_AGENT_MEMORY_BUDGET_MIB`, 0 for no limit
 /// @param closeTimeout how long closing waits for the collector, `HEADSPAN_AGENT_CLOSE_TIMEOUT`
 public record AgentConfig(
     HostPort collector,
@@ -60,6 +63,7 @@ public record AgentConfig(
     boolean compressed,
     boolean timeAccounts,
     DeliveryConfig delivery,
+    Budget budget,
     Duration closeTimeout) {
   static final String LISTEN = "HEADSPAN_AGENT_LISTEN";
 
@@ -98,6 +102,9 @@ public record AgentConfig(
             settings.value("compression", true, AgentConfig::isCompressed, "zstd or none"),
             settings.value("time_accounts", true, AgentConfig::isOn, "on or off"),
             DeliveryConfig.read(settings),
+            new Budget(
+                settings.decimal("cpu_budget", 1, 0, 1_024),
+                settings.number("memory_budget_mib", 512, 0, 1 << 20) * MIB),
             settings.duration("close_timeout", Duration.ofSeconds(5)));
     settings.finish(
         "the agent", message -> new AgentException(AgentException.Kind.CONFIGURATION, message));

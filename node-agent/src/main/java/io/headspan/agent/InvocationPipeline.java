@@ -1,6 +1,7 @@
 package io.headspan.agent;
 
 import io.headspan.agent.export.SpanBatcher;
+import io.headspan.agent.governor.DetailLevel;
 import io.headspan.agent.http.CarriedContext;
 import io.headspan.agent.http.RequestHead;
 import io.headspan.agent.http.UnreadableHead;
@@ -50,6 +51,9 @@ final class InvocationPipeline {
   /// What an exchange has that is no HTTP.
   private static final RequestHead NO_HEAD = new RequestHead("", "", 0, CarriedContext.NONE, null);
 
+  /// 2^64 divided by the golden ratio: spreads times evenly (Fibonacci hashing).
+  private static final long GOLDEN_RATIO = 0x9e3779b97f4a7c15L;
+
   private final Identities identities;
   private final SpanBatcher batcher;
   private final TimeAccounts accounts;
@@ -58,6 +62,7 @@ final class InvocationPipeline {
   private final Set<Integer> excludedPorts;
   private final ColdStarts coldStarts = new ColdStarts();
   private final Deaths deaths = new Deaths();
+  private DetailLevel detail = DetailLevel.FULL;
   private long nowNs;
 
   private final Tally<Role> captured = new Tally<>(Role.class);
@@ -117,6 +122,10 @@ final class InvocationPipeline {
       ledger.captured();
     }
     coldStarts.onExchange(exchange);
+    if (isShed(exchange)) {
+      leaveOut(exchange, DropReason.SHED);
+      return;
+    }
     if (exchange.protocol() == Protocol.OTHER) {
       onCall(exchange, NO_HEAD, false);
       return;
@@ -144,6 +153,21 @@ final class InvocationPipeline {
         }
       }
     }
+  }
+
+  /// How much detail there is to be from now on.
+  void detail(DetailLevel level) {
+    detail = level;
+  }
+
+  /// Before anything is parsed: that is where the time goes. What is left out still tells the
+  /// correlator about others. Whether it is follows from when the exchange began, so that one which
+  /// was told as open is told as ended, too.
+  private boolean isShed(HttpExchange exchange) {
+    return switch (exchange.role()) {
+      case CLIENT -> !detail.hasCalls();
+      case SERVER -> ((exchange.headNs() * GOLDEN_RATIO) >>> Integer.SIZE) % detail.oneOf() != 0;
+    };
   }
 
   /// Lets everything go that waits, with what is known.

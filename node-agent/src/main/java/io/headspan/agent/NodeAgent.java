@@ -6,11 +6,15 @@ import com.linecorp.armeria.common.MediaType;
 import com.linecorp.armeria.common.util.Exceptions;
 import com.linecorp.armeria.server.Server;
 import io.headspan.agent.export.SpanBatcher;
+import io.headspan.agent.governor.Detail;
+import io.headspan.agent.governor.DetailLevel;
 import io.headspan.agent.identity.Identities;
 import io.headspan.agent.identity.IdentitySettings;
 import io.headspan.agent.interference.TimeAccounts;
 import io.headspan.agent.invocation.CorrelationLimits;
 import io.headspan.agent.libbpf.BpfSupport;
+import io.headspan.agent.libbpf.Capabilities;
+import io.headspan.agent.libbpf.Capabilities.Capability;
 import io.headspan.agent.libbpf.LibbpfException;
 import io.headspan.agent.log.FailureLog;
 import io.headspan.agent.probe.http.HttpProbe;
@@ -24,11 +28,15 @@ import java.security.SecureRandom;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.SplittableRandom;
+import java.util.concurrent.Callable;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -43,6 +51,13 @@ public final class NodeAgent implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(NodeAgent.class);
 
   private static final Path PROC = Path.of("/proc");
+
+  /// What is needed after the programs are attached: their maps and iterators (BPF; for tracing
+  /// programs PERFMON), who listens at a port and what containers are (the others).
+  private static final Set<Capability> LASTING_RIGHTS =
+      EnumSet.of(
+          Capability.BPF, Capability.PERFMON, Capability.SYS_PTRACE, Capability.DAC_READ_SEARCH);
+
   private static final int BEAT_MIN_MILLIS = 1;
   private static final int BEAT_MAX_MILLIS = 50;
   private static final int RECORDS_PER_BEAT = 256;
@@ -63,6 +78,7 @@ public final class NodeAgent implements AutoCloseable {
   private final Delivery delivery;
   private volatile @Nullable LedgerMetrics ledgerMetrics;
   private final InvocationPipeline pipeline;
+  private final Detail detail;
   private final Thread capture;
 
   /// Null until everything is open; scrapes may come before.
@@ -90,19 +106,33 @@ public final class NodeAgent implements AutoCloseable {
             .orElseThrow(() ->
                 new AgentException(
                     AgentException.Kind.CAPTURE, "the cgroup v2 hierarchy was unmounted"));
-    return new NodeAgent(config, cgroups);
+    return onItsOwnThread(() -> new NodeAgent(config, cgroups));
+  }
+
+  /// The agent lays down rights when its programs are loaded. That is a matter of threads, and not
+  /// to be that of the caller.
+  private static NodeAgent onItsOwnThread(Callable<NodeAgent> start) {
+    FutureTask<NodeAgent> task = new FutureTask<>(start);
+    Thread.ofPlatform().name("headspan-start").start(task);
+    try {
+      return task.get();
+    } catch (ExecutionException e) {
+      switch (e.getCause()) {
+        case null -> throw new IllegalStateException("the agent did not start", e);
+        case RuntimeException cause -> throw cause;
+        case Error cause -> throw cause;
+        default -> throw new IllegalStateException("the agent did not start", e);
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IllegalStateException("interrupted while the agent starts", e);
+    }
   }
 
   private NodeAgent(AgentConfig config, Path cgroups) {
     this.config = config;
     open.add(registry::close);
     try {
-      server = listen();
-      open.add(server);
-      HostIdentity host = HostIdentity.read(PROC, config);
-      delivery = Delivery.open(config, host);
-      open.add(delivery);
-      ledgerMetrics = new LedgerMetrics(registry, delivery);
       http = HttpProbe.open(cgroups);
       open.add(http);
       // After that: of a cgroup whose beginning is told, no connection was missed.
@@ -113,10 +143,19 @@ public final class NodeAgent implements AutoCloseable {
               ? TimeAccounts.start(http)
               : TimeAccounts.off("the configuration says so: time_accounts=off");
       open.add(accounts);
-      delivery.signals().add(new InterferenceSource(accounts::matrix));
       ProbeCounters counters = new ProbeCounters(http, lifecycle);
       open.add(counters::close);
+      // Everything is loaded. All that listens, reads and sends is started with less rights.
+      layDownRights();
+      HostIdentity host = HostIdentity.read(PROC, config);
+      delivery = Delivery.open(config, host);
+      // Closed after the probes: what they still have to say is sent.
+      open.addFirst(delivery);
+      ledgerMetrics = new LedgerMetrics(registry, delivery);
+      delivery.signals().add(new InterferenceSource(accounts::matrix));
       delivery.countLosses(counters::tell);
+      server = listen();
+      open.addFirst(server);
       Identities identities = Identities.start(identitySettings(cgroups), this::watch, nowNs());
       open.add(identities);
       SpanBatcher batcher =
@@ -142,6 +181,8 @@ public final class NodeAgent implements AutoCloseable {
               new SplittableRandom(new SecureRandom().nextLong()));
       AgentMetrics.register(registry, pipeline, delivery, counters);
       accountMetrics = new AccountMetrics(registry, accounts);
+      detail = new Detail(config.budget(), this::followDetail, nowNs());
+      detail.register(registry);
       capture = Thread.ofPlatform().daemon().name("headspan-capture").unstarted(this::capture);
       capturing = true;
       capture.start();
@@ -161,6 +202,22 @@ public final class NodeAgent implements AutoCloseable {
     } catch (RuntimeException | Error e) {
       close();
       throw e;
+    }
+  }
+
+  private void followDetail(DetailLevel level) {
+    pipeline.detail(level);
+    if (!level.hasTimeAccounts()) {
+      accounts.switchOff("the agent keeps within its budget");
+    }
+  }
+
+  private void layDownRights() {
+    try {
+      Set<Capability> kept = Capabilities.keepOnly(LASTING_RIGHTS);
+      LOG.info("Capabilities laid down: kept={}", kept);
+    } catch (LibbpfException e) {
+      failures.warn("Capabilities cannot be laid down, the agent keeps them all", "", e);
     }
   }
 
@@ -193,7 +250,7 @@ public final class NodeAgent implements AutoCloseable {
                 "/ready",
                 (_, _) ->
                     isReady()
-                        ? HttpResponse.of("ready\n")
+                        ? HttpResponse.of(readyText())
                         : HttpResponse.of(
                             HttpStatus.SERVICE_UNAVAILABLE,
                             MediaType.PLAIN_TEXT_UTF_8,
@@ -234,6 +291,13 @@ public final class NodeAgent implements AutoCloseable {
       ofAccounts.refresh();
     }
     return registry.scrape();
+  }
+
+  private String readyText() {
+    DetailLevel level = detail.level();
+    return level == DetailLevel.FULL
+        ? "ready\n"
+        : "ready, with less detail: " + level.cost() + "\n";
   }
 
   private boolean isReady() {
@@ -305,6 +369,7 @@ public final class NodeAgent implements AutoCloseable {
   }
 
   private int beat() {
+    detail.poll(nowNs());
     pipeline.advance(nowNs());
     // Cgroups before exchanges in them.
     lifecycle.drain(pipeline::onEvent);

@@ -3,6 +3,7 @@ package io.headspan.agent;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.headspan.agent.governor.Budget;
 import io.headspan.agent.identity.PlatformSettings;
 import io.headspan.wire.config.HostPort;
 import io.headspan.wire.tls.TlsPaths;
@@ -43,6 +44,7 @@ class AgentConfigTest {
                     Duration.ofSeconds(10),
                     false,
                     new TlsPaths(null, null, null)),
+                new Budget(1, 512L << 20),
                 Duration.ofSeconds(5)));
   }
 
@@ -67,6 +69,8 @@ class AgentConfigTest {
                 Map.entry("HEADSPAN_AGENT_ACKNOWLEDGE_TIMEOUT", "4s"),
                 Map.entry("HEADSPAN_AGENT_COMPRESSION", "none"),
                 Map.entry("HEADSPAN_AGENT_TIME_ACCOUNTS", "off"),
+                Map.entry("HEADSPAN_AGENT_CPU_BUDGET", "0.25"),
+                Map.entry("HEADSPAN_AGENT_MEMORY_BUDGET_MIB", "100"),
                 Map.entry("HEADSPAN_AGENT_CLOSE_TIMEOUT", "9s"),
                 Map.entry("HEADSPAN_AGENT_SPOOL", "/spool"),
                 Map.entry("HEADSPAN_AGENT_SPOOL_MIB", "7"),
@@ -104,6 +108,7 @@ class AgentConfigTest {
                     Duration.ofSeconds(4),
                     true,
                     new TlsPaths(Path.of("/ca"), Path.of("/cert"), Path.of("/key"))),
+                new Budget(0.25, 100L << 20),
                 Duration.ofSeconds(9)));
     assertThat(config.listen()).hasToString("[::1]:0");
   }

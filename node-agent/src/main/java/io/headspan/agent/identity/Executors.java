@@ -134,6 +134,19 @@ final class Executors {
     return Optional.of(new Executor(process, registration.path("port").asInt(), functions));
   }
 
+  /// Whether a registration is that of a process that is no longer there.
+  boolean isOfNobody(Path file) throws IOException {
+    JsonNode registration;
+    try {
+      registration = json.readTree(Files.readAllBytes(file));
+    } catch (NoSuchFileException e) {
+      return false; // withdrawn meanwhile
+    }
+    ProcessId process =
+        new ProcessId(registration.path("pid").asInt(), registration.path("startTicks").asLong());
+    return !processes.process(process.pid()).equals(Optional.of(process));
+  }
+
   private static boolean isWritableByAll(Path file) throws IOException {
     return Files.getPosixFilePermissions(file).contains(PosixFilePermission.OTHERS_WRITE);
   }

@@ -135,7 +135,8 @@ public final class Identities implements AutoCloseable {
     long validUntilNs = Long.MAX_VALUE;
   }
 
-  /// Is told of every cgroup what it turned out to be.
+  /// Is told of every cgroup what it turned out to be, and again if its processes make it something
+  /// else.
   public interface CgroupListener {
     /// Takes note of a cgroup, within [#poll].
     ///
@@ -281,7 +282,10 @@ public final class Identities implements AutoCloseable {
     if (!cgroup.settled) {
       return NoIdentity.PENDING;
     }
-    return cgroup.container == null ? NoIdentity.NO_CONTAINER : refined(cgroup, cgroup.container);
+    if (cgroup.container == null) {
+      return NoIdentity.NO_CONTAINER;
+    }
+    return naming.dependsOnProcesses() ? refined(cgroup, cgroup.container) : cgroup.container;
   }
 
   /// Whether the cgroup was made after this object: nothing in it can have been missed.
@@ -534,7 +538,10 @@ public final class Identities implements AutoCloseable {
             .orElse(container);
     results.add(() -> {
       cgroup.refined = true;
-      cgroup.container = refined.equals(container) ? container : refined;
+      if (!refined.equals(container)) {
+        cgroup.container = refined;
+        listener.onCgroup(cgroup.id, true);
+      }
       finishAll(cgroup);
     });
   }

@@ -112,6 +112,15 @@ public final class IdentityRules {
     return rules.isEmpty() ? NONE : new IdentityRules(rules);
   }
 
+  /// Whether any rule looks at the process itself.
+  boolean lookAtProcesses() {
+    return rules.stream()
+        .anyMatch(rule ->
+            rule.matches().containsKey(Field.EXECUTABLE)
+                || rule.matches().containsKey(Field.COMMAND_LINE)
+                || rule.gives().values().stream().anyMatch(text -> text.contains("${executable}")));
+  }
+
   Given apply(Subject subject) {
     Map<Gives, String> given = new HashMap<>();
     for (Rule rule : rules) {

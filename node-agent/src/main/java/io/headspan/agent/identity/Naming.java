@@ -37,6 +37,11 @@ final class Naming {
     return trustEnvironment;
   }
 
+  /// Whether what a container is may depend on its processes, for more than its runtime's label.
+  boolean dependsOnProcesses() {
+    return trustEnvironment || rules.lookAtProcesses();
+  }
+
   /// A container.
   ///
   /// @param cgroup the path of its cgroup

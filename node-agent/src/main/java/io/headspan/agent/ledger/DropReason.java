@@ -35,7 +35,9 @@ public enum DropReason {
   TELEMETRY(13),
   /// It is a call in another protocol than HTTP, and nothing shows which invocation made it: of
   /// itself, it would be a trace of one span without a name.
-  NO_CALLER(14);
+  NO_CALLER(14),
+  /// The agent kept within its budgets by giving less detail.
+  SHED(15);
 
   private final int number;
 

@@ -203,6 +203,8 @@ final class Libbpf {
           "epoll_wait",
           FunctionDescriptor.of(JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT, JAVA_INT),
           ERRNO);
+  private static final MethodHandle CAPSET =
+      libc("capset", FunctionDescriptor.of(JAVA_INT, ADDRESS, ADDRESS), ERRNO);
   private static final MethodHandle GETPAGESIZE =
       libc("getpagesize", FunctionDescriptor.of(JAVA_INT));
   private static final MethodHandle VSNPRINTF =
@@ -631,6 +633,14 @@ final class Libbpf {
   static int open(MemorySegment callState, MemorySegment path, int flags) {
     try {
       return (int) OPEN.invokeExact(callState, path, flags);
+    } catch (Throwable thrown) {
+      throw rethrow(thrown);
+    }
+  }
+
+  static int capset(MemorySegment callState, MemorySegment header, MemorySegment data) {
+    try {
+      return (int) CAPSET.invokeExact(callState, header, data);
     } catch (Throwable thrown) {
       throw rethrow(thrown);
     }

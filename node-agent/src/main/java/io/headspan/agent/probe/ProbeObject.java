@@ -32,13 +32,22 @@ public final class ProbeObject {
     }
   }
 
+  /// Whether this build has an object of that name.
+  public static boolean exists(String name) {
+    return ProbeObject.class.getResource(resource(name)) != null;
+  }
+
+  private static String resource(String name) {
+    return "/io/headspan/probes/" + name + ".bpf.o";
+  }
+
   /// The ring of a loaded object; the caller closes it before the object.
   public static RingBuffer ring(BpfObject object) {
     return RingBuffer.open(object.map(RING));
   }
 
   private static byte[] read(String name) {
-    String resource = "/io/headspan/probes/" + name + ".bpf.o";
+    String resource = resource(name);
     try (InputStream stream = ProbeObject.class.getResourceAsStream(resource)) {
       if (stream == null) {
         throw new IllegalStateException(

@@ -1,0 +1,269 @@
+package io.headspan.agent.doctor;
+
+import io.headspan.agent.AgentConfig;
+import io.headspan.agent.doctor.Finding.Status;
+import io.headspan.agent.identity.ExecutorRegistrations;
+import io.headspan.agent.identity.PlatformSettings;
+import io.headspan.agent.libbpf.BpfObject;
+import io.headspan.agent.libbpf.BpfSupport;
+import io.headspan.agent.libbpf.Capabilities;
+import io.headspan.agent.libbpf.Capabilities.Capability;
+import io.headspan.agent.libbpf.LibbpfException;
+import io.headspan.agent.probe.ProbeObject;
+import java.io.IOException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Locale;
+import java.util.Set;
+import java.util.stream.Stream;
+
+/// Looks at everything that capturing depends on. It loads the probes' programs, which has the
+/// kernel check them, and attaches none: nothing is captured and nothing changes.
+public final class Doctor {
+  /// Everything is on.
+  public static final int ALL_ON = 0;
+
+  /// The agent cannot capture.
+  public static final int CANNOT_CAPTURE = 1;
+
+  /// The agent captures, and goes without something.
+  public static final int SOMETHING_OFF = 3;
+
+  /// All is well but for leftovers.
+  public static final int LEFTOVERS = 4;
+
+  private static final int RING_SIZE_BYTES = 1 << 16;
+  private static final Path BPF_FILES = Path.of("/sys/fs/bpf");
+  private static final String PINS = "headspan*";
+
+  private final AgentConfig config;
+  private final Path bpfFiles;
+  private final List<Finding> findings = new ArrayList<>();
+
+  private Doctor(AgentConfig config, Path bpfFiles) {
+    this.config = config;
+    this.bpfFiles = bpfFiles;
+  }
+
+  /// A probe: which objects may be it, the best first, and what it is for.
+  private record Probe(String id, List<String> objects, String gives, String cost) {}
+
+  private static final List<Probe> PROBES =
+      List.of(
+          new Probe(
+              "probe.http",
+              List.of("http", "http-plain"),
+              "requests and responses of all sockets",
+              "nothing is captured"),
+          new Probe(
+              "probe.lifecycle",
+              List.of("lifecycle"),
+              "beginnings and ends of processes and cgroups",
+              "nothing is captured"),
+          new Probe(
+              "probe.sched",
+              List.of("sched"),
+              "queue time, CPU, and what other tenants took",
+              "spans have no time accounts, and there is no victim x culprit matrix"));
+
+  /// Looks at this machine as an agent with this configuration would find it.
+  public static List<Finding> examine(AgentConfig config) {
+    return examine(config, BPF_FILES);
+  }
+
+  static List<Finding> examine(AgentConfig config, Path bpfFiles) {
+    Doctor doctor = new Doctor(config, bpfFiles);
+    boolean loads = doctor.requirements();
+    doctor.capabilities();
+    if (loads) {
+      PROBES.forEach(doctor::probe);
+    }
+    doctor.platforms();
+    doctor.leftovers();
+    return List.copyOf(doctor.findings);
+  }
+
+  /// The exit code for what was found.
+  public static int exitCode(List<Finding> findings) {
+    boolean missing = findings.stream().anyMatch(each -> each.status() == Status.MISSING);
+    boolean off = findings.stream().anyMatch(each -> each.status() == Status.OFF);
+    boolean left = findings.stream().anyMatch(each -> each.status() == Status.LEFTOVER);
+    return missing ? CANNOT_CAPTURE : off ? SOMETHING_OFF : left ? LEFTOVERS : ALL_ON;
+  }
+
+  /// Removes what killed agents and executors left: registrations of executors that are gone, and
+  /// pinned BPF objects of ours. Programs, maps and links need no cleaning: the kernel frees them
+  /// with the process that opened them.
+  ///
+  /// @return what was removed
+  /// @throws IOException if something cannot be removed
+  public static List<String> clean(AgentConfig config) throws IOException {
+    return clean(config, BPF_FILES);
+  }
+
+  static List<String> clean(AgentConfig config, Path bpfFiles) throws IOException {
+    List<String> removed = new ArrayList<>();
+    for (Path file : ExecutorRegistrations.leftBehind(config.runDirectory())) {
+      Files.deleteIfExists(file);
+      removed.add("registration of an executor that is gone: " + file);
+    }
+    for (Path pin : pins(bpfFiles)) {
+      try (Stream<Path> below = Files.walk(pin)) {
+        for (Path each : below.sorted(Comparator.reverseOrder()).toList()) {
+          Files.deleteIfExists(each);
+        }
+      }
+      removed.add("pinned BPF object: " + pin);
+    }
+    return removed;
+  }
+
+  private boolean requirements() {
+    List<BpfSupport.Missing> missing = BpfSupport.check();
+    for (BpfSupport.Part part : BpfSupport.Part.values()) {
+      String id = part.name().toLowerCase(Locale.ROOT);
+      List<BpfSupport.Missing> lacks = missing.stream().filter(m -> m.part() == part).toList();
+      if (lacks.isEmpty()) {
+        findings.add(Finding.ok(id, there(part)));
+      }
+      lacks.forEach(lack -> findings.add(Finding.missing(id, lack.reason(), lack.remedy())));
+    }
+    return missing.isEmpty();
+  }
+
+  private static String there(BpfSupport.Part part) {
+    return switch (part) {
+      case LIBRARY -> "libbpf can be called";
+      case PERMISSION -> "this process may use BPF";
+      case BTF -> "the kernel describes its types (BTF)";
+      case CGROUP2 ->
+          "cgroup v2 is mounted: "
+              + BpfSupport.cgroup2Mount().map(Path::toString).orElse("somewhere");
+      case KERNEL ->
+          "Linux "
+              + System.getProperty("os.version")
+              + " has ring buffers, socket storage, and filters at cgroups and sockets";
+    };
+  }
+
+  private void capabilities() {
+    Set<Capability> held = Capabilities.effective();
+    if (!held.contains(Capability.SYS_PTRACE)) {
+      findings.add(
+          Finding.off(
+              "capability.sys_ptrace",
+              "this process has no CAP_SYS_PTRACE",
+              "plain processes of other users stay unnamed, and rules cannot look at them",
+              "give it CAP_SYS_PTRACE"));
+    }
+    if (!held.contains(Capability.DAC_READ_SEARCH)) {
+      findings.add(
+          Finding.off(
+              "capability.dac_read_search",
+              "this process has no CAP_DAC_READ_SEARCH",
+              "states of containers and executors that belong to other users are not read",
+              "give it CAP_DAC_READ_SEARCH"));
+    }
+  }
+
+  private void probe(Probe probe) {
+    List<String> there = probe.objects().stream().filter(ProbeObject::exists).toList();
+    if (there.isEmpty()) {
+      return; // not in this build
+    }
+    LibbpfException first = null;
+    for (String object : there) {
+      try (BpfObject loaded = ProbeObject.open(object, RING_SIZE_BYTES)) {
+        loaded.load();
+        String slower = object.equals(there.getFirst()) ? "" : ", in its form for older kernels";
+        findings.add(Finding.ok(probe.id(), "the kernel takes it: " + probe.gives() + slower));
+        return;
+      } catch (LibbpfException e) {
+        first = first == null ? e : first;
+      }
+    }
+    String reason = first == null ? "" : firstLine(String.valueOf(first.getMessage()));
+    boolean isOptional = probe.id().equals("probe.sched");
+    findings.add(
+        new Finding(
+            probe.id(),
+            isOptional ? Status.OFF : Status.MISSING,
+            "the kernel refuses it: " + probe.gives() + ": " + reason,
+            probe.cost(),
+            "use Linux 6.1 or newer, which it is tested with, and see that BPF is allowed"));
+  }
+
+  private void platforms() {
+    PlatformSettings platforms = config.platforms();
+    List<String> sockets =
+        platforms.criSockets().stream().filter(each -> Files.exists(Path.of(each))).toList();
+    findings.add(
+        sockets.isEmpty()
+            ? Finding.absent("identity.cri", "no Kubernetes container runtime: no socket is there")
+            : Finding.ok("identity.cri", "pods, labels and annotations from " + sockets));
+    boolean hasKubelet = platforms.kubelet() != null;
+    findings.add(
+        hasKubelet
+            ? Finding.ok("identity.kubelet", "pods from " + platforms.kubelet())
+            : Finding.absent("identity.kubelet", "the kubelet is not asked: none is configured"));
+    Path docker = platforms.dockerRoot().resolve("containers");
+    if (!Files.isDirectory(docker)) {
+      findings.add(Finding.absent("identity.docker", "no Docker: " + docker + " is not there"));
+    } else if (!Files.isReadable(docker)) {
+      findings.add(
+          Finding.off(
+              "identity.docker",
+              "Docker's containers cannot be read: " + docker,
+              "Docker's containers have no names and labels",
+              "give the agent CAP_DAC_READ_SEARCH"));
+    } else {
+      findings.add(Finding.ok("identity.docker", "names and labels from " + docker));
+    }
+    Path executors = config.runDirectory().resolve("executors");
+    findings.add(
+        Files.isDirectory(executors)
+            ? Finding.ok("identity.executors", "Wasm functions from " + executors)
+            : Finding.absent("identity.executors", "no Wasm executor has registered"));
+  }
+
+  private void leftovers() {
+    try {
+      for (Path file : ExecutorRegistrations.leftBehind(config.runDirectory())) {
+        leftover("registration of an executor that is gone: " + file);
+      }
+      for (Path pin : pins(bpfFiles)) {
+        leftover("pinned BPF object: " + pin);
+      }
+    } catch (IOException e) {
+      findings.add(
+          Finding.off(
+              "leftovers",
+              "leftovers cannot be looked for: " + e,
+              "what killed agents left stays",
+              "run as root"));
+    }
+  }
+
+  private void leftover(String what) {
+    findings.add(new Finding("leftover", Status.LEFTOVER, what, null, "headspan doctor --clean"));
+  }
+
+  private static List<Path> pins(Path bpfFiles) throws IOException {
+    List<Path> pins = new ArrayList<>();
+    if (Files.isDirectory(bpfFiles)) {
+      try (DirectoryStream<Path> found = Files.newDirectoryStream(bpfFiles, PINS)) {
+        found.forEach(pins::add);
+      }
+    }
+    return pins;
+  }
+
+  private static String firstLine(String text) {
+    int end = text.indexOf('\n');
+    return end < 0 ? text : text.substring(0, end);
+  }
+}

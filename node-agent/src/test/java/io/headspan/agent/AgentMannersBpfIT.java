@@ -1,0 +1,276 @@
+package io.headspan.agent;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.sun.net.httpserver.HttpServer;
+import io.headspan.agent.export.ArrowCollector;
+import java.io.File;
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.net.ServerSocket;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/// The agent as a process of its own: what rights it needs and keeps, and what is left of it.
+@Tag("privileged")
+class AgentMannersBpfIT {
+  private static final String LEAST = "-all,+bpf,+perfmon,+net_admin";
+  private static final Path SETPRIV = Path.of("/usr/bin/setpriv");
+  private static final Path BPFTOOL = Path.of("/usr/sbin/bpftool");
+
+  /// CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH.
+  private static final long KEPT = (1L << 39) | (1L << 38) | (1L << 19) | (1L << 2);
+
+  @TempDir private Path directory;
+  private final HttpClient client = HttpClient.newHttpClient();
+  private final ArrowCollector collector = new ArrowCollector();
+  private final List<AutoCloseable> open = new ArrayList<>();
+
+  @BeforeEach
+  void startCollector() throws IOException {
+    collector.start();
+    open.add(collector);
+  }
+
+  @AfterEach
+  void closeAll() throws Exception {
+    client.close();
+    while (!open.isEmpty()) {
+      open.removeLast().close();
+    }
+  }
+
+  @Test
+  void capturesWithThreeCapabilitiesAndKeepsOnlyWhatItNeeds() throws Exception {
+    assumeTrue(Files.isExecutable(SETPRIV), "setpriv is not installed");
+    int port = startHttpServer();
+    Agent agent =
+        startAgent(List.of(SETPRIV.toString(), "--bounding-set", LEAST, "--inh-caps", "-all"));
+    capturesARequest(port);
+    Map<String, Long> capabilities = capabilitiesOfThreads(agent.process().pid());
+    assertThat(capabilities).containsKeys("headspan-captur", "headspan-identi", "headspan-export");
+    capabilities.forEach((thread, bits) -> {
+      if (thread.startsWith("headspan-") || thread.startsWith("armeria")) {
+        assertThat(bits & ~KEPT).as(thread).isZero();
+      }
+    });
+  }
+
+  @Test
+  void laysDownWhatARootUserHas() throws Exception {
+    int port = startHttpServer();
+    Agent agent = startAgent(List.of());
+    capturesARequest(port);
+    Map<String, Long> capabilities = capabilitiesOfThreads(agent.process().pid());
+    assertThat(capabilities.get("headspan-captur")).isEqualTo(KEPT);
+    capabilities.forEach((thread, bits) -> {
+      if (thread.startsWith("headspan-") || thread.startsWith("armeria")) {
+        assertThat(bits & ~KEPT).as(thread).isZero();
+      }
+    });
+  }
+
+  @Test
+  void leavesNothingInTheKernelWhenItIsKilled() throws Exception {
+    assumeTrue(Files.isExecutable(BPFTOOL), "bpftool is not installed");
+    Agent agent = startAgent(List.of());
+    long pid = agent.process().pid();
+    Set<Integer> programs = heldBy("prog", pid);
+    Set<Integer> maps = heldBy("map", pid);
+    Set<Integer> links = heldBy("link", pid);
+    assertThat(programs).isNotEmpty();
+    assertThat(maps).isNotEmpty();
+    assertThat(links).isNotEmpty();
+    agent.process().destroyForcibly();
+    assertThat(agent.process().waitFor(10, TimeUnit.SECONDS)).isTrue();
+    // The kernel frees them a grace period later.
+    until("programs are gone", () -> disjoint(all("prog"), programs));
+    until("maps are gone", () -> disjoint(all("map"), maps));
+    until("links are gone", () -> disjoint(all("link"), links));
+  }
+
+  private record Agent(Process process) implements AutoCloseable {
+    @Override
+    public void close() throws Exception {
+      process.destroyForcibly();
+      assertThat(process.waitFor(10, TimeUnit.SECONDS)).isTrue();
+    }
+  }
+
+  private Agent startAgent(List<String> prefix) throws Exception {
+    int port;
+    try (ServerSocket free = new ServerSocket(0)) {
+      port = free.getLocalPort();
+    }
+    List<String> command = new ArrayList<>(prefix);
+    command.addAll(
+        List.of(
+            System.getProperty("java.home") + File.separator + "bin" + File.separator + "java",
+            "--enable-native-access=ALL-UNNAMED",
+            "--sun-misc-unsafe-memory-access=allow",
+            "-cp",
+            System.getProperty("java.class.path"),
+            AgentMain.class.getName()));
+    Path log = directory.resolve("agent.log");
+    ProcessBuilder builder =
+        new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(log.toFile());
+    builder
+        .environment()
+        .putAll(
+            Map.of(
+                "HEADSPAN_AGENT_COLLECTOR",
+                "127.0.0.1:" + collector.port(),
+                "HEADSPAN_AGENT_LISTEN",
+                "127.0.0.1:" + port,
+                "HEADSPAN_AGENT_BATCH_AGE",
+                "100ms",
+                "HEADSPAN_RUN_DIR",
+                directory.resolve("run").toString()));
+    Agent agent = new Agent(builder.start());
+    open.add(agent);
+    until(
+        "the agent is ready: " + log,
+        () -> {
+          assertThat(agent.process().isAlive()).as(() -> read(log)).isTrue();
+          return get(port, "/ready").equals("ready\n");
+        });
+    return agent;
+  }
+
+  private void capturesARequest(int port) {
+    assertThat(get(port, "/manners")).isNotNull();
+    until(
+        "the request is a span",
+        () ->
+            collector.batches().stream()
+                .anyMatch(batch -> {
+                  for (int row = 0; row < batch.size(); row++) {
+                    if (batch.text(batch.name(row)).equals("GET /manners")) {
+                      return true;
+                    }
+                  }
+                  return false;
+                }));
+  }
+
+  private int startHttpServer() throws IOException {
+    HttpServer server = HttpServer.create(new InetSocketAddress("127.0.0.1", 0), 16);
+    server.createContext(
+        "/",
+        exchange -> {
+          exchange.sendResponseHeaders(204, -1);
+          exchange.close();
+        });
+    server.start();
+    open.add(() -> server.stop(0));
+    return server.getAddress().getPort();
+  }
+
+  private static Map<String, Long> capabilitiesOfThreads(long pid) throws IOException {
+    Map<String, Long> capabilities = new HashMap<>();
+    try (Stream<Path> threads = Files.list(Path.of("/proc/" + pid + "/task"))) {
+      for (Path thread : threads.toList()) {
+        Map<String, String> status = new HashMap<>();
+        for (String line : Files.readAllLines(thread.resolve("status"))) {
+          String[] field = line.split(":\\s*", 2);
+          status.put(field[0], field[1]);
+        }
+        capabilities.merge(
+            status.getOrDefault("Name", ""),
+            Long.parseUnsignedLong(status.getOrDefault("CapPrm", "0"), 16),
+            (a, b) -> a | b);
+      }
+    }
+    return capabilities;
+  }
+
+  /// What a process has open, by what the kernel says of its descriptors.
+  private static Set<Integer> heldBy(String kind, long pid) throws IOException {
+    String field = kind + "_id:";
+    Set<Integer> held = new TreeSet<>();
+    try (Stream<Path> descriptors = Files.list(Path.of("/proc/" + pid + "/fdinfo"))) {
+      for (Path descriptor : descriptors.toList()) {
+        try (Stream<String> lines = Files.lines(descriptor)) {
+          lines
+              .filter(line -> line.startsWith(field))
+              .forEach(line -> held.add(Integer.parseInt(line.substring(field.length()).strip())));
+        } catch (NoSuchFileException e) {
+          continue; // closed meanwhile
+        }
+      }
+    }
+    return held;
+  }
+
+  private static Set<Integer> all(String kind) {
+    Set<Integer> all = new TreeSet<>();
+    show(kind).forEach(each -> all.add(each.path("id").asInt()));
+    return all;
+  }
+
+  private static JsonNode show(String kind) {
+    try {
+      Process process = new ProcessBuilder(BPFTOOL.toString(), "-j", kind, "show").start();
+      return new ObjectMapper().readTree(process.getInputStream());
+    } catch (IOException e) {
+      throw new AssertionError("bpftool " + kind + " show", e);
+    }
+  }
+
+  private static boolean disjoint(Set<Integer> some, Set<Integer> others) {
+    return some.stream().noneMatch(others::contains);
+  }
+
+  private String get(int port, String path) {
+    try {
+      return client
+          .send(
+              HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + port + path)).build(),
+              HttpResponse.BodyHandlers.ofString())
+          .body();
+    } catch (IOException e) {
+      return ""; // does not listen yet
+    } catch (InterruptedException e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  private static String read(Path log) {
+    try {
+      return Files.readString(log);
+    } catch (IOException e) {
+      return e.toString();
+    }
+  }
+
+  private static void until(String what, BooleanSupplier condition) {
+    long deadlineNs = System.nanoTime() + TimeUnit.SECONDS.toNanos(60);
+    while (!condition.getAsBoolean()) {
+      assertThat(System.nanoTime() - deadlineNs).as(what).isNegative();
+      LockSupport.parkNanos(20_000_000);
+    }
+  }
+}
