@@ -104,17 +104,15 @@ class AgentMannersBpfIT {
     assertThat(programs).isNotEmpty();
     assertThat(maps).isNotEmpty();
     assertThat(links).isNotEmpty();
-    agent.process().destroyForcibly();
-    assertThat(agent.process().waitFor(10, TimeUnit.SECONDS)).isTrue();
+    agent.kill();
     // The kernel frees them a grace period later.
     until("programs are gone", () -> disjoint(all("prog"), programs));
     until("maps are gone", () -> disjoint(all("map"), maps));
     until("links are gone", () -> disjoint(all("link"), links));
   }
 
-  private record Agent(Process process) implements AutoCloseable {
-    @Override
-    public void close() throws Exception {
+  private record Agent(Process process) {
+    void kill() throws InterruptedException {
       process.destroyForcibly();
       assertThat(process.waitFor(10, TimeUnit.SECONDS)).isTrue();
     }
@@ -150,7 +148,7 @@ class AgentMannersBpfIT {
                 "HEADSPAN_RUN_DIR",
                 directory.resolve("run").toString()));
     Agent agent = new Agent(builder.start());
-    open.add(agent);
+    open.add(agent::kill);
     until(
         "the agent is ready: " + log,
         () -> {

@@ -23,29 +23,23 @@ class OwnUseTest {
 
   private static double coresOf(String threadName) throws InterruptedException {
     CountDownLatch running = new CountDownLatch(1);
-    long endNs = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(800);
+    CountDownLatch ended = new CountDownLatch(1);
     Thread busy =
         Thread.ofPlatform()
             .daemon()
             .name(threadName)
             .start(() -> {
               running.countDown();
-              while (System.nanoTime() - endNs < 0) {
+              while (ended.getCount() > 0) {
                 Thread.onSpinWait();
               }
             });
     running.await();
     OwnUse use = new OwnUse(System.nanoTime());
-    Use used = null;
-    while (System.nanoTime() - endNs < -TimeUnit.MILLISECONDS.toNanos(100)) {
-      Thread.onSpinWait();
-      if (System.nanoTime() - endNs > -TimeUnit.MILLISECONDS.toNanos(200)) {
-        used = use.measure(System.nanoTime());
-        break;
-      }
-    }
+    assertThat(ended.await(500, TimeUnit.MILLISECONDS)).as("half a second of use").isFalse();
+    double cores = use.measure(System.nanoTime()).cores();
+    ended.countDown();
     busy.join();
-    assertThat(used).isNotNull();
-    return used.cores();
+    return cores;
   }
 }
