@@ -16,7 +16,6 @@ import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -211,12 +210,10 @@ class AgentMannersBpfIT {
     Set<Integer> held = new TreeSet<>();
     try (Stream<Path> descriptors = Files.list(Path.of("/proc/" + pid + "/fdinfo"))) {
       for (Path descriptor : descriptors.toList()) {
-        try (Stream<String> lines = Files.lines(descriptor)) {
-          lines
+        if (Files.exists(descriptor)) { // not closed meanwhile
+          Files.readAllLines(descriptor).stream()
               .filter(line -> line.startsWith(field))
               .forEach(line -> held.add(Integer.parseInt(line.substring(field.length()).strip())));
-        } catch (NoSuchFileException e) {
-          continue; // closed meanwhile
         }
       }
     }
