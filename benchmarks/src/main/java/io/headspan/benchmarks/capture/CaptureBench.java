@@ -9,6 +9,11 @@ import io.headspan.loadgen.TemporaryDirectory;
 import io.headspan.storage.SpanStore;
 import io.headspan.storage.SqlQuery;
 import io.headspan.storage.StoreAddress;
+import java.io.IOException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -101,6 +106,7 @@ public final class CaptureBench {
       report.add("rate_at_10k", "requests/s", Target.none(BenchReport.Better.HIGHER), rates);
       report.add("agent_rss_mib", "MiB", Target.atMost(200), usage.residentMib());
       measureCompleteness(server, wrk, reader);
+      report.add("ledger_imbalance", "spans", Target.atMost(0), ledgerImbalance(agent));
     }
   }
 
@@ -183,6 +189,24 @@ public final class CaptureBench {
         "127.0.0.1:0",
         "--collector",
         collector);
+  }
+
+  /// Spans of which the agent's ledger does not say what became of them, now that it is quiet.
+  private static double ledgerImbalance(RoleProcess agent)
+      throws IOException, InterruptedException {
+    HttpRequest scrape =
+        HttpRequest.newBuilder(URI.create("http://" + agent.address() + "/metrics")).build();
+    try (HttpClient client = HttpClient.newHttpClient()) {
+      return client
+          .send(scrape, HttpResponse.BodyHandlers.ofLines())
+          .body()
+          .filter(
+              line ->
+                  line.startsWith("headspan_ledger_imbalance_spans")
+                      || line.startsWith("headspan_ledger_pending"))
+          .mapToDouble(line -> Math.abs(Double.parseDouble(line.substring(line.lastIndexOf(' ')))))
+          .sum();
+    }
   }
 
   private String prefix() {
