@@ -389,6 +389,10 @@ static __always_inline void read_frames(const struct source *source, struct tran
 	__s32 more = 1;
 	__u32 skip;
 
+	if (d->overtaken) {
+		d->overtaken = 0;
+		go_raw(t, d, p);
+	}
 	if (d->raw && !resumes(t, d, p)) {
 		d->raw_bytes += p->length;
 		if (source->skb)
@@ -489,11 +493,7 @@ static __always_inline void transcribe(const struct source *source, struct bpf_s
 		*(volatile __u32 *)&d->busy = 0;
 	} else {
 		/* Another CPU has packets of this direction, for longer than it should take. */
-		if (compare_and_swap(&d->raw, 0, 1) == 0) {
-			count(HTTP_TRANSCRIPT_RAW);
-			d->raw_bytes = 0;
-			lose_count(t);
-		}
+		*(volatile __u32 *)&d->overtaken = 1;
 		if (source->skb)
 			tell_raw_packet(source->skb, t, &p, 0);
 		else

@@ -11,8 +11,10 @@ import io.netty.handler.codec.http2.Http2Headers;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -35,6 +37,10 @@ final class Http2Connection implements Http2Frames.Receiver {
   private final Side client;
   private final Side server;
   private final Map<Integer, Stream> streams = new HashMap<>();
+
+  /// Answered before their request could be read, because bytes of it were late.
+  private final Set<Integer> answeredUnseen = new HashSet<>();
+
   private int lastStream;
   private int lost;
   private @Nullable Consumer<HttpExchange> sink;
@@ -120,8 +126,11 @@ final class Http2Connection implements Http2Frames.Receiver {
   /// The connection ended.
   void end(End end, long endNs, Consumer<HttpExchange> sink) {
     this.sink = sink;
-    for (Stream stream : new ArrayList<>(streams.values())) {
-      report(stream, end, endNs);
+    if (client.frames.isWaiting() || server.frames.isWaiting()) {
+      // How they ended may be in the bytes that nobody can read.
+      lost += streams.size();
+    } else {
+      new ArrayList<>(streams.values()).forEach(stream -> report(stream, end, endNs));
     }
     streams.clear();
   }
@@ -266,7 +275,7 @@ final class Http2Connection implements Http2Frames.Receiver {
       return; // Trailers of a request.
     }
     lastStream = number;
-    if (headers == null || streams.size() >= STREAMS_MAX) {
+    if (answeredUnseen.remove(number) || headers == null || streams.size() >= STREAMS_MAX) {
       lost++;
       return;
     }
@@ -284,6 +293,10 @@ final class Http2Connection implements Http2Frames.Receiver {
   private void respond(Side side, @Nullable Http2Headers headers, long endNs) {
     Stream stream = streams.get(side.blockStream);
     if (stream == null) {
+      int number = side.blockStream;
+      if (number % 2 == 1 && number > lastStream && answeredUnseen.size() < STREAMS_MAX) {
+        answeredUnseen.add(number);
+      }
       return;
     }
     if (headers != null) {

@@ -150,6 +150,11 @@ final class Http2Frames {
         && dataEnds.isEmpty();
   }
 
+  /// Whether bytes came whose predecessors have not.
+  boolean isWaiting() {
+    return !waiting.isEmpty();
+  }
+
   /// Whether the kernel hands on everything of this direction.
   boolean isRaw() {
     return raw || !waiting.isEmpty();
@@ -183,7 +188,7 @@ final class Http2Frames {
       if (bytes.fromSequence() - position > 0) {
         return false;
       }
-      if (bytes.fromSequence() == position) {
+      if (bytes.sequence() - position >= 0) {
         boolean between = payloadLeft < 0 && headerLength == 0;
         if (bytes.sequence() != position && !between) {
           throw new Unreadable(HttpCounter.HTTP2_BYTES_MISSING);

@@ -94,6 +94,7 @@ final class Http2Transcripts {
       countLost(connection.openStreams());
     } else {
       connection.end(end, transcriptEnd.endNs(), sink);
+      countLost(connection.takeLost());
     }
   }
 
