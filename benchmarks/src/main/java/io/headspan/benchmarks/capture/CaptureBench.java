@@ -200,10 +200,9 @@ public final class CaptureBench {
       return client
           .send(scrape, HttpResponse.BodyHandlers.ofLines())
           .body()
-          .filter(
-              line ->
-                  line.startsWith("headspan_ledger_imbalance_spans")
-                      || line.startsWith("headspan_ledger_pending"))
+          .filter(line ->
+              line.startsWith("headspan_ledger_imbalance_spans")
+                  || line.startsWith("headspan_ledger_pending"))
           .mapToDouble(line -> Math.abs(Double.parseDouble(line.substring(line.lastIndexOf(' ')))))
           .sum();
     }
