@@ -536,6 +536,7 @@ SEPARATE int tell_kept_head(struct transcript *t, struct connection *c)
 	event->raw = 1;
 	bpf_probe_read_kernel(event->bytes, sizeof(event->bytes), c->event.head);
 	bpf_ringbuf_submit(event, ring_flags());
+	t->directions[HTTP_FROM_CLIENT].raw_until = c->request.seq + c->request.have;
 	t->directions[HTTP_FROM_CLIENT].raw = 1;
 	count(HTTP_TRANSCRIPT_RAW);
 	lose_count(t);

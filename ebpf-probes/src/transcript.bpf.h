@@ -283,12 +283,15 @@ SEPARATE int step_early(const struct early_head *early, struct transcript *t,
 	return early && t && p ? step(&source, t, p) : -1;
 }
 
-/* Hands on what of a packet lies between two offsets, as it is. */
+/* Hands on what of a packet lies behind an offset, as it is. */
 static __always_inline void tell_raw(const struct source *source, struct transcript *t,
 				     const struct passage *p, __u32 skip)
 {
 	__u32 direction = p->direction & 1;
+	__u32 end = p->seq + p->length;
 
+	if ((__s32)(end - t->directions[direction].raw_until) > 0)
+		t->directions[direction].raw_until = end;
 	for (__u32 i = 0; i < 65536 / HTTP_TRANSCRIPT_BYTES + 1; i++) {
 		struct http_bytes_event *event;
 		__u64 piece;
@@ -351,6 +354,7 @@ SEPARATE int go_raw(struct transcript *t, struct transcript_direction *d, const 
 	if (d->told != d->at || d->event.length > 0)
 		tell_bytes(t, p);
 	d->raw_bytes = 0;
+	d->raw_until = d->at;
 	d->raw = 1;
 	lose_count(t);
 	return 0;
@@ -369,6 +373,9 @@ SEPARATE int resumes(struct transcript *t, struct transcript_direction *d, const
 	point = bpf_map_lookup_elem(&resume_points, &key);
 	if (!point || (__s32)(*point - p->seq) < 0 ||
 	    (__s32)(p->seq + p->length - *point) <= 0)
+		return 0;
+	/* Not at a repetition of what is known behind that place already. */
+	if ((__s32)(*point - d->raw_until) < 0)
 		return 0;
 	d->at = *point;
 	d->told = d->at;
@@ -390,8 +397,12 @@ static __always_inline void read_frames(const struct source *source, struct tran
 	__u32 skip;
 
 	if (d->overtaken) {
+		__u32 until = d->raw_until;
+
 		d->overtaken = 0;
 		go_raw(t, d, p);
+		if ((__s32)(until - d->raw_until) > 0)
+			d->raw_until = until;
 	}
 	if (d->raw && !resumes(t, d, p)) {
 		d->raw_bytes += p->length;

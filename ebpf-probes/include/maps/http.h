@@ -188,7 +188,7 @@ struct transcript_direction {
 	__u32 busy;
 	__u32 partial;		/* what user space knows ends in the middle of a frame */
 	__u32 overtaken;	/* a CPU that was not admitted has handed on its packet raw */
-	__u32 _pad;
+	__u32 raw_until;	/* behind the last byte handed on raw */
 	__u8 header[32];	/* FRAME_HEADER_BYTES, and room for the verifier */
 	struct http_bytes_event event;
 	__u8 room[128];		/* as in struct connection */
