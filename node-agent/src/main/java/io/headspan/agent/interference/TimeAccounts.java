@@ -167,7 +167,8 @@ public final class TimeAccounts implements AutoCloseable {
     } else if (book.isComplete(exchange) || waiting.size() >= WAITING_MAX) {
       settle(exchange, sink);
     } else {
-      waiting.add(new Waiting(exchange, nowNs + ACCOUNT_PATIENCE_NS, sink));
+      // Not from the last poll on: a beat may have come late, and the records with it.
+      waiting.add(new Waiting(exchange, System.nanoTime() + ACCOUNT_PATIENCE_NS, sink));
     }
   }
 
