@@ -1,7 +1,5 @@
 package io.headspan.query;
 
-import io.headspan.storage.SpanStore;
-import io.headspan.wire.otlp.OtlpDecoder;
 import io.opentelemetry.proto.collector.trace.v1.ExportTraceServiceRequest;
 import java.io.DataInputStream;
 import java.io.IOException;
@@ -23,13 +21,6 @@ public final class RecordedSpans {
       }
     }
     return requests;
-  }
-
-  /// Puts the data set into a store.
-  public static void insert(SpanStore store) throws IOException {
-    ExportTraceServiceRequest.Builder all = ExportTraceServiceRequest.newBuilder();
-    requests().forEach(request -> all.addAllResourceSpans(request.getResourceSpansList()));
-    store.insert(OtlpDecoder.decode(all.build()), "recorded-spans");
   }
 
   public static InputStream resource(String name) {

@@ -1,15 +1,21 @@
 package io.headspan.query;
 
+import io.headspan.collector.Collector;
+import io.headspan.collector.CollectorConfig;
 import io.headspan.storage.SpanStore;
 import io.headspan.storage.embedded.StoreProcess;
+import io.opentelemetry.proto.collector.trace.v1.ExportTraceServiceRequest;
 import java.io.IOException;
+import java.net.URI;
 import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.file.Path;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 
-/// A store with the recorded spans, and a query API on it.
+/// A store with the recorded spans, which a collector took in, and a query API on it.
 public final class RunningApi implements AutoCloseable {
   private final StoreProcess process;
   private final SpanStore store;
@@ -29,8 +35,47 @@ public final class RunningApi implements AutoCloseable {
     StoreProcess process = StoreProcess.start(directory);
     SpanStore store = SpanStore.connect(process.address());
     store.migrate();
-    RecordedSpans.insert(store);
+    send(process, RecordedSpans.requests());
     return new RunningApi(process, store, QueryApi.start(config(process, Map.of())));
+  }
+
+  /// Sends requests through a collector to a store.
+  public static void send(StoreProcess process, List<ExportTraceServiceRequest> requests)
+      throws IOException {
+    CollectorConfig config =
+        CollectorConfig.from(
+            Map.of(
+                "HEADSPAN_COLLECTOR_LISTEN",
+                "127.0.0.1:0",
+                "HEADSPAN_COLLECTOR_STORE",
+                "http://127.0.0.1:" + process.address().port()));
+    try (Collector collector = Collector.start(config);
+        HttpClient sender = HttpClient.newHttpClient()) {
+      for (ExportTraceServiceRequest request : requests) {
+        HttpResponse<String> response = sendOnce(sender, collector.port(), request);
+        // The collector asks senders to come again until it has reached its store.
+        while (response.statusCode() == 503) {
+          response = sendOnce(sender, collector.port(), request);
+        }
+        if (response.statusCode() != 200) {
+          throw new IOException("not stored: " + response.statusCode() + " " + response.body());
+        }
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IOException("interrupted while sending", e);
+    }
+  }
+
+  private static HttpResponse<String> sendOnce(
+      HttpClient sender, int port, ExportTraceServiceRequest request)
+      throws IOException, InterruptedException {
+    return sender.send(
+        HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + port + "/v1/traces"))
+            .header("Content-Type", "application/x-protobuf")
+            .POST(HttpRequest.BodyPublishers.ofByteArray(request.toByteArray()))
+            .build(),
+        HttpResponse.BodyHandlers.ofString());
   }
 
   /// A configuration for the store of this, on a free port, with `more` settings.

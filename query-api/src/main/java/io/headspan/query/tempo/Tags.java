@@ -30,6 +30,13 @@ final class Tags {
   private static final List<String> SCOPES =
       List.of("event", "instrumentation", INTRINSIC, "link", "resource", "span");
 
+  /// Those about the tree's numbering are for programs and not for an editor to suggest.
+  private static final List<String> SUGGESTED_INTRINSICS =
+      Intrinsic.spellings().entrySet().stream()
+          .filter(spelling -> spelling.getValue().isSuggested())
+          .map(Map.Entry::getKey)
+          .toList();
+
   /// Whose values are words of the language and not strings.
   private static final Set<Intrinsic> KEYWORDS = Set.of(Intrinsic.STATUS, Intrinsic.KIND);
 
@@ -82,7 +89,7 @@ final class Tags {
       if (scope.equals("none") || scope.equals(one)) {
         List<String> found =
             one.equals(INTRINSIC)
-                ? List.copyOf(Intrinsic.spellings().keySet())
+                ? SUGGESTED_INTRINSICS
                 : queries.run(
                     request,
                     TagPlanner.names(scope(one), range, limit == 0 ? MAX_LIMIT : limit),

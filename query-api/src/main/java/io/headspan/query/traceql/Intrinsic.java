@@ -59,6 +59,11 @@ public enum Intrinsic {
     return this == DURATION || this == TRACE_DURATION || this == EVENT_TIME_SINCE_START;
   }
 
+  /// Whether an editor should offer it, as Tempo does: not the numbers of the tree, nor `parent`.
+  public boolean isSuggested() {
+    return !Columns.isOfTree(this) && this != PARENT;
+  }
+
   /// Every spelling a query may use, and what it means.
   public static Map<String, Intrinsic> spellings() {
     return BY_TEXT;

@@ -27,7 +27,8 @@ final class RecordedSearch {
 
   private RecordedSearch() {}
 
-  static List<JsonNode> lines(String kind) throws IOException {
+  /// All recorded requests.
+  static List<JsonNode> lines() throws IOException {
     List<JsonNode> lines = new ArrayList<>();
     try (BufferedReader reader =
         new BufferedReader(
@@ -35,10 +36,7 @@ final class RecordedSearch {
                 new GZIPInputStream(RecordedSpans.resource("expected.jsonl.gz")),
                 StandardCharsets.UTF_8))) {
       for (String line = reader.readLine(); line != null; line = reader.readLine()) {
-        JsonNode node = JSON.readTree(line);
-        if (node.get("kind").asText().equals(kind)) {
-          lines.add(node);
-        }
+        lines.add(JSON.readTree(line));
       }
     }
     return lines;
@@ -108,7 +106,7 @@ final class RecordedSearch {
         && attribute.get("value").path("stringValue").asText("x").isEmpty();
   }
 
-  private static String canonicalValue(JsonNode value) {
+  static String canonicalValue(JsonNode value) {
     JsonNode real = value.get("doubleValue");
     return real != null && real.isNumber()
         ? "double " + new BigDecimal(real.asText()).round(FLOAT_DIGITS).stripTrailingZeros()
