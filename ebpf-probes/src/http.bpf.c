@@ -127,20 +127,29 @@ static __always_inline __u32 lowest_zero(__u64 bits)
 	return ones * 0x0101010101010101ULL >> 56;
 }
 
+/* The bits of word `word` of a bitmap that stand for bytes before `end`. Without a branch, too. */
+static __always_inline __u64 bits_before(__u32 end, __u32 word)
+{
+	__s64 bits = (__s64)end - word * 64;
+	__s64 negative = bits >> 63;
+
+	/* Or clang sees what this is, and compares. */
+	barrier_var(negative);
+	bits = (bits & ~negative) - 64; /* at least 0 */
+	negative = bits >> 63;
+	barrier_var(negative);
+	bits = (bits & negative) + 64; /* at most 64 */
+	return ((1ULL << (bits & 63)) - 1) | -((__u64)bits >> 6);
+}
+
 /* Marks the bytes [from, to) as there, though some before them are missing. */
 static __always_inline void mark_ahead(struct window *window, __u64 *ahead, __u32 from, __u32 to,
 				       const __u32 size)
 {
 	/* Before the bits: whoever closes the gap meanwhile has to look for them. */
 	*(volatile __u32 *)&window->ahead = 1;
-	for (__u32 i = 0; i < size / 64; i++) {
-		__u32 low = from > i * 64 ? from - i * 64 : 0;
-		__u32 high = to < i * 64 + 64 ? to - i * 64 : 64;
-
-		if (from >= i * 64 + 64 || to <= i * 64)
-			continue;
-		__sync_fetch_and_or(&ahead[i], (~0ULL >> (64 - (high - low))) << low);
-	}
+	for (__u32 i = 0; i < size / 64; i++)
+		__sync_fetch_and_or(&ahead[i], bits_before(to, i) & ~bits_before(from, i));
 }
 
 /* Takes the marked bytes that follow without a gap now. */
@@ -149,9 +158,13 @@ static __always_inline void take_ahead(struct window *window, __u64 *ahead, cons
 	__u32 before = *(volatile __u32 *)&window->have;
 	__u32 have = before;
 
+	/* Each round goes to the end of a word, or to the next gap and stays there. */
 	for (__u32 i = 0; i < size / 64; i++) {
-		if (have >= i * 64 && have < i * 64 + 64)
-			have += lowest_zero(ahead[i] >> (have & 63));
+		__u64 word = ahead[have / 64 & (size / 64 - 1)];
+
+		/* Nothing follows the last word. */
+		word &= ((__s64)have - size) >> 63;
+		have += lowest_zero(word >> (have & 63));
 	}
 	/* If this fails, who was quicker looks for marked bytes behind his own. */
 	if (have != before)
@@ -697,45 +710,74 @@ SEPARATE int has_empty_line(const struct head_bytes *head)
 	return 0;
 }
 
+/*
+ * Hands on a piece of a request that does not fit into the buffer, and begins at `at`. Returns its
+ * length, or 0 if nothing more is to be handed on.
+ */
+static __always_inline int tell_part(const struct source *source, struct connection *c, __u32 at,
+				     __u32 from, __u32 length)
+{
+	struct http_head_part_event *part;
+	__u64 piece = length < HTTP_HEAD_BYTES ? length : HTTP_HEAD_BYTES;
+
+	if (length == 0 || at >= HTTP_HEAD_BYTES_MAX || c->event.head_parts == 255)
+		return 0;
+	part = bpf_ringbuf_reserve(&ring, sizeof(*part), 0);
+	if (!part) {
+		count(HTTP_HEAD_PART_DROPPED);
+		return 0;
+	}
+	BOUND(piece, HTTP_HEAD_BYTES);
+	if (read_bytes(source, from, part->bytes, piece) < 0) {
+		bpf_ringbuf_discard(part, BPF_RB_NO_WAKEUP);
+		return 0;
+	}
+	part->kind = EVENT_HTTP_HEAD_PART;
+	/* A part may overtake the head's first byte, with which the exchange opens. */
+	part->exchange = c->open ? c->event.exchange : c->event.exchange + 1;
+	part->cookie = c->event.cookie;
+	part->offset = at;
+	part->length = piece;
+	part->_pad = 0;
+	if (at == c->parts_next && c->request.have == HTTP_HEAD_BYTES) {
+		c->parts_next += piece;
+		if (piece == HTTP_HEAD_BYTES)
+			c->head_done = has_empty_line((struct head_bytes *)part->bytes);
+	}
+	bpf_ringbuf_submit(part, ring_flags());
+	c->event.head_parts++;
+	return c->head_done ? 0 : piece;
+}
+
+SEPARATE int tell_part_of_packet(struct __sk_buff *skb, struct connection *c, __u32 at, __u32 from,
+				 __u32 length)
+{
+	struct source source = { .skb = skb };
+
+	return c ? tell_part(&source, c, at, from, length) : 0;
+}
+
+SEPARATE int tell_part_of_early(const struct early_head *early, struct connection *c, __u32 at,
+				__u32 from, __u32 length)
+{
+	struct source source = { .early = early };
+
+	return c && early ? tell_part(&source, c, at, from, length) : 0;
+}
+
 /* Hands on bytes of a request that do not fit into the buffer. They begin at `at`. */
 static __always_inline void tell_parts(const struct source *source, struct connection *c, __u32 at,
 				       __u32 from, __u32 length)
 {
 	for (__u32 i = 0; i < HTTP_HEAD_BYTES_MAX / HTTP_HEAD_BYTES; i++) {
-		struct http_head_part_event *part;
-		__u64 piece = length < HTTP_HEAD_BYTES ? length : HTTP_HEAD_BYTES;
+		int told = source->skb ? tell_part_of_packet(source->skb, c, at, from, length) :
+					 tell_part_of_early(source->early, c, at, from, length);
 
-		if (length == 0 || at >= HTTP_HEAD_BYTES_MAX || c->event.head_parts == 255)
+		if (told <= 0)
 			return;
-		part = bpf_ringbuf_reserve(&ring, sizeof(*part), 0);
-		if (!part) {
-			count(HTTP_HEAD_PART_DROPPED);
-			return;
-		}
-		BOUND(piece, HTTP_HEAD_BYTES);
-		if (read_bytes(source, from, part->bytes, piece) < 0) {
-			bpf_ringbuf_discard(part, BPF_RB_NO_WAKEUP);
-			return;
-		}
-		part->kind = EVENT_HTTP_HEAD_PART;
-		/* A part may overtake the head's first byte, with which the exchange opens. */
-		part->exchange = c->open ? c->event.exchange : c->event.exchange + 1;
-		part->cookie = c->event.cookie;
-		part->offset = at;
-		part->length = piece;
-		part->_pad = 0;
-		if (at == c->parts_next && c->request.have == HTTP_HEAD_BYTES) {
-			c->parts_next += piece;
-			if (piece == HTTP_HEAD_BYTES)
-				c->head_done = has_empty_line((struct head_bytes *)part->bytes);
-		}
-		bpf_ringbuf_submit(part, ring_flags());
-		c->event.head_parts++;
-		if (c->head_done)
-			return;
-		at += piece;
-		from += piece;
-		length -= piece;
+		at += told;
+		from += told;
+		length -= told;
 	}
 }
 
@@ -1007,6 +1049,7 @@ SEPARATE int find_ending(struct connection *c)
 {
 	__u64 before = 0; /* the eight bytes before `word` */
 	__u64 word = 0;	  /* the last eight bytes, in lower case */
+	__u64 differs;
 	__u32 have;
 
 	if (!c)
@@ -1017,8 +1060,11 @@ SEPARATE int find_ending(struct connection *c)
 		word = word >> 8 | (__u64)(c->event.response[i] | 0x20) << 56;
 		if (word >> 8 == text_as_number("chunked", 7))
 			return ENDING_BY_BYTES;
-		if (word == text_as_number("-length:", 8) &&
-		    before >> 8 == text_as_number("content", 7))
+		/* As one test: of two, the verifier would follow what is left of each. */
+		differs = word ^ text_as_number("-length:", 8);
+		differs |= before >> 8 ^ text_as_number("content", 7);
+		barrier_var(differs);
+		if (differs == 0)
 			return ENDING_BY_LENGTH;
 	}
 	return have == HTTP_RESPONSE_BYTES ? ENDING_BY_BYTES : ENDING_UNKNOWN;

@@ -65,7 +65,8 @@ static __always_inline __u32 open_at_head(__u64 cgroup_id)
 
 static __always_inline void add_open(const struct transcript *t, __u64 number)
 {
-	__u64 *open = bpf_map_lookup_elem(&open_exchanges, &t->cgroup_id);
+	__u64 cgroup_id = t->cgroup_id; /* a key from the stack, which Linux 6.1 asks for */
+	__u64 *open = bpf_map_lookup_elem(&open_exchanges, &cgroup_id);
 
 	if (open)
 		__sync_fetch_and_add(open, number);
@@ -283,6 +284,73 @@ SEPARATE int step_early(const struct early_head *early, struct transcript *t,
 	return early && t && p ? step(&source, t, p) : -1;
 }
 
+/* Steps to the end of what was seen, or of what one packet may hold. Returns what the last did. */
+SEPARATE int steps_in_packet(struct __sk_buff *skb, struct transcript *t, const struct passage *p)
+{
+	int more = 1;
+
+	for (__u32 i = 0; i < FRAMES_MAX && more > 0; i++)
+		more = step_packet(skb, t, p);
+	return more;
+}
+
+SEPARATE int steps_in_early(const struct early_head *early, struct transcript *t,
+			    const struct passage *p)
+{
+	int more = 1;
+
+	for (__u32 i = 0; i < FRAMES_MAX && more > 0; i++)
+		more = step_early(early, t, p);
+	return more;
+}
+
+/* Hands on the next piece of a packet as it is. Returns its length, or less than 1 if it did not. */
+static __always_inline int tell_raw_piece(const struct source *source, struct transcript *t,
+					  const struct passage *p, __u32 skip)
+{
+	struct http_bytes_event *event;
+	__u64 piece;
+
+	if (skip >= p->length)
+		return 0;
+	piece = p->length - skip;
+	if (piece > HTTP_TRANSCRIPT_BYTES)
+		piece = HTTP_TRANSCRIPT_BYTES;
+	BOUND(piece, HTTP_TRANSCRIPT_BYTES);
+	event = bpf_ringbuf_reserve(&ring, sizeof(*event), 0);
+	if (!event)
+		return -1;
+	if (read_bytes(source, p->from + skip, event->bytes, piece) < 0) {
+		bpf_ringbuf_discard(event, BPF_RB_NO_WAKEUP);
+		return -1;
+	}
+	begin_record(t, event, p->direction & 1, p->time_ns);
+	event->seq = p->seq + skip;
+	event->from_seq = event->seq;
+	event->until_seq = event->seq + piece;
+	event->length = piece;
+	event->raw = 1;
+	bpf_ringbuf_submit(event, ring_flags());
+	return piece;
+}
+
+/* Of their own, and not in the loop: older verifiers follow each record that it reserves. */
+SEPARATE int tell_raw_piece_of_packet(struct __sk_buff *skb, struct transcript *t,
+				      const struct passage *p, __u32 skip)
+{
+	struct source source = { .skb = skb };
+
+	return t && p ? tell_raw_piece(&source, t, p, skip) : -1;
+}
+
+SEPARATE int tell_raw_piece_of_early(const struct early_head *early, struct transcript *t,
+				     const struct passage *p, __u32 skip)
+{
+	struct source source = { .early = early };
+
+	return early && t && p ? tell_raw_piece(&source, t, p, skip) : -1;
+}
+
 /* Hands on what of a packet lies behind an offset, as it is. */
 static __always_inline void tell_raw(const struct source *source, struct transcript *t,
 				     const struct passage *p, __u32 skip)
@@ -293,35 +361,16 @@ static __always_inline void tell_raw(const struct source *source, struct transcr
 	if ((__s32)(end - t->directions[direction].raw_until) > 0)
 		t->directions[direction].raw_until = end;
 	for (__u32 i = 0; i < 65536 / HTTP_TRANSCRIPT_BYTES + 1; i++) {
-		struct http_bytes_event *event;
-		__u64 piece;
+		int told = source->skb ? tell_raw_piece_of_packet(source->skb, t, p, skip) :
+					 tell_raw_piece_of_early(source->early, t, p, skip);
 
-		if (skip >= p->length)
+		if (told == 0)
 			return;
-		piece = p->length - skip;
-		if (piece > HTTP_TRANSCRIPT_BYTES)
-			piece = HTTP_TRANSCRIPT_BYTES;
-		BOUND(piece, HTTP_TRANSCRIPT_BYTES);
-		event = bpf_ringbuf_reserve(&ring, sizeof(*event), 0);
-		if (!event) {
-			t->broken = 1;
-			return;
-		}
-		if (read_bytes(source, p->from + skip, event->bytes, piece) < 0) {
-			bpf_ringbuf_discard(event, BPF_RB_NO_WAKEUP);
-			t->broken = 1;
-			return;
-		}
-		begin_record(t, event, direction, p->time_ns);
-		event->seq = p->seq + skip;
-		event->from_seq = event->seq;
-		event->until_seq = event->seq + piece;
-		event->length = piece;
-		event->raw = 1;
-		bpf_ringbuf_submit(event, ring_flags());
-		skip += piece;
+		if (told < 0)
+			break;
+		skip += told;
 	}
-	/* More than any packet holds. */
+	/* A record was lost, or there was more than any packet holds. */
 	t->broken = 1;
 }
 
@@ -424,9 +473,8 @@ static __always_inline void read_frames(const struct source *source, struct tran
 			d->ending = 0;
 			d->due = 1;
 		}
-		for (__u32 i = 0; i < FRAMES_MAX && more > 0; i++)
-			more = source->skb ? step_packet(source->skb, t, p) :
-					     step_early(source->early, t, p);
+		more = source->skb ? steps_in_packet(source->skb, t, p) :
+				     steps_in_early(source->early, t, p);
 	}
 	if (more < 0) {
 		t->broken = 1;
