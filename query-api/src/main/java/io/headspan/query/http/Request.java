@@ -89,6 +89,39 @@ public final class Request {
     return new TimeRange(startNs, endNs);
   }
 
+  /// `start` and `end` as they stand, in any of the forms of [#timeRange]; `since` (a duration)
+  /// counts back from the end if there is no start.
+  public TimeRange exactRange() {
+    long endNs = time("end").orElseGet(() -> ns(clock.instant()));
+    long back = duration("since").orElse(RECENT).toNanos();
+    long startNs = time("start").orElse(Math.max(0, endNs - back));
+    if (startNs >= endNs) {
+      throw RequestException.badRequest(
+          "start does not lie before end: startNs=" + startNs + ", endNs=" + endNs);
+    }
+    return new TimeRange(startNs, endNs);
+  }
+
+  /// A length of time, in Go's form or as a number of seconds; more than nothing.
+  public Optional<Duration> step(String name) {
+    return parameter(name)
+        .map(text -> {
+          try {
+            long ns = new BigDecimal(text.strip()).multiply(NS_PER_SECOND).longValue();
+            if (ns > 0) {
+              return Duration.ofNanos(ns);
+            }
+          } catch (NumberFormatException _) {
+            Optional<Long> ns = GoDuration.parse(text.strip()).filter(parsed -> parsed > 0);
+            if (ns.isPresent()) {
+              return Duration.ofNanos(ns.get());
+            }
+          }
+          throw RequestException.badRequest(
+              "not a step: " + name + "=" + text + ", want=30s, 1m, 15 …");
+        });
+  }
+
   private static long wholeSecond(long ns) {
     long second = 1_000_000_000;
     return ns % second == 0 ? ns + second - 1 : ns;

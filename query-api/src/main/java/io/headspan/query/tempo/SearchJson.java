@@ -87,7 +87,17 @@ final class SearchJson {
 
   private static void attributes(JsonGenerator json, List<Spanset.Attribute> attributes)
       throws IOException {
-    json.writeArrayFieldStart("attributes");
+    keyValues(json, "attributes", attributes);
+  }
+
+  /// The labels of a time series.
+  static void labels(JsonGenerator json, List<Spanset.Attribute> labels) throws IOException {
+    keyValues(json, "labels", labels);
+  }
+
+  private static void keyValues(JsonGenerator json, String name, List<Spanset.Attribute> attributes)
+      throws IOException {
+    json.writeArrayFieldStart(name);
     for (Spanset.Attribute attribute : attributes) {
       json.writeStartObject();
       json.writeStringField("key", attribute.name());

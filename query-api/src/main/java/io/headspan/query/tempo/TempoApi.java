@@ -17,11 +17,13 @@ public final class TempoApi {
   private final TraceById traceById;
   private final Search search;
   private final Tags tags;
+  private final Metrics metrics;
 
   public TempoApi(Queries queries) {
     traceById = new TraceById(queries);
     search = new Search(queries);
     tags = new Tags(queries);
+    metrics = new Metrics(queries);
   }
 
   public void addTo(ServerBuilder server, QueryThreads threads) {
@@ -33,6 +35,8 @@ public final class TempoApi {
         .service("/api/traces/{id}", threads.service(traceById::v1))
         .service("/api/v2/traces/{id}", threads.service(traceById::v2))
         .service("/api/search", threads.service(search::search))
+        .service("/api/metrics/query_range", threads.service(metrics::range))
+        .service("/api/metrics/query", threads.service(metrics::instant))
         .service("/api/search/tags", threads.service(tags::namesV1))
         .service("/api/v2/search/tags", threads.service(tags::namesV2))
         .service("/api/search/tag/{tag}/values", threads.service(tags::valuesV1))

@@ -96,6 +96,37 @@ final class Columns {
         .formatted(promoted);
   }
 
+  /// All attributes of a span that are one value, as an array of scoped names and tagged values.
+  static String taggedSpanAttributes() {
+    String promoted =
+        PROMOTED.entrySet().stream()
+            .map(entry ->
+                "if(%s,[('span.%s',%s)],[])"
+                    .formatted(
+                        isPromoted(entry.getValue()),
+                        entry.getKey(),
+                        tag(entry.getValue().type(), entry.getValue().column())))
+            .collect(Collectors.joining(","));
+    return """
+    arrayConcat(arrayMap((k,v)->(concat('span.',k),%s),string_keys,string_values),\
+    arrayMap((k,v)->(concat('span.',k),%s),mapKeys(ints),mapValues(ints)),\
+    arrayMap((k,v)->(concat('span.',k),%s),mapKeys(doubles),mapValues(doubles)),\
+    arrayMap((k,v)->(concat('span.',k),%s),bool_keys,bool_values),%s)\
+    """
+        .formatted(
+            tag(ValueType.TEXT, "v"),
+            tag(ValueType.INT, "v"),
+            tag(ValueType.REAL, "v"),
+            tag(ValueType.BOOL, "v"),
+            promoted);
+  }
+
+  /// The same on a row of `resources`.
+  static String taggedResourceAttributes() {
+    return "arrayMap((k,c,v)->(concat('resource.',k),%s),keys,types,values)"
+        .formatted(tagByCode("c", "v"));
+  }
+
   /// `value` as tagged text.
   static String tag(ValueType type, String value) {
     return "concat('" + type.tag() + "',toString(" + value + "))";

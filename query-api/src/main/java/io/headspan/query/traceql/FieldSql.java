@@ -418,14 +418,29 @@ final class FieldSql {
         : "arrayConcat(" + String.join(",", parts) + ")";
   }
 
-  /// `expression` as a tuple of its type's code, 0 if it is no number, and its value as Float64.
+  /// All attributes of a span and of its resource, with their scopes, as an array of names and
+  /// tagged values.
+  String allAttributes() {
+    return "arrayConcat("
+        + Columns.taggedSpanAttributes()
+        + ","
+        + source.joinedColumn(Table.RESOURCE, Columns.taggedResourceAttributes())
+        + ")";
+  }
+
+  /// `expression` as a tuple of its type's code, 0 if it is no number, and its value as Float64. Of
+  /// several events or links it is the first one's.
   String number(FieldExpression expression) {
     StringBuilder cases = new StringBuilder();
     for (Variant variant : variants(expression, Table.SPAN)) {
-      if (variant.type().isNumber() && variant.plurality() == Plurality.ONE) {
+      if (variant.type().isNumber() && variant.plurality() != Plurality.ARRAY) {
+        boolean one = variant.plurality() == Plurality.ONE;
         cases.append(
             "%s,(toUInt8(%d),toFloat64(%s)),"
-                .formatted(variant.present(), variant.type().code(), variant.value()));
+                .formatted(
+                    one ? variant.present() : "notEmpty(" + variant.value() + ")",
+                    variant.type().code(),
+                    one ? variant.value() : variant.value() + "[1]"));
       }
     }
     return cases.isEmpty()

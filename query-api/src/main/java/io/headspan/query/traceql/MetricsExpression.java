@@ -33,6 +33,14 @@ public sealed interface MetricsExpression extends Stage {
   /// `topk(n)` or `bottomk(n)` of the stage before it.
   record Rank(Position at, boolean largest, long limit) implements MetricsExpression {}
 
+  /// `topk(n)` or `bottomk(n)` with the series that it ranks: what a planner makes of the stage.
+  record Ranked(MetricsExpression of, Rank rank) implements MetricsExpression {
+    @Override
+    public Position at() {
+      return rank.at();
+    }
+  }
+
   /// Samples for which a comparison with a number holds.
   record Keep(Position at, MetricsExpression of, Comparison operator, double bound)
       implements MetricsExpression {}

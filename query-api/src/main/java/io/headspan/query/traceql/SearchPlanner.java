@@ -19,9 +19,28 @@ public final class SearchPlanner {
   /// @throws TraceQlException if the query asks for metrics or uses what cannot be run yet; the
   ///   message names the construct and its place
   public static SearchPlan plan(Query query, TimeRange range) {
-    List<Stage> stages = new ArrayList<>();
     Map<String, FieldExpression> shown = new LinkedHashMap<>();
-    for (Stage stage : query.pipeline().stages()) {
+    List<Stage> stages = spanStages(query.pipeline().at(), query.pipeline().stages(), shown);
+    stages.forEach(stage -> showConditions(stage, shown));
+    SearchPlan plan = new SearchPlan(stages, List.copyOf(shown.values()), range);
+    // What can be parsed and not be run shows while SQL is made: now, not when rows are asked for.
+    plan.candidates(1);
+    plan.details(List.of("00000000000000000000000000000001"), 1);
+    return plan;
+  }
+
+  /// The stages of a pipeline that select spans, rewritten; a spanset expression comes first.
+  static List<Stage> spanStages(Position at, List<Stage> pipeline) {
+    return spanStages(at, pipeline, new LinkedHashMap<>());
+  }
+
+  /// The same, with the fields to show.
+  ///
+  /// @param shown gets the fields that the stages ask to show
+  private static List<Stage> spanStages(
+      Position at, List<Stage> pipeline, Map<String, FieldExpression> shown) {
+    List<Stage> stages = new ArrayList<>();
+    for (Stage stage : pipeline) {
       switch (stage) {
         case SpansetExpression spanset -> add(stages, rewrite(spanset));
         case Stage.ScalarFilter filter -> stages.add(checked(filter));
@@ -32,23 +51,20 @@ public final class SearchPlanner {
         case Stage.Coalesce coalesce -> stages.add(coalesce);
         case Stage.Select select -> select.fields().forEach(field -> show(field, shown));
         case MetricsExpression metrics ->
-            throw TraceQlException.unsupported(metrics.at(), "a metrics function in a search");
+            throw TraceQlException.invalid(
+                metrics.at(),
+                "a metrics function makes time series, and this is a search for traces;"
+                    + " ask /api/metrics/query_range");
         case ScalarExpression scalar ->
             throw TraceQlException.unsupported(scalar.at(), "an aggregate without comparison");
       }
     }
     if (stages.isEmpty() || !(stages.getFirst() instanceof SpansetExpression)) {
       // A pipeline may begin with a stage that works on spansets; it then works on all spans.
-      Position at = query.pipeline().at();
       stages.addFirst(
           new SpansetExpression.Filter(at, new FieldExpression.Literal(at, new Value.Bool(true))));
     }
-    stages.forEach(stage -> showConditions(stage, shown));
-    SearchPlan plan = new SearchPlan(stages, List.copyOf(shown.values()), range);
-    // What can be parsed and not be run shows while SQL is made: now, not when rows are asked for.
-    plan.candidates(1);
-    plan.details(List.of("00000000000000000000000000000001"), 1);
-    return plan;
+    return stages;
   }
 
   /// A filter behind a filter is their conjunction, which needs no grouping by trace.

@@ -17,25 +17,32 @@ import java.util.stream.IntStream;
 /// For one statement and one thread.
 final class SearchSql {
   /// The fields of an element of a set.
-  private record Field(String name, String expression, String type) {}
+  record Field(String name, String expression, String type) {}
 
   private static final int MAX_SQL_BYTES = 4 << 20;
 
   private final List<Stage> stages;
   private final List<FieldExpression> shown;
-  private final Bindings bindings = new Bindings();
+  private final Bindings bindings;
   private final SpanSource source;
   private final FieldSql fields;
   private final List<String> filters = new ArrayList<>();
   private final List<String> filtersWithoutTree = new ArrayList<>();
   private final List<Field> numbers = new ArrayList<>();
   private final List<Field> keys = new ArrayList<>();
+  private final List<Field> wanted = new ArrayList<>();
   private final List<String> columns = new ArrayList<>();
   private boolean isStructural;
 
   SearchSql(List<Stage> stages, List<FieldExpression> shown, TimeRange range) {
+    this(stages, shown, range, new Bindings());
+  }
+
+  /// One of several selections of a statement, which share their bindings.
+  SearchSql(List<Stage> stages, List<FieldExpression> shown, TimeRange range, Bindings bindings) {
     this.stages = stages;
     this.shown = shown;
+    this.bindings = bindings;
     source = new SpanSource(bindings, range);
     fields = new FieldSql(bindings, source);
   }
@@ -64,6 +71,37 @@ final class SearchSql {
     ORDER BY toStartOfFiveMinutes(time) DESC, time DESC LIMIT 1 BY trace_id LIMIT %d\
     """
         .formatted(source.from(), source.inRange(), condition, limit);
+  }
+
+  /// What compiles the fields of the spans of this selection.
+  FieldSql fields() {
+    return fields;
+  }
+
+  /// A SELECT of `trace_id`, `st` (start in ns) and `columns`, a row per matching span; expressions
+  /// of `columns` come from [#fields()].
+  String spans(List<Field> columns) {
+    if (stages.size() == 1 && stages.getFirst() instanceof SpansetExpression.Filter filter) {
+      String condition = fields.condition(filter.condition());
+      if (!fields.usesTree()) {
+        String selected =
+            columns.stream()
+                .map(column -> ", " + column.expression() + " AS " + column.name())
+                .collect(Collectors.joining());
+        return "SELECT trace_id, toUnixTimestamp64Nano(time) AS st%s FROM %s WHERE %s AND %s"
+            .formatted(selected, source.from(), source.inRange(), condition);
+      }
+    }
+    wanted.addAll(columns);
+    String selected =
+        columns.stream()
+            .map(column -> ", tupleElement(e,'" + column.name() + "') AS " + column.name())
+            .collect(Collectors.joining());
+    return """
+    SELECT trace_id, tupleElement(e,'st') AS st%s \
+    FROM (SELECT trace_id, arrayJoin(set) AS e FROM (%s))\
+    """
+        .formatted(selected, sets("", false));
   }
 
   SqlQuery details(List<String> traceIds, int spansPerSet) {
@@ -142,6 +180,7 @@ final class SearchSql {
     }
     elements.addAll(numbers);
     elements.addAll(keys);
+    elements.addAll(wanted);
     if (withDetails) {
       elements.add(new Field("du", "duration", "Int64"));
       elements.add(new Field("nm", "operation", "String"));

@@ -6,7 +6,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.headspan.query.ExpectedDifferences;
+import io.headspan.query.RecordedSpans;
 import io.headspan.query.RunningApi;
+import io.headspan.query.traceql.RecordedFields;
 import java.io.IOException;
 import java.net.http.HttpResponse;
 import java.nio.file.Path;
@@ -30,9 +32,10 @@ class RecordedAnswersIT {
   @Test
   void everyLineIsAnsweredAsRecorded() throws Exception {
     Map<String, String> differences = new TreeMap<>();
+    RecordedFields fields = RecordedFields.of(RecordedSpans.requests());
     try (RunningApi api = RunningApi.start(directory)) {
       for (JsonNode line : RecordedSearch.lines()) {
-        String difference = difference(api, line);
+        String difference = difference(api, fields, line);
         if (!difference.isEmpty()) {
           differences.put(line.get("id").asText(), difference);
         }
@@ -42,7 +45,7 @@ class RecordedAnswersIT {
   }
 
   /// What is different; "" if nothing is.
-  private static String difference(RunningApi api, JsonNode line)
+  private static String difference(RunningApi api, RecordedFields fields, JsonNode line)
       throws IOException, InterruptedException {
     HttpResponse<byte[]> response = api.get(path(line), JSON);
     int status = line.get("status").asInt();
@@ -58,7 +61,7 @@ class RecordedAnswersIT {
           firstDifference(
               RecordedSearch.canonical(ours.get("traces"), line.get("traces")),
               RecordedSearch.canonical(line.get("traces"), line.get("traces")));
-      case "query_range", "query" -> RecordedSeries.difference(ours.get("series"), line);
+      case "query_range", "query" -> RecordedSeries.difference(ours.get("series"), line, fields);
       case "tags" -> firstDifference(scopes(ours.get("scopes")), scopes(line.get("scopes")));
       case "tag_values" -> {
         List<String> got = sorted(ours.get("tagValues"));

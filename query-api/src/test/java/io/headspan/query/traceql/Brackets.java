@@ -47,6 +47,7 @@ final class Brackets {
               + ")";
       case MetricsExpression.Rank rank ->
           (rank.largest() ? "topk(" : "bottomk(") + rank.limit() + ")";
+      case MetricsExpression.Ranked ranked -> of(ranked.of()) + " | " + of(ranked.rank());
       case MetricsExpression.Keep keep ->
           "(" + of(keep.of()) + " " + keep.operator().symbol() + " " + keep.bound() + ")";
       case MetricsExpression.OfPipeline of -> "(" + of(of.pipeline()) + ")";

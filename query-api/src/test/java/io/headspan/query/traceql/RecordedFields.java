@@ -6,10 +6,15 @@ import io.opentelemetry.proto.trace.v1.ResourceSpans;
 import io.opentelemetry.proto.trace.v1.ScopeSpans;
 import io.opentelemetry.proto.trace.v1.Span;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Map;
+import java.util.OptionalDouble;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /// Filters evaluated over spans in memory.
@@ -53,6 +58,56 @@ public final class RecordedFields {
       }
     }
     return ids;
+  }
+
+  /// The exact quantiles of a query of one filter and `quantile_over_time`, grouped by texts or not
+  /// at all: of n sorted values the one at floor(p * (n - 1)), 0 where there is none.
+  ///
+  /// @return a value per interval, by `label=value` of all labels, sorted
+  public Map<String, double[]> quantiles(String query, TimeGrid grid) {
+    List<Stage> stages = TraceQl.parse(query).pipeline().stages();
+    SpansetExpression.Filter filter = (SpansetExpression.Filter) stages.getFirst();
+    MetricsExpression.OverTime over = (MetricsExpression.OverTime) stages.getLast();
+    Map<List<String>, List<List<Double>>> values = new HashMap<>();
+    for (SpanFields fields : spans) {
+      OptionalDouble value = fields.seconds(over.field().orElseThrow());
+      long first = grid.firstEndNs() - grid.stepNs();
+      long after = fields.span().getStartTimeUnixNano() - first - 1;
+      if (value.isPresent()
+          && after >= 0
+          && after / grid.stepNs() < grid.count()
+          && fields.test(filter.condition())) {
+        List<String> labels =
+            over.by().stream()
+                .map(by -> FieldText.of(by) + "=" + fields.text(by).orElse("nil"))
+                .toList();
+        values
+            .computeIfAbsent(
+                labels,
+                _ ->
+                    Stream.generate(() -> (List<Double>) new ArrayList<Double>())
+                        .limit(grid.count())
+                        .toList())
+            .get((int) (after / grid.stepNs()))
+            .add(value.getAsDouble());
+      }
+    }
+    Map<String, double[]> quantiles = new TreeMap<>();
+    values.forEach((labels, intervals) -> {
+      for (double level : over.quantiles()) {
+        quantiles.put(
+            Stream.concat(labels.stream(), Stream.of("p=" + level))
+                .sorted()
+                .collect(Collectors.joining(",")),
+            intervals.stream().mapToDouble(interval -> quantile(interval, level)).toArray());
+      }
+    });
+    return quantiles;
+  }
+
+  private static double quantile(List<Double> values, double level) {
+    List<Double> sorted = values.stream().sorted().toList();
+    return sorted.isEmpty() ? 0 : sorted.get((int) (level * (sorted.size() - 1)));
   }
 
   private static void addTrace(ExportTraceServiceRequest trace, List<SpanFields> spans) {

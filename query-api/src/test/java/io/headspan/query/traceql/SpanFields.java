@@ -12,6 +12,7 @@ import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalDouble;
 import org.jspecify.annotations.Nullable;
 
 /// What TraceQL says of one span, worked out in Java from the message as it was sent: a second
@@ -45,6 +46,21 @@ public record SpanFields(
 
   /// A duration, which takes part in arithmetic as a float.
   private record TimeNs(long ns) {}
+
+  /// The number that `expression` is, durations in seconds; empty if it is none.
+  OptionalDouble seconds(FieldExpression expression) {
+    Object value = single(expression);
+    return value instanceof TimeNs(long ns)
+        ? OptionalDouble.of(ns / 1e9)
+        : number(value == null ? "" : value)
+            .map(number -> OptionalDouble.of(number.doubleValue()))
+            .orElseGet(OptionalDouble::empty);
+  }
+
+  /// The text that `expression` is; empty if it is something else.
+  Optional<String> text(FieldExpression expression) {
+    return single(expression) instanceof String text ? Optional.of(text) : Optional.empty();
+  }
 
   public boolean test(FieldExpression expression) {
     return switch (expression) {
