@@ -90,9 +90,6 @@ class SearchPlannerTest {
       quoteCharacter = '\0',
       textBlock =
           """
-          {} | rate()	column 6: a metrics function in a search
-          {} | compare({status = error})	column 6: a metrics function
-          ({} | rate()) / ({} | rate())	column 15: a metrics function
           ({} | count()) > ({.a} | count())	column 1: anything but one aggregate on the left
           {} | count() + 1 > 2	column 14: anything but one aggregate on the left
           {} | 2 < count()	column 6: anything but one aggregate on the left
@@ -115,6 +112,21 @@ class SearchPlannerTest {
             TraceQlException.class,
             e -> assertThat(e.kind()).isEqualTo(TraceQlException.Kind.UNSUPPORTED))
         .hasMessageContaining("not supported yet: line 1, " + construct);
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '\t',
+      quoteCharacter = '\0',
+      textBlock =
+          """
+          {} | rate()	column 6: a metrics function makes time series
+          {} | compare({status = error})	column 6: a metrics function makes time series
+          ({} | rate()) / ({} | rate())	column 15: a metrics function makes time series
+          """)
+  void refusesMetricsInASearch(String query, String problem) {
+    assertThatThrownBy(() -> plan(query))
+        .hasMessageContaining("invalid TraceQL query: line 1, " + problem);
   }
 
   @Test
