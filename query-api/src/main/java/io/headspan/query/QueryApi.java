@@ -12,6 +12,7 @@ import com.linecorp.armeria.server.metric.MetricCollectingService;
 import io.headspan.query.functions.FunctionsApi;
 import io.headspan.query.http.Queries;
 import io.headspan.query.http.QueryThreads;
+import io.headspan.query.jaeger.JaegerApi;
 import io.headspan.query.tempo.TempoApi;
 import io.headspan.storage.SpanStore;
 import io.micrometer.core.instrument.binder.jvm.JvmMemoryMetrics;
@@ -26,8 +27,8 @@ import java.util.concurrent.CompletionException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/// A running query API: Tempo's HTTP API, our own, `/ready` and `/metrics` on one port. It runs
-/// whether or not the store does, and answers 503 with the reason while the store is away.
+/// A running query API: Tempo's HTTP API, Jaeger's, our own, `/ready` and `/metrics` on one port.
+/// It runs whether or not the store does, and answers 503 with the reason while the store is away.
 public final class QueryApi implements AutoCloseable {
   private static final Logger logger = LoggerFactory.getLogger(QueryApi.class);
 
@@ -98,6 +99,7 @@ public final class QueryApi implements AutoCloseable {
   private void configureServices(ServerBuilder builder) {
     Queries queries = new Queries(store, config.limits());
     new TempoApi(queries).addTo(builder, threads);
+    new JaegerApi(queries).addTo(builder, threads);
     new FunctionsApi(queries).addTo(builder, threads);
     builder
         .service("/ready", threads.service(_ -> ready()))

@@ -23,12 +23,17 @@ public final class Json {
 
   /// A 200 with the value that `writer` writes.
   public static HttpResponse response(Writer writer) {
+    return response(HttpStatus.OK, writer);
+  }
+
+  /// An answer with the value that `writer` writes.
+  public static HttpResponse response(HttpStatus status, Writer writer) {
     ByteArrayOutputStream bytes = new ByteArrayOutputStream(1024);
     try (JsonGenerator json = FACTORY.createGenerator(bytes)) {
       writer.write(json);
     } catch (IOException e) {
       throw new UncheckedIOException("JSON cannot be written to memory", e);
     }
-    return HttpResponse.of(HttpStatus.OK, MediaType.JSON, bytes.toByteArray());
+    return HttpResponse.of(status, MediaType.JSON, bytes.toByteArray());
   }
 }

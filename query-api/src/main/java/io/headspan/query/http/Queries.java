@@ -31,9 +31,7 @@ public final class Queries {
   public <T> List<T> run(Request request, SqlQuery query, RowReader<T> reader) {
     String id = "headspan-query-" + UUID.randomUUID();
     request.onCancel(() -> store.cancel(id));
-    if (request.isCancelled()) {
-      throw new RequestException(HttpStatus.SERVICE_UNAVAILABLE, "request was given up");
-    }
+    checkWanted(request);
     return store.query(
         query
             .id(id)
@@ -47,10 +45,17 @@ public final class Queries {
         reader);
   }
 
+  private static void checkWanted(Request request) {
+    if (request.isCancelled()) {
+      throw new RequestException(HttpStatus.SERVICE_UNAVAILABLE, "request was given up");
+    }
+  }
+
   /// The earliest spans of a trace, at most [QueryLimits#traceSpans()].
   ///
   /// @throws io.headspan.storage.StoreException as [SpanStore#trace] does
-  public SpanBatch trace(long traceIdHigh, long traceIdLow) {
+  public SpanBatch trace(Request request, long traceIdHigh, long traceIdLow) {
+    checkWanted(request);
     return store.trace(traceIdHigh, traceIdLow, limits.traceSpans());
   }
 }

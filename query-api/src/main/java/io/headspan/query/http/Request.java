@@ -11,6 +11,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.OffsetDateTime;
 import java.time.format.DateTimeParseException;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 
@@ -45,6 +46,16 @@ public final class Request {
   /// A query parameter; empty if absent or blank.
   public Optional<String> parameter(String name) {
     return Optional.ofNullable(context.queryParam(name)).filter(value -> !value.isBlank());
+  }
+
+  /// All values of a query parameter.
+  public List<String> parameters(String name) {
+    return context.queryParams().getAll(name);
+  }
+
+  /// What the clock says, in ns since the Unix epoch.
+  public long nowNs() {
+    return ns(clock.instant());
   }
 
   public int integer(String name, int otherwise, int min, int max) {

@@ -19,7 +19,8 @@ public final class RequestException extends RuntimeException {
     return new RequestException(HttpStatus.BAD_REQUEST, message);
   }
 
-  HttpStatus status() {
+  /// The status of the answer.
+  public HttpStatus status() {
     return status;
   }
 }

@@ -113,7 +113,7 @@ final class Metrics {
         wanted =
             switch (hint.value()) {
               case Value.Bool(boolean on) -> on ? (wanted == 0 ? MAX_EXEMPLARS : wanted) : 0;
-              case Value.Int(long count) -> (int) Math.clamp(count, 0, MAX_EXEMPLARS);
+              case Value.Int(long count) -> Math.clamp(count, 0, MAX_EXEMPLARS);
               default ->
                   throw RequestException.badRequest(
                       "not a number of exemplars: " + hint.at() + ", want=exemplars=true or 100");

@@ -1,6 +1,7 @@
 package io.headspan.query.tempo;
 
 import io.headspan.query.http.RequestException;
+import io.headspan.query.traceql.TraceQl;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -42,7 +43,7 @@ final class TagFilter {
   }
 
   private static String condition(String key, String value) {
-    String text = quoted(value);
+    String text = TraceQl.quoted(value);
     return switch (key) {
       case "name" -> "name = " + text;
       case "root.name" -> "rootName = " + text;
@@ -65,8 +66,8 @@ final class TagFilter {
   }
 
   private static String attribute(String key, String value) {
-    String name = "." + quoted(key);
-    StringBuilder any = new StringBuilder("(" + name + " = " + quoted(value));
+    String name = "." + TraceQl.quoted(key);
+    StringBuilder any = new StringBuilder("(" + name + " = " + TraceQl.quoted(value));
     boolean mayBeOther =
         INTEGER.matcher(value).matches()
             || REAL.matcher(value).matches()
@@ -82,20 +83,5 @@ final class TagFilter {
     return text.startsWith("\"")
         ? text.substring(1, text.length() - 1).replaceAll("\\\\(.)", "$1")
         : text;
-  }
-
-  private static String quoted(String text) {
-    StringBuilder quoted = new StringBuilder("\"");
-    text.codePoints()
-        .forEach(c -> {
-          if (c == '"' || c == '\\') {
-            quoted.append('\\').appendCodePoint(c);
-          } else if (c < ' ') {
-            quoted.append("\\x%02x".formatted(c));
-          } else {
-            quoted.appendCodePoint(c);
-          }
-        });
-    return quoted.append('"').toString();
   }
 }

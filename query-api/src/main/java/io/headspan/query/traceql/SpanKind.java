@@ -18,7 +18,7 @@ public enum SpanKind {
   }
 
   /// OTLP's number for it.
-  int code() {
+  public int code() {
     return code;
   }
 

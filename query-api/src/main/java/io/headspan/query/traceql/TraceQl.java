@@ -88,6 +88,22 @@ public final class TraceQl {
     return conditions;
   }
 
+  /// `text` as a string of the language, in quotes.
+  public static String quoted(String text) {
+    StringBuilder quoted = new StringBuilder("\"");
+    text.codePoints()
+        .forEach(c -> {
+          if (c == '"' || c == '\\') {
+            quoted.append('\\').appendCodePoint(c);
+          } else if (c < ' ') {
+            quoted.append("\\x%02x".formatted(c));
+          } else {
+            quoted.appendCodePoint(c);
+          }
+        });
+    return quoted.append('"').toString();
+  }
+
   /// Refuses what would make the parser recurse too deeply. A chain of `-` or `!` may be unary, so
   /// each sign of a run counts as a level; so does every `^`, which groups to the right.
   private static void checkSize(CommonTokenStream tokens) {

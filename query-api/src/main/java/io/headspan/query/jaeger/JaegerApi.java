@@ -1,0 +1,264 @@
+package io.headspan.query.jaeger;
+
+import com.fasterxml.jackson.core.JsonGenerator;
+import com.linecorp.armeria.common.HttpResponse;
+import com.linecorp.armeria.common.HttpStatus;
+import com.linecorp.armeria.server.HttpService;
+import com.linecorp.armeria.server.ServerBuilder;
+import io.headspan.query.http.Json;
+import io.headspan.query.http.Queries;
+import io.headspan.query.http.QueryThreads;
+import io.headspan.query.http.QueryThreads.Handler;
+import io.headspan.query.http.Request;
+import io.headspan.query.http.RequestException;
+import io.headspan.query.trace.Traces;
+import io.headspan.query.traceql.TraceQlException;
+import java.io.IOException;
+import java.util.List;
+import java.util.Optional;
+
+/// The routes of Jaeger's query API. Below `/jaeger` are all of them; at the root those that
+/// Tempo's API does not have too, which is all but `/api/traces/{id}`.
+public final class JaegerApi {
+  private static final String PREFIX = "/jaeger";
+
+  private final Traces traces;
+  private final JaegerCatalogue catalogue;
+  private final JaegerSearch search;
+
+  public JaegerApi(Queries queries) {
+    traces = new Traces(queries);
+    catalogue = new JaegerCatalogue(queries);
+    search = new JaegerSearch(queries);
+  }
+
+  public void addTo(ServerBuilder server, QueryThreads threads) {
+    server.service(PREFIX + "/api/traces/{id}", threads.service(version1(this::trace)));
+    for (String prefix : List.of("", PREFIX)) {
+      server
+          .service(prefix + "/api/services", service(threads, this::services))
+          .service(
+              prefix + "/api/services/{service}/operations", service(threads, this::operationNames))
+          .service(prefix + "/api/operations", service(threads, this::operations))
+          .service(prefix + "/api/traces", service(threads, this::find))
+          .service(prefix + "/api/dependencies", service(threads, this::dependencies))
+          .service(prefix + "/api/v3/services", threads.service(version3(this::services3)))
+          .service(prefix + "/api/v3/operations", threads.service(version3(this::operations3)))
+          .service(prefix + "/api/v3/traces", threads.service(version3(this::find3)))
+          .service(prefix + "/api/v3/traces/{id}", threads.service(version3(this::trace3)));
+    }
+  }
+
+  private static HttpService service(QueryThreads threads, Handler handler) {
+    return threads.service(version1(handler));
+  }
+
+  // Version 1.
+
+  private HttpResponse services(Request request) {
+    return texts(catalogue.services(request));
+  }
+
+  private HttpResponse operationNames(Request request) {
+    return texts(
+        catalogue.operations(request, request.path("service"), Optional.empty()).stream()
+            .map(JaegerCatalogue.Operation::name)
+            .distinct()
+            .toList());
+  }
+
+  private static HttpResponse texts(List<String> texts) {
+    return answer(
+        texts.size(), json -> json.writeArray(texts.toArray(String[]::new), 0, texts.size()));
+  }
+
+  private HttpResponse operations(Request request) {
+    List<JaegerCatalogue.Operation> operations =
+        catalogue.operations(request, required(request, "service"), request.parameter("spanKind"));
+    return answer(
+        operations.size(),
+        json -> {
+          json.writeStartArray();
+          for (JaegerCatalogue.Operation operation : operations) {
+            operation(json, operation);
+          }
+          json.writeEndArray();
+        });
+  }
+
+  private static void operation(JsonGenerator json, JaegerCatalogue.Operation operation)
+      throws IOException {
+    json.writeStartObject();
+    json.writeStringField("name", operation.name());
+    json.writeStringField("spanKind", operation.kind());
+    json.writeEndObject();
+  }
+
+  private HttpResponse trace(Request request) {
+    Traces.Found found = traces.find(request, request.path("id"));
+    if (found.isAbsent()) {
+      throw new RequestException(HttpStatus.NOT_FOUND, "trace not found: id=" + request.path("id"));
+    }
+    return traces(List.of(found));
+  }
+
+  private HttpResponse find(Request request) {
+    List<String> ids = request.parameters("traceID");
+    return traces(
+        (ids.isEmpty() ? search.version1(request) : ids)
+            .stream()
+                .map(id -> traces.find(request, id))
+                .filter(found -> !found.isAbsent())
+                .toList());
+  }
+
+  private static HttpResponse traces(List<Traces.Found> found) {
+    return answer(
+        0,
+        json -> {
+          json.writeStartArray();
+          for (Traces.Found trace : found) {
+            JaegerJson.write(json, trace);
+          }
+          json.writeEndArray();
+        });
+  }
+
+  private HttpResponse dependencies(Request request) {
+    List<JaegerCatalogue.Call> calls = catalogue.calls(request);
+    return answer(
+        0,
+        json -> {
+          json.writeStartArray();
+          for (JaegerCatalogue.Call call : calls) {
+            json.writeStartObject();
+            json.writeStringField("parent", call.parent());
+            json.writeStringField("child", call.child());
+            json.writeNumberField("callCount", call.count());
+            json.writeEndObject();
+          }
+          json.writeEndArray();
+        });
+  }
+
+  /// @param total what Jaeger says of how many there are: 0 of traces and dependencies
+  private static HttpResponse answer(int total, Json.Writer data) {
+    return Json.response(json -> {
+      json.writeStartObject();
+      json.writeFieldName("data");
+      data.write(json);
+      json.writeNumberField("total", total);
+      json.writeNumberField("limit", 0);
+      json.writeNumberField("offset", 0);
+      json.writeNullField("errors");
+      json.writeEndObject();
+    });
+  }
+
+  /// `handler` with its errors in the form of version 1.
+  private static Handler version1(Handler handler) {
+    return request -> {
+      try {
+        return handler.handle(request);
+      } catch (RequestException e) {
+        return error(e.status(), e);
+      } catch (TraceQlException e) {
+        return error(HttpStatus.BAD_REQUEST, e);
+      }
+    };
+  }
+
+  private static HttpResponse error(HttpStatus status, RuntimeException e) {
+    return Json.response(
+        status,
+        json -> {
+          json.writeStartObject();
+          json.writeNullField("data");
+          json.writeNumberField("total", 0);
+          json.writeNumberField("limit", 0);
+          json.writeNumberField("offset", 0);
+          json.writeArrayFieldStart("errors");
+          json.writeStartObject();
+          json.writeNumberField("code", status.code());
+          json.writeStringField("msg", e.getMessage());
+          json.writeEndObject();
+          json.writeEndArray();
+          json.writeEndObject();
+        });
+  }
+
+  static String required(Request request, String parameter) {
+    return request
+        .parameter(parameter)
+        .orElseThrow(
+            () -> RequestException.badRequest("parameter '" + parameter + "' is required"));
+  }
+
+  // Version 3.
+
+  private HttpResponse services3(Request request) {
+    List<String> services = catalogue.services(request);
+    return Json.response(json -> {
+      json.writeStartObject();
+      json.writeFieldName("services");
+      json.writeArray(services.toArray(String[]::new), 0, services.size());
+      json.writeEndObject();
+    });
+  }
+
+  private HttpResponse operations3(Request request) {
+    List<JaegerCatalogue.Operation> operations =
+        catalogue.operations(request, required(request, "service"), request.parameter("span_kind"));
+    return Json.response(json -> {
+      json.writeStartObject();
+      json.writeArrayFieldStart("operations");
+      for (JaegerCatalogue.Operation operation : operations) {
+        operation(json, operation);
+      }
+      json.writeEndArray();
+      json.writeEndObject();
+    });
+  }
+
+  private HttpResponse trace3(Request request) {
+    Traces.Found found = traces.find(request, request.path("id"));
+    if (found.isAbsent()) {
+      throw new RequestException(HttpStatus.NOT_FOUND, "trace not found: id=" + request.path("id"));
+    }
+    return OtlpJson.response(List.of(found.data()));
+  }
+
+  private HttpResponse find3(Request request) {
+    return OtlpJson.response(
+        search.version3(request).stream().map(id -> traces.find(request, id).data()).toList());
+  }
+
+  /// `handler` with its errors in the form of version 3.
+  private static Handler version3(Handler handler) {
+    return request -> {
+      try {
+        return handler.handle(request);
+      } catch (RequestException e) {
+        return error3(e.status(), e);
+      } catch (TraceQlException e) {
+        return error3(HttpStatus.BAD_REQUEST, e);
+      }
+    };
+  }
+
+  private static HttpResponse error3(HttpStatus status, RuntimeException e) {
+    // The codes of gRPC: 5 not found, 3 invalid argument, 13 internal.
+    int grpcCode = status.equals(HttpStatus.NOT_FOUND) ? 5 : status.isClientError() ? 3 : 13;
+    return Json.response(
+        status,
+        json -> {
+          json.writeStartObject();
+          json.writeObjectFieldStart("error");
+          json.writeNumberField("grpcCode", grpcCode);
+          json.writeNumberField("httpCode", status.code());
+          json.writeStringField("message", e.getMessage());
+          json.writeEndObject();
+          json.writeEndObject();
+        });
+  }
+}
