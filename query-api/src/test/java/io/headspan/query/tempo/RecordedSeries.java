@@ -35,11 +35,12 @@ final class RecordedSeries {
     if (!got.keySet().equals(want.keySet())) {
       return "ours " + got.keySet() + ", recorded " + want.keySet();
     }
-    return want.keySet().stream()
-        .map(labels ->
-            difference(
-                labels, got.get(labels), want.get(labels), quantiles ? QUANTILE_ERROR : ROUNDING))
-        .collect(Collectors.joining());
+    double tolerance = quantiles ? QUANTILE_ERROR : ROUNDING;
+    StringBuilder differences = new StringBuilder();
+    want.forEach((labels, recorded) ->
+        differences.append(
+            difference(labels, got.getOrDefault(labels, Map.of()), recorded, tolerance)));
+    return differences.toString();
   }
 
   private static String difference(
