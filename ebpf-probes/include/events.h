@@ -137,6 +137,7 @@ struct http_head_part_event {
 
 /* What a transcript is of. */
 enum http_protocol {
+	HTTP_PROTOCOL_1 = 1,	/* with requests that do not wait for the answer to the one before */
 	HTTP_PROTOCOL_2 = 2,
 };
 
@@ -168,7 +169,8 @@ struct http_transcript_event {
 };
 
 /*
- * Bytes of a transcript as they passed. Of HTTP/2 they are those of whole frames but for the
+ * Bytes of a transcript as they passed. Of HTTP/1 they are all but those that user space said are of
+ * no interest, and the record is raw. Of HTTP/2 they are those of whole frames but for the
  * payload of DATA, which is left out where the kernel knows where frames begin; if it does not, the
  * record is raw and holds whatever passed, in any order and perhaps more than once.
  */
@@ -219,7 +221,8 @@ enum http_counter {
 	HTTP_TRANSCRIPT_RAW = 20,	/* times a transcript lost track of where frames begin */
 	HTTP_TRANSCRIPT_TOO_LONG = 21,	/* connections left: too many bytes without that */
 	HTTP_BY_TURNS = 22,		/* outgoing connections that carry no HTTP, followed by turns */
-	HTTP_COUNTERS = 23,
+	HTTP_PIPELINES = 23,		/* connections with pipelined requests, read as transcripts */
+	HTTP_COUNTERS = 24,
 };
 
 /* Small numbers for tenants. User space gives out those from TENANT_FIRST on. */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 /*
  * HTTP/1.1 requests and the beginnings of their responses, seen where packets enter and leave
- * sockets. Connections that turn out to be HTTP/2 go on as transcripts, see transcript.bpf.h.
+ * sockets. Connections that turn out to be HTTP/2, or to have pipelined requests, go on as
+ * transcripts, see transcript.bpf.h.
  *
  * Why these hooks: cgroup_skb at the root of the v2 hierarchy costs less than any other place that
  * sees payload, needs neither kprobes nor fentry, and taxes nothing that is no socket. sockops
@@ -11,7 +12,7 @@
  * How it works. A followed connection has a struct connection in its socket. Bytes of the request
  * are put at their places in event.head by sequence number; nothing searches them for the end of
  * the head, because that costs more than all the rest: whatever passes up to the response belongs
- * to the request. The first bytes of the response that is no interim one (1xx) complete the
+ * to the request. All that is looked for is an empty line with another head behind it. The first bytes of the response that is no interim one (1xx) complete the
  * exchange: one record leaves with the head, those bytes, and the times. What follows of the
  * response only moves counters. The next bytes of the requesting side begin the next exchange; if
  * the response grew after its record, a second, short one tells so. User space reads lengths from
@@ -401,6 +402,9 @@ static __always_inline void await_head(struct connection *c)
 	c->method_known = 0;
 	c->head_done = 0;
 	c->searched = 0;
+	c->scanned = 0;
+	c->head_end = 0;
+	c->has_body = 0;
 	c->parts_next = HTTP_HEAD_BYTES;
 	c->event.head_parts = 0;
 }
@@ -472,7 +476,8 @@ static __always_inline void abandon(struct connection *c, struct bpf_sock *sk, _
  * Goes on with a connection as a transcript. `client_seq` and `server_seq` are where it begins.
  */
 static __noinline struct transcript *begin_transcript(struct connection *c, struct bpf_sock *sk,
-						      __u32 client_seq, __u32 server_seq)
+						      __u32 client_seq, __u32 server_seq,
+						      const enum http_protocol protocol)
 {
 	struct http_transcript_event *event;
 	struct transcript *t;
@@ -488,11 +493,17 @@ static __noinline struct transcript *begin_transcript(struct connection *c, stru
 	t->cookie = c->event.cookie;
 	t->cgroup_id = c->event.cgroup_id;
 	t->role = c->event.role;
+	t->protocol = protocol;
 	if (t->role == HTTP_ROLE_CLIENT)
 		t->key = client_key(c);
 	t->directions[HTTP_FROM_CLIENT].at = client_seq;
 	t->directions[HTTP_FROM_CLIENT].told = client_seq;
-	t->directions[HTTP_FROM_CLIENT].keep = PREFACE_BYTES;
+	if (protocol == HTTP_PROTOCOL_2) {
+		t->directions[HTTP_FROM_CLIENT].keep = PREFACE_BYTES;
+	} else {
+		t->directions[HTTP_FROM_CLIENT].raw = 1;
+		t->directions[HTTP_FROM_SERVER].raw = 1;
+	}
 	t->directions[HTTP_FROM_SERVER].at = server_seq;
 	t->directions[HTTP_FROM_SERVER].told = server_seq;
 	event = bpf_ringbuf_reserve(&ring, sizeof(*event), 0);
@@ -517,12 +528,14 @@ static __noinline struct transcript *begin_transcript(struct connection *c, stru
 	event->seq[HTTP_FROM_SERVER] = server_seq;
 	event->role = c->event.role;
 	event->flags = c->event.flags & HTTP_FLAG_PEER_LOCAL;
-	event->protocol = HTTP_PROTOCOL_2;
+	event->protocol = protocol;
 	event->_pad = 0;
 	bpf_ringbuf_submit(event, ring_flags());
-	count(HTTP_HTTP2);
+	count(protocol == HTTP_PROTOCOL_2 ? HTTP_HTTP2 : HTTP_PIPELINES);
 	/* What follows finds the transcript; who still has this state looks at `transcribed`. */
 	*(volatile __u32 *)&c->transcribed = 2;
+	if (protocol == HTTP_PROTOCOL_1)
+		lose_count(t);
 	if (compare_and_swap(&c->open, 1, 0) == 1)
 		uncount_open(c);
 	bpf_sk_storage_delete(&connections, sk);
@@ -549,10 +562,35 @@ SEPARATE int tell_kept_head(struct transcript *t, struct connection *c)
 	event->raw = 1;
 	bpf_probe_read_kernel(event->bytes, sizeof(event->bytes), c->event.head);
 	bpf_ringbuf_submit(event, ring_flags());
+	if (t->protocol == HTTP_PROTOCOL_1)
+		return 0;
 	t->directions[HTTP_FROM_CLIENT].raw_until = c->request.seq + c->request.have;
 	t->directions[HTTP_FROM_CLIENT].raw = 1;
 	count(HTTP_TRANSCRIPT_RAW);
 	lose_count(t);
+	return 0;
+}
+
+/* Likewise what came of a response. */
+SEPARATE int tell_kept_response(struct transcript *t, struct connection *c)
+{
+	struct http_bytes_event *event;
+
+	if (!t || !c || c->response.have == 0)
+		return 0;
+	event = bpf_ringbuf_reserve(&ring, sizeof(*event), 0);
+	if (!event) {
+		t->broken = 1;
+		return 0;
+	}
+	begin_record(t, event, HTTP_FROM_SERVER, c->event.response_ns);
+	event->seq = c->response.seq;
+	event->from_seq = c->response.seq;
+	event->until_seq = c->response.seq + c->response.have;
+	event->length = c->response.have;
+	event->raw = 1;
+	bpf_probe_read_kernel(event->bytes, HTTP_RESPONSE_BYTES, c->event.response);
+	bpf_ringbuf_submit(event, ring_flags());
 	return 0;
 }
 
@@ -685,6 +723,98 @@ struct head_bytes {
 	__u64 words[HTTP_HEAD_BYTES / 8];
 };
 
+#define EMPTY_LINE 0x0a0d0a0d
+
+/* Where the empty line ends that has one of its four bytes at `at`; 0 if there is none. at >= 3 */
+static __always_inline __u32 empty_line_at(const __u8 *bytes, __u32 at)
+{
+	__u32 end = 0;
+
+	for (__u32 i = 0; i < 4; i++)
+		if (*(const __u32 *)(bytes + ((at - 3 + i) & (HTTP_HEAD_BYTES - 1))) == EMPTY_LINE)
+			end = at + 1 + i;
+	return end;
+}
+
+/* Whether " HTTP/1." stands between two places in the kept part of the request. */
+SEPARATE int has_version(const struct connection *c, __u32 from, __u32 to)
+{
+	__u64 last = 0;
+
+	if (!c)
+		return 0;
+	for (__u32 i = from; i < HTTP_HEAD_BYTES && i < to; i++) {
+		last = last >> 8 | (__u64)c->event.head[i] << 56;
+		if (last == text_as_number(" HTTP/1.", 8))
+			return 1;
+	}
+	return 0;
+}
+
+/*
+ * Where the next empty line ends in the kept part of the request; 0 if there is no further one yet.
+ * One of any four bytes of an empty line is at the end of four bytes in a row, so looking at those
+ * is enough: there, header lines have letters.
+ */
+SEPARATE int find_empty_line(struct connection *c)
+{
+	__u32 have, scanned, from;
+
+	if (!c)
+		return 0;
+	have = c->request.have;
+	scanned = c->scanned;
+	c->scanned = have;
+	from = scanned < 8 ? 0 : scanned - 8;
+	for (__u32 i = 0; i < HTTP_HEAD_BYTES / 8; i++, from += 8) {
+		__u64 word;
+		__u32 end;
+
+		/* Without this, clang makes of it a pointer that the verifier sees no bound of. */
+		asm volatile("%0 &= %1" : "+r"(from) : "i"(2 * HTTP_HEAD_BYTES - 8));
+		if (from + 3 >= have || from >= HTTP_HEAD_BYTES)
+			return 0;
+		word = *(const __u64 *)(c->event.head + from);
+		if (word & 0xe000000000000000ULL && word & 0xe0000000ULL)
+			continue;
+		end = empty_line_at(c->event.head, from + 3);
+		if (end == 0)
+			end = empty_line_at(c->event.head, from + 7);
+		if (end > scanned && end <= have) {
+			c->scanned = end;
+			return end;
+		}
+	}
+	return 0;
+}
+
+/*
+ * Whether another head begins in the kept part of the request: right behind the first empty line, or
+ * behind a body, where its version gives it away; looked for when that head or the room ends.
+ */
+SEPARATE int has_next_head(struct connection *c)
+{
+	__u32 end;
+
+	if (!c)
+		return 0;
+	if (c->head_end == 0)
+		c->head_end = find_empty_line(c);
+	if (c->head_end == 0 || c->request.have <= c->head_end)
+		return 0;
+	end = c->head_end & (HTTP_HEAD_BYTES - 1);
+	if (!c->has_body) {
+		if (judge_request(*(const __u64 *)(c->event.head + end),
+				  c->request.have - end) <= BEGINNING_METHOD)
+			return 1;
+		c->has_body = 1;
+	}
+	end = find_empty_line(c);
+	if (end == 0 && c->request.have == HTTP_HEAD_BYTES && !c->searched)
+		end = HTTP_HEAD_BYTES;
+	return end > 0 && has_version(c, c->head_end, end);
+}
+
 /* Whether an empty line ends within the bytes. Eight at a time, which is five times as fast. */
 SEPARATE int has_empty_line(const struct head_bytes *head)
 {
@@ -809,7 +939,8 @@ static __always_inline void pass_buffer(const struct source *source, struct conn
 
 	if (!c->searched && c->request.have == HTTP_HEAD_BYTES) {
 		c->searched = 1;
-		c->head_done = has_empty_line((struct head_bytes *)c->event.head);
+		c->head_done = c->head_end > 0 ||
+			       has_empty_line((struct head_bytes *)c->event.head);
 	}
 	if (at >= 4 * HTTP_HEAD_BYTES_MAX)
 		c->head_done = 1;
@@ -859,13 +990,29 @@ static __always_inline void begin_http2(const struct source *source, struct bpf_
 		abandon(c, sk, HTTP_TRANSCRIPT_LOST);
 		return;
 	}
-	t = begin_transcript(c, sk, client_seq, c->response.next);
+	t = begin_transcript(c, sk, client_seq, c->response.next, HTTP_PROTOCOL_2);
 	if (!t)
 		return;
 	if (is_first)
 		transcribe(source, sk, t, segment, time_ns, HTTP_FROM_CLIENT);
 	else
 		tell_kept_head(t, c);
+}
+
+/*
+ * Goes on with a connection as a transcript because requests on it do not wait for the answer to the
+ * one before. What is kept of the open request and of what the server sent since goes first.
+ */
+static __always_inline struct transcript *begin_pipeline(struct connection *c, struct bpf_sock *sk)
+{
+	struct transcript *t = begin_transcript(c, sk, c->request.seq, c->response.seq,
+						HTTP_PROTOCOL_1);
+
+	if (t) {
+		tell_kept_head(t, c);
+		tell_kept_response(t, c);
+	}
+	return t;
 }
 
 static __always_inline void request_segment(const struct source *source, struct bpf_sock *sk,
@@ -925,6 +1072,15 @@ static __always_inline void request_segment(const struct source *source, struct 
 		}
 		c->method_known = beginning == BEGINNING_METHOD;
 		begin_exchange(c);
+	}
+	if (has_next_head(c)) {
+		/* Not before a gap is filled: what is behind it is kept only here. */
+		if (c->request.next - c->request.seq > have &&
+		    c->request.next - c->request.seq > at + segment->length)
+			return;
+		if (begin_pipeline(c, sk))
+			follow_transcript(source, sk, segment, time_ns, HTTP_FROM_CLIENT);
+		return;
 	}
 	if (at + segment->length > HTTP_HEAD_BYTES)
 		pass_buffer(source, c, at, segment);
@@ -1203,7 +1359,8 @@ static __always_inline void response_segment(struct __sk_buff *skb, struct bpf_s
 				follow_turns(c);
 			else
 				abandon(c, sk, HTTP_SERVER_FIRST);
-		} else if (begin_transcript(c, sk, c->request.seq, segment->seq)) {
+		} else if (begin_transcript(c, sk, c->request.seq, segment->seq,
+					    HTTP_PROTOCOL_2)) {
 			follow_transcript(&source, sk, segment, time_ns, HTTP_FROM_SERVER);
 		}
 		return;
@@ -1229,6 +1386,12 @@ static __always_inline void response_segment(struct __sk_buff *skb, struct bpf_s
 	}
 	if (verdict == VERDICT_UNKNOWN)
 		return;
+	if (verdict == VERDICT_OTHER && c->event.exchange > 1 && c->request.have > 0) {
+		/* The rest of an answer for whose end the next request did not wait. */
+		if (begin_pipeline(c, sk))
+			follow_transcript(&source, sk, segment, time_ns, HTTP_FROM_SERVER);
+		return;
+	}
 	if (verdict == VERDICT_OTHER) {
 		abandon(c, sk, HTTP_NO_RESPONSE_HEAD);
 		return;
@@ -1240,7 +1403,8 @@ static __always_inline void response_segment(struct __sk_buff *skb, struct bpf_s
 	tell_exchange(c, upgrade ? HTTP_END_TRANSCRIBED : HTTP_END_NONE, 0);
 	c->event.flags &= ~HTTP_FLAG_RESPONSE_GAP;
 	if (upgrade) {
-		if (begin_transcript(c, sk, c->request.seq, c->response.seq + upgrade))
+		if (begin_transcript(c, sk, c->request.seq, c->response.seq + upgrade,
+				     HTTP_PROTOCOL_2))
 			follow_transcript(&source, sk, segment, time_ns, HTTP_FROM_SERVER);
 	} else if (verdict == VERDICT_UPGRADE) {
 		abandon(c, sk, HTTP_UPGRADED);

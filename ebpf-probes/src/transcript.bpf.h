@@ -14,6 +14,9 @@
  * more. From then on everything is handed on raw, whatever comes in whatever order, and user space
  * puts it together. When it has everything up to a frame's beginning, it says so in resume_points,
  * and if the next packet of the direction covers that place, frames are followed again.
+ *
+ * HTTP/1.1 with pipelined requests has no frames and is raw from beginning to end. Where user space
+ * has read that a long body begins, it says in resume_points where that ends.
  */
 #ifndef HEADSPAN_TRANSCRIPT_BPF_H
 #define HEADSPAN_TRANSCRIPT_BPF_H
@@ -24,6 +27,9 @@
 
 /* What a direction may hand on raw before it is given up. */
 #define RAW_BYTES_MAX (16 << 20)
+
+/* Of struct transcript's `broken`: it is over, and why is counted. */
+#define TRANSCRIPT_UNWANTED 2
 
 /* RFC 9113, section 6 */
 enum frame_type {
@@ -360,7 +366,8 @@ static __always_inline void tell_raw(const struct source *source, struct transcr
 
 	if ((__s32)(end - t->directions[direction].raw_until) > 0)
 		t->directions[direction].raw_until = end;
-	for (__u32 i = 0; i < 65536 / HTTP_TRANSCRIPT_BYTES + 1; i++) {
+	/* Packets that never leave the machine may be longer than any IP header could say. */
+	for (__u32 i = 0; i < 4 * 65536 / HTTP_TRANSCRIPT_BYTES + 1; i++) {
 		int told = source->skb ? tell_raw_piece_of_packet(source->skb, t, p, skip) :
 					 tell_raw_piece_of_early(source->early, t, p, skip);
 
@@ -409,24 +416,33 @@ SEPARATE int go_raw(struct transcript *t, struct transcript_direction *d, const 
 	return 0;
 }
 
+/* What user space said of a packet's direction; ends the transcript if it wants no more. */
+static __always_inline struct resume_point *find_resume_point(struct transcript *t,
+							      const struct passage *p)
+{
+	struct resume_key key = { .cookie = t->cookie, .direction = p->direction };
+	struct resume_point *point = bpf_map_lookup_elem(&resume_points, &key);
+
+	if (point && point->leave)
+		t->broken = TRANSCRIPT_UNWANTED;
+	return point;
+}
+
 /* Whether frames can be followed again from within this packet on. */
 SEPARATE int resumes(struct transcript *t, struct transcript_direction *d, const struct passage *p)
 {
-	struct resume_key key = {};
-	__u32 *point;
+	struct resume_point *point;
 
 	if (!t || !d || !p)
 		return 0;
-	key.cookie = t->cookie;
-	key.direction = p->direction;
-	point = bpf_map_lookup_elem(&resume_points, &key);
-	if (!point || (__s32)(*point - p->seq) < 0 ||
-	    (__s32)(p->seq + p->length - *point) <= 0)
+	point = find_resume_point(t, p);
+	if (!point || (__s32)(point->seq - p->seq) < 0 ||
+	    (__s32)(p->seq + p->length - point->seq) <= 0)
 		return 0;
 	/* Not at a repetition of what is known behind that place already. */
-	if ((__s32)(*point - d->raw_until) < 0)
+	if ((__s32)(point->seq - d->raw_until) < 0)
 		return 0;
-	d->at = *point;
+	d->at = point->seq;
 	d->told = d->at;
 	d->keep = 0;
 	d->header_length = 0;
@@ -436,6 +452,26 @@ SEPARATE int resumes(struct transcript *t, struct transcript_direction *d, const
 	d->ending = 0;
 	d->raw = 0;
 	return 1;
+}
+
+/* Hands on what is of interest in a packet of HTTP/1. */
+static __always_inline void read_messages(const struct source *source, struct transcript *t,
+					  struct transcript_direction *d, const struct passage *p)
+{
+	const struct resume_point *point = find_resume_point(t, p);
+	__s32 skip;
+
+	if (point && (__s32)(point->seq - d->at) > 0)
+		d->at = point->seq;
+	if (t->broken || (__s32)(p->seq + p->length - d->at) <= 0)
+		return;
+	skip = d->at - p->seq;
+	if (skip < 0)
+		skip = 0;
+	if (source->skb)
+		tell_raw_packet(source->skb, t, p, skip);
+	else
+		tell_raw_early(source->early, t, p, skip);
 }
 
 /* Goes over one packet. The caller holds `busy`. */
@@ -498,6 +534,15 @@ static __always_inline void read_frames(const struct source *source, struct tran
 		tell_raw_early(source->early, t, p, skip);
 }
 
+static __always_inline void read_passage(const struct source *source, struct transcript *t,
+					 struct transcript_direction *d, const struct passage *p)
+{
+	if (t->protocol == HTTP_PROTOCOL_1)
+		read_messages(source, t, d, p);
+	else
+		read_frames(source, t, d, p);
+}
+
 static __always_inline bool enter(struct transcript_direction *d)
 {
 	for (int i = 0; i < BUSY_TRIES; i++)
@@ -523,9 +568,49 @@ static __noinline int end_transcript(struct transcript *t, struct bpf_sock *sk, 
 		return 0;
 	}
 	forget_streams(t);
-	if (t->role == HTTP_ROLE_CLIENT)
-		bpf_map_delete_elem(&local_clients, &t->key);
+	if (t->role == HTTP_ROLE_CLIENT) {
+		struct connection_key key = t->key; /* as in add_open */
+
+		bpf_map_delete_elem(&local_clients, &key);
+	}
 	bpf_sk_storage_delete(&transcripts, sk);
+	return 0;
+}
+
+static __always_inline void take_passage(const struct source *source, struct bpf_sock *sk,
+					 struct transcript *t, const struct passage *p)
+{
+	struct transcript_direction *d = &t->directions[p->direction & 1];
+
+	if (enter(d)) {
+		if (!t->broken)
+			read_passage(source, t, d, p);
+		*(volatile __u32 *)&d->busy = 0;
+	} else {
+		/* Another CPU has packets of this direction, for longer than it should take. */
+		*(volatile __u32 *)&d->overtaken = 1;
+		if (source->skb)
+			tell_raw_packet(source->skb, t, p, 0);
+		else
+			tell_raw_early(source->early, t, p, 0);
+	}
+	if (t->broken || d->raw_bytes > RAW_BYTES_MAX) {
+		if (t->broken < TRANSCRIPT_UNWANTED) {
+			count(t->broken ? HTTP_BYTES_DROPPED : HTTP_TRANSCRIPT_TOO_LONG);
+			t->broken = TRANSCRIPT_UNWANTED;
+		}
+		end_transcript(t, sk, HTTP_END_LEFT, 0);
+	}
+}
+
+SEPARATE int take_passage_of_packet(struct __sk_buff *skb, struct transcript *t,
+				    const struct passage *p)
+{
+	struct source source = { .skb = skb };
+	struct bpf_sock *sk = skb->sk;
+
+	if (sk && t && p)
+		take_passage(&source, sk, t, p);
 	return 0;
 }
 
@@ -546,25 +631,10 @@ static __always_inline void transcribe(const struct source *source, struct bpf_s
 	p.length = segment->length;
 	p.from = segment->from;
 	p.direction = direction;
-	if (enter(d)) {
-		if (!t->broken)
-			read_frames(source, t, d, &p);
-		*(volatile __u32 *)&d->busy = 0;
-	} else {
-		/* Another CPU has packets of this direction, for longer than it should take. */
-		*(volatile __u32 *)&d->overtaken = 1;
-		if (source->skb)
-			tell_raw_packet(source->skb, t, &p, 0);
-		else
-			tell_raw_early(source->early, t, &p, 0);
-	}
-	if (t->broken || d->raw_bytes > RAW_BYTES_MAX) {
-		if (t->broken < 2) {
-			count(t->broken ? HTTP_BYTES_DROPPED : HTTP_TRANSCRIPT_TOO_LONG);
-			t->broken = 2;
-		}
-		end_transcript(t, sk, HTTP_END_LEFT, 0);
-	}
+	if (source->skb)
+		take_passage_of_packet(source->skb, t, &p);
+	else
+		take_passage(source, sk, t, &p);
 }
 
 #endif

@@ -58,11 +58,15 @@ struct connection {
 	__u32 head_done;	/* no further byte of the request is of interest */
 	__u32 searched;		/* the kept part of the head has no empty line */
 	__u32 parts_next;	/* offset up to which parts left without a gap */
+	__u32 scanned;		/* up to here, the kept part of the request has been searched */
+	__u32 head_end;		/* where the first empty line in it ends, or 0 */
+	__u32 has_body;		/* what follows there is no head */
 	__u32 interim;		/* the buffer begins inside of an interim response */
 	__u32 transcribed;	/* it is left, and goes on in a transcript */
 	__u32 turns;		/* it is no HTTP, and followed by turns */
 	__u32 turn_bytes;	/* how many of the client's first ones are in event.head */
 	__u32 ending;		/* enum ending of the response */
+	__u32 _pad;
 };
 
 struct {
@@ -201,10 +205,10 @@ struct transcript {
 	struct connection_key key;
 	__u32 role;
 	__u32 broken;		/* a record was lost */
+	__u32 protocol;		/* enum http_protocol */
 	__u32 last_stream;	/* the highest number that the client used */
 	__u32 open_streams;
 	__u32 uncertain;	/* open_streams is not right any more */
-	__u32 _pad;
 	__u64 open[STREAM_BITS / 64];
 	struct transcript_direction directions[2];
 };
@@ -217,8 +221,10 @@ struct {
 } transcripts SEC(".maps");
 
 /*
- * Where a direction that lost track of its frames may go on: user space writes it when it has read
- * everything up to there and a frame begins there. A hint that gets lost costs nothing but time.
+ * What user space has to say of a transcript; if it gets lost, that costs nothing but time. Of
+ * HTTP/2: where a direction that lost track of its frames may go on, because everything up to there
+ * was read and a frame begins there. Of HTTP/1: before which byte nothing is of interest. Of both:
+ * that nothing is any more.
  */
 struct resume_key {
 	__u64 cookie;
@@ -226,11 +232,16 @@ struct resume_key {
 	__u32 _pad;
 };
 
+struct resume_point {
+	__u32 seq;
+	__u32 leave;
+};
+
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 8192);
 	__type(key, struct resume_key);
-	__type(value, __u32);
+	__type(value, struct resume_point);
 } resume_points SEC(".maps");
 
 _Static_assert(offsetof(struct connection, event) == offsetof(struct followed, event) &&

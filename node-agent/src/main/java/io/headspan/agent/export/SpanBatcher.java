@@ -277,8 +277,9 @@ public final class SpanBatcher {
     if (exchange.status() != 0) {
       open.number(span, open.status, exchange.status());
     }
-    if (exchange.protocol() != Protocol.HTTP_1) {
-      open.text(span, open.protocolVersion, "2");
+    switch (exchange.protocol()) {
+      case HTTP_2, GRPC -> open.text(span, open.protocolVersion, "2");
+      case HTTP_1, HTTP_1_PIPELINED, OTHER -> {}
     }
     if (server) {
       open.number(span, open.serverPort, exchange.local().getPort());
@@ -336,7 +337,7 @@ public final class SpanBatcher {
       case CLOSED -> "connection_closed";
       case RESET ->
           switch (exchange.protocol()) {
-            case HTTP_1, OTHER -> "connection_reset";
+            case HTTP_1, HTTP_1_PIPELINED, OTHER -> "connection_reset";
             case HTTP_2, GRPC -> "stream_reset";
           };
       case RESPONSE ->

@@ -80,7 +80,7 @@ final class Node {
   }
 
   /// Up to when the kernel counts it as open: to the response's beginning, or of HTTP/2 to the end
-  /// of its stream.
+  /// of its stream. Pipelined ones it does not count, and says so.
   private static long openUntilNs(HttpExchange exchange) {
     return exchange.responseNs() == 0 || exchange.protocol() != HttpExchange.Protocol.HTTP_1
         ? exchange.tailNs()

@@ -2,7 +2,6 @@ package io.headspan.agent.probe.http;
 
 import io.headspan.agent.probe.http.HttpEvent.ConnectionEnd;
 import io.headspan.agent.probe.http.HttpExchange.End;
-import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
@@ -28,8 +27,9 @@ import org.jspecify.annotations.Nullable;
 ///
 /// The lengths also show where the kernel's picture is wrong, because it takes whatever comes after
 /// a response for the next head: bytes of a body that was answered early, and requests that came
-/// before the response to the last one. After the latter it is not known any more which response
-/// belongs to which request, so nothing more of such a connection is reported.
+/// before the response to the last one where the kernel did not notice it. After the latter it is
+/// not known any more which response belongs to which request, so nothing more of such a connection
+/// is reported. Where the kernel noticed, the connection goes on as a transcript.
 ///
 /// Only connections with something unusual have an entry here: an unfinished response, parts of a
 /// long head, a body still to come, or pipelined requests. Single-threaded, but for the counters;
@@ -56,8 +56,8 @@ final class ExchangeAssembler {
   /// By socket cookie, oldest first.
   private final LinkedHashMap<Long, Connection> connections = new LinkedHashMap<>();
 
-  private final Http2Transcripts transcripts =
-      new Http2Transcripts((counter, times) -> adder(counter).add(times));
+  private final Transcripts transcripts =
+      new Transcripts((counter, times) -> adder(counter).add(times));
 
   private int unfinished;
 
@@ -73,6 +73,10 @@ final class ExchangeAssembler {
   private static final class Connection {
     private final List<HttpEvent.HeadPart> parts = new ArrayList<>();
     private @Nullable Response response;
+
+    /// The next head began before it was whole.
+    private @Nullable Response interrupted;
+
     private boolean pipelined;
 
     /// A body is still on its way, and ends before this sequence number.
@@ -81,7 +85,11 @@ final class ExchangeAssembler {
     private int bodyEnd;
 
     boolean isUnremarkable() {
-      return parts.isEmpty() && response == null && !pipelined && !bodyPending;
+      return parts.isEmpty()
+          && response == null
+          && interrupted == null
+          && !pipelined
+          && !bodyPending;
     }
   }
 
@@ -104,7 +112,7 @@ final class ExchangeAssembler {
       this.exchange = exchange;
       this.requestHead = requestHead;
       this.framing = framing;
-      this.method = method(requestHead);
+      this.method = ResponseHead.method(requestHead);
       this.head = ResponseHead.parse(exchange.response());
       this.firstBytes = exchange.response();
       this.lastNs = exchange.lastNs();
@@ -137,6 +145,23 @@ final class ExchangeAssembler {
       bytes = tail.responseBytes();
       lastBytes = tail.lastBytes();
       hasGap = tail.hasGap();
+    }
+
+    /// For a transcript that begins within it.
+    Http1Connection.Answered toAnswered() {
+      return new Http1Connection.Answered(
+          exchange,
+          requestHead,
+          isHeadComplete(),
+          isKept() ? firstBytes : new byte[0],
+          head.status(),
+          bytes,
+          length() - bytes);
+    }
+
+    /// Whether all bytes of the response that have passed are here.
+    boolean isKept() {
+      return bytes == firstBytes.length;
     }
 
     /// How many bytes the response has; -1 if its head does not say so, or not in what is here.
@@ -210,14 +235,14 @@ final class ExchangeAssembler {
       case HttpEvent.Tail tail -> end(tail, sink);
       case HttpEvent.HeadPart part -> keep(part);
       case HttpEvent.Turn turn -> report(turn(turn.turn()), sink);
-      case HttpEvent.Transcript transcript -> transcripts.begin(transcript);
+      case HttpEvent.Transcript transcript -> begin(transcript, sink);
       case HttpEvent.Bytes bytes -> transcripts.accept(bytes, exchange -> report(exchange, sink));
       case HttpEvent.TranscriptEnd end -> transcripts.end(end, exchange -> report(exchange, sink));
     }
   }
 
-  /// The HTTP/2 connections, which have nothing in common with others.
-  Http2Transcripts transcripts() {
+  /// The connections that are read from their bytes.
+  Transcripts transcripts() {
     return transcripts;
   }
 
@@ -323,6 +348,7 @@ final class ExchangeAssembler {
     Response response = response(connection, exchange);
     if (connection != null) {
       connection.parts.clear();
+      endInterrupted(connection, sink);
     }
     if (exchange.end() == ConnectionEnd.TRANSCRIBED) {
       if (isReadable(connection, exchange, response)) {
@@ -449,13 +475,77 @@ final class ExchangeAssembler {
       Connection connection, Response response, Consumer<HttpExchange> sink) {
     finish(connection);
     response.hasGap = false; // The client has read it all, or it would not go on.
-    if (response.isWhole() || response.length() < 0) {
+    if (response.isWhole() || !(response.length() >= 0 || response.isKept())) {
       report(response, End.RESPONSE, response.lastNs, sink);
     } else {
-      // Its tail was lost; or the client did not wait, and the kernel will leave the connection
-      // because the rest of this response is no beginning of one.
+      // Its tail was lost; or the client did not wait, and the kernel will notice that the rest of
+      // this response is no beginning of one.
+      connection.interrupted = response;
+    }
+  }
+
+  /// An interrupted response does not go on.
+  private void endInterrupted(Connection connection, Consumer<HttpExchange> sink) {
+    Response interrupted = connection.interrupted;
+    if (interrupted != null && interrupted.length() < 0) {
+      connection.interrupted = null;
+      report(interrupted, End.RESPONSE, interrupted.lastNs, sink);
+    } else {
+      giveUpInterrupted(connection);
+    }
+  }
+
+  /// The tail of an interrupted response was lost.
+  private void giveUpInterrupted(Connection connection) {
+    if (connection.interrupted != null) {
+      connection.interrupted = null;
       count(HttpCounter.LOST_TAILS);
     }
+  }
+
+  private void begin(HttpEvent.Transcript transcript, Consumer<HttpExchange> sink) {
+    if (!transcript.pipelined()) {
+      transcripts.begin(transcript);
+      return;
+    }
+    Connection known = connections.get(transcript.cookie());
+    if (known == null) {
+      transcripts.begin(new Http1Connection(transcript));
+      return;
+    }
+    if (known.response != null) {
+      endByNextHead(known, known.response, sink);
+    }
+    Response interrupted = known.interrupted;
+    boolean inBody = known.bodyPending && known.bodyEnd - transcript.clientSequence() > 0;
+    if (known.pipelined || inBody) {
+      count(HttpCounter.PIPELINED);
+      transcripts.refuse(transcript.cookie());
+    } else {
+      known.interrupted = null;
+      transcripts.begin(
+          interrupted == null
+              ? new Http1Connection(transcript)
+              : new Http1Connection(transcript, interrupted.toAnswered()));
+      for (HttpEvent.HeadPart part : known.parts) {
+        if (part.exchange() == transcript.exchange()) {
+          int sequence = transcript.clientSequence() + part.offset();
+          accept(
+              new HttpEvent.Bytes(
+                  transcript.cookie(),
+                  HttpEvent.Direction.FROM_CLIENT,
+                  transcript.timeNs(),
+                  -1,
+                  sequence,
+                  sequence,
+                  sequence + part.bytes().length,
+                  true,
+                  part.bytes()),
+              sink);
+        }
+      }
+    }
+    remove(transcript.cookie(), known);
   }
 
   private void endByConnection(
@@ -536,18 +626,6 @@ final class ExchangeAssembler {
     return Arrays.copyOf(joined, length);
   }
 
-  private static String method(byte[] head) {
-    int from = 0;
-    while (from < head.length && (head[from] == '\r' || head[from] == '\n')) {
-      from++;
-    }
-    int to = from;
-    while (to < head.length && head[to] >= 'A' && head[to] <= 'Z') {
-      to++;
-    }
-    return new String(head, from, to - from, StandardCharsets.US_ASCII);
-  }
-
   private static @Nullable Response responseOf(
       @Nullable Connection connection, HttpEvent.Tail tail) {
     if (connection == null || connection.response == null) {
@@ -576,6 +654,7 @@ final class ExchangeAssembler {
   }
 
   private void remove(long cookie, Connection connection) {
+    giveUpInterrupted(connection);
     if (connection.response != null) {
       finish(connection);
     }

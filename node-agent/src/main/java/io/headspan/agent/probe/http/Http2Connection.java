@@ -1,6 +1,5 @@
 package io.headspan.agent.probe.http;
 
-import io.headspan.agent.probe.http.Http2Frames.Unreadable;
 import io.headspan.agent.probe.http.HttpEvent.Direction;
 import io.headspan.agent.probe.http.HttpExchange.End;
 import io.headspan.agent.probe.http.HttpExchange.Protocol;
@@ -14,6 +13,7 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalInt;
 import java.util.Set;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -24,7 +24,7 @@ import org.jspecify.annotations.Nullable;
 /// before (RFC 7541). What `SETTINGS_HEADER_TABLE_SIZE` allows needs no look at SETTINGS: an
 /// encoder says in its header blocks by how much it changes its table (section 4.2), and a peer
 /// that may not do that ends the connection.
-final class Http2Connection implements Http2Frames.Receiver {
+final class Http2Connection implements TranscribedConnection, Http2Frames.Receiver {
   /// The largest table a header block may ask for.
   private static final int TABLE_BYTES_MAX = 1 << 20;
 
@@ -117,14 +117,14 @@ final class Http2Connection implements Http2Frames.Receiver {
             false));
   }
 
-  /// @throws Unreadable if the connection cannot be read further
-  void accept(HttpEvent.Bytes bytes, Consumer<HttpExchange> sink) throws Unreadable {
+  @Override
+  public void accept(HttpEvent.Bytes bytes, Consumer<HttpExchange> sink) throws Unreadable {
     this.sink = sink;
     frames(bytes.direction()).accept(bytes);
   }
 
-  /// The connection ended.
-  void end(End end, long endNs, Consumer<HttpExchange> sink) {
+  @Override
+  public void end(End end, long endNs, Consumer<HttpExchange> sink) {
     this.sink = sink;
     if (client.frames.isWaiting() || server.frames.isWaiting()) {
       // How they ended may be in the bytes that nobody can read.
@@ -135,8 +135,8 @@ final class Http2Connection implements Http2Frames.Receiver {
     streams.clear();
   }
 
-  /// Reports the streams that have been open since before `bornNs` as open.
-  void reportOpen(long bornNs, long nowNs, Consumer<HttpExchange> sink) {
+  @Override
+  public void reportOpen(long bornNs, long nowNs, Consumer<HttpExchange> sink) {
     this.sink = sink;
     for (Stream stream : streams.values()) {
       if (stream.headNs - bornNs <= 0) {
@@ -145,21 +145,44 @@ final class Http2Connection implements Http2Frames.Receiver {
     }
   }
 
-  Http2Frames frames(Direction direction) {
+  private Http2Frames frames(Direction direction) {
     return side(direction).frames;
   }
 
-  long cookie() {
+  @Override
+  public boolean isRaw(Direction direction) {
+    return frames(direction).isRaw();
+  }
+
+  @Override
+  public OptionalInt resumePoint(Direction direction) {
+    Http2Frames frames = frames(direction);
+    return frames.canResume() ? OptionalInt.of(frames.position()) : OptionalInt.empty();
+  }
+
+  @Override
+  public void checkPatience(Direction direction, long nowNs) throws Unreadable {
+    frames(direction).checkPatience(nowNs);
+  }
+
+  @Override
+  public HttpCounter lostRequests() {
+    return HttpCounter.HTTP2_STREAMS_LOST;
+  }
+
+  @Override
+  public long cookie() {
     return transcript.cookie();
   }
 
-  /// How many requests have no end yet.
-  int openStreams() {
+  @Override
+  public int openRequests() {
     return streams.size();
   }
 
-  /// How many requests were too long or too many to be kept since the last call.
-  int takeLost() {
+  /// Those that were too long or too many to be kept.
+  @Override
+  public int takeLost() {
     int taken = lost;
     lost = 0;
     return taken;

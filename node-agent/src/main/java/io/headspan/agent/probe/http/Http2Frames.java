@@ -1,6 +1,7 @@
 package io.headspan.agent.probe.http;
 
 import io.headspan.agent.probe.http.HttpEvent.Direction;
+import io.headspan.agent.probe.http.TranscribedConnection.Unreadable;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -87,22 +88,6 @@ final class Http2Frames {
 
     /// The last byte of a DATA frame that ends its stream passed.
     void onDataEnd(Direction direction, int stream, long timeNs);
-  }
-
-  /// The connection cannot be read further.
-  static final class Unreadable extends Exception {
-    private static final long serialVersionUID = 1;
-
-    private final HttpCounter reason;
-
-    Unreadable(HttpCounter reason) {
-      super(reason.label(), null, false, false);
-      this.reason = reason;
-    }
-
-    HttpCounter reason() {
-      return reason;
-    }
   }
 
   private record DataEnd(int sequence, int stream) {}

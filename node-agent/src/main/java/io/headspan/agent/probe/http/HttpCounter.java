@@ -53,11 +53,15 @@ public enum HttpCounter {
   TRANSCRIPT_TOO_LONG(21),
   /// Outgoing connections that carry no HTTP and are followed by turns.
   BY_TURNS(22),
+  /// Connections with requests that did not wait for the answer to the one before, read from their
+  /// bytes.
+  PIPELINES(23),
 
   /// Exchanges reported.
   EXCHANGES,
-  /// Exchanges not reported because requests were pipelined on their connection: which response
-  /// belongs to which request is not known there any more.
+  /// Exchanges not reported because requests were pipelined on their connection in a way that was
+  /// noticed too late, or their connection was given up: which response belongs to which request is
+  /// not known there any more.
   PIPELINED,
   /// Heads that lay inside of a request's body and so were none.
   BODY_AS_HEAD,
@@ -73,8 +77,13 @@ public enum HttpCounter {
   HTTP2_BYTES_MISSING,
   /// HTTP/2 connections given up because what they carry is not HTTP/2, or not as the RFCs have it.
   HTTP2_MALFORMED,
-  /// HTTP/2 connections given up because there are too many.
-  HTTP2_FORGOTTEN,
+  /// Connections with pipelined requests given up because bytes of them are missing.
+  PIPELINE_BYTES_MISSING,
+  /// Connections with pipelined requests given up because what they carry is not HTTP/1.1, or not
+  /// as the RFCs have it, or goes over to something else.
+  PIPELINE_UNREADABLE,
+  /// Connections that are read from their bytes given up because there are too many.
+  TRANSCRIPTS_FORGOTTEN,
   /// Requests that were open on HTTP/2 connections that were given up.
   HTTP2_STREAMS_LOST,
   /// Records of the ring that could not be read, or whose exchange could not be handed on.

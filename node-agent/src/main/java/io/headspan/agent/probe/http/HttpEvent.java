@@ -117,21 +117,26 @@ sealed interface HttpEvent {
   /// Bytes of a request behind those that its [Exchange] carries; comes before it.
   record HeadPart(long cookie, int exchange, int offset, byte[] bytes) implements HttpEvent {}
 
-  /// From here on a connection is read from its bytes: it speaks HTTP/2.
+  /// From here on a connection is read from its bytes: it speaks HTTP/2, or HTTP/1.1 with requests
+  /// that do not wait for the answer to the one before.
   ///
-  /// @param exchange number of the HTTP/1.1 exchange that led to it, or 0
+  /// @param exchange number of the HTTP/1.1 exchange that led to it, or 0; if it is pipelined, of
+  ///   the one that it begins with
   /// @param clientSequence of the first byte from the client
   /// @param serverSequence of the first byte from the server
+  /// @param pipelined whether it speaks HTTP/1.1
   record Transcript(
       long cookie,
       int exchange,
       long cgroupId,
+      long timeNs,
       HttpExchange.Role role,
       InetSocketAddress local,
       InetSocketAddress remote,
       int clientSequence,
       int serverSequence,
-      boolean peerLocal)
+      boolean peerLocal,
+      boolean pipelined)
       implements HttpEvent {}
 
   /// Bytes of a [Transcript].

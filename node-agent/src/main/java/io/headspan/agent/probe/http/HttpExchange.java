@@ -93,6 +93,8 @@ public record HttpExchange(
   /// What a connection spoke.
   public enum Protocol {
     HTTP_1,
+    /// HTTP/1.1 on a connection on which requests do not wait for the answer to the one before.
+    HTTP_1_PIPELINED,
     HTTP_2,
     /// gRPC over HTTP/2.
     GRPC,

@@ -46,7 +46,8 @@ public final class HttpProbe implements AutoCloseable {
 
   private static final int OPEN_BUFFER_RECORDS = 16;
 
-  /// `struct resume_key`: cookie, direction, padding.
+  /// `struct resume_key`, whose value `struct resume_point` is two numbers: cookie, direction,
+  /// padding.
   private static final int RESUME_KEY_BYTES = 16;
 
   private final BpfObject object;
@@ -131,8 +132,9 @@ public final class HttpProbe implements AutoCloseable {
     var guarded = new GuardedSink(sink);
     drainRing(guarded);
     long nowNs = System.nanoTime();
-    Http2Transcripts transcripts = assembler.transcripts();
+    Transcripts transcripts = assembler.transcripts();
     transcripts.resume(this::resume);
+    transcripts.takeUnwanted().forEach(this::leave);
     transcripts.checkPatience(nowNs);
     if (assembler.hasUnfinished() && nowNs - sweptNs >= SWEEP_INTERVAL_NS) {
       sweptNs = nowNs;
@@ -237,6 +239,17 @@ public final class HttpProbe implements AutoCloseable {
   }
 
   private void resume(long cookie, HttpEvent.Direction direction, int sequence) {
+    resume(cookie, direction, sequence, false);
+  }
+
+  /// Has the kernel follow a transcript no further.
+  private void leave(long cookie) {
+    for (HttpEvent.Direction direction : HttpEvent.Direction.values()) {
+      resume(cookie, direction, 0, true);
+    }
+  }
+
+  private void resume(long cookie, HttpEvent.Direction direction, int sequence, boolean leave) {
     try (Arena call = Arena.ofConfined()) {
       MemorySegment key = call.allocate(RESUME_KEY_BYTES, Long.BYTES);
       key.set(JAVA_LONG, 0, cookie);
@@ -247,7 +260,7 @@ public final class HttpProbe implements AutoCloseable {
             case FROM_CLIENT -> HttpBytesEventLayout.FROM_CLIENT;
             case FROM_SERVER -> HttpBytesEventLayout.FROM_SERVER;
           });
-      MemorySegment value = call.allocateFrom(JAVA_INT, sequence);
+      MemorySegment value = call.allocateFrom(JAVA_INT, sequence, leave ? 1 : 0);
       object.map("resume_points").update(key, value, BpfMap.Update.ANY);
     }
   }

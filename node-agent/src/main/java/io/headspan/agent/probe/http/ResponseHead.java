@@ -1,5 +1,7 @@
 package io.headspan.agent.probe.http;
 
+import java.nio.charset.StandardCharsets;
+
 /// What a response's first bytes say about it.
 ///
 /// @param status the status code; 0 if the bytes end before it or are no response
@@ -19,6 +21,19 @@ record ResponseHead(int status, MessageFraming framing) {
         || status == 204
         || status == 304
         || (method.equals("CONNECT") && status < 300);
+  }
+
+  /// The method of a request's head; "" if it begins with none.
+  static String method(byte[] head) {
+    int from = 0;
+    while (from < head.length && (head[from] == '\r' || head[from] == '\n')) {
+      from++;
+    }
+    int to = from;
+    while (to < head.length && head[to] >= 'A' && head[to] <= 'Z') {
+      to++;
+    }
+    return new String(head, from, to - from, StandardCharsets.US_ASCII);
   }
 
   /// `HTTP/1.x nnn`

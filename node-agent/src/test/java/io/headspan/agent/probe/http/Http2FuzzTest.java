@@ -41,7 +41,7 @@ class Http2FuzzTest {
   }
 
   private static void read(byte[] fromClient, byte[] fromServer, Random random) {
-    var transcripts = new Http2Transcripts((counter, _) -> assertThat(REASONS).contains(counter));
+    var transcripts = new Transcripts((counter, _) -> assertThat(REASONS).contains(counter));
     transcripts.begin(RecordedHttp2.transcript(5, 6));
     RecordedHttp2.feed(
         transcripts,

@@ -885,36 +885,181 @@ abstract class HttpProbeContract {
     }
   }
 
-  @Test
-  void neverMatchesPipelinedRequestsWrongly() throws IOException {
-    TestServer.Handler handler =
-        connection -> {
-          for (var head = connection.readHead(); head.isPresent(); head = connection.readHead()) {
-            String path = head.get().substring(5, head.get().indexOf(" HTTP"));
-            connection.write("HTTP/1.1 " + path + " Status\r\nContent-Length: 0\r\n\r\n");
-          }
-        };
-    long before = count(HttpCounter.PIPELINED);
-    try (var server = new TestServer(LOOPBACK, handler)) {
-      var captures = new Captures(probe, server.port());
-      int answerLength = "HTTP/1.1 200 Status\r\nContent-Length: 0\r\n\r\n".length();
-      try (var client = new Client(server.address())) {
-        client.write(get("/201"));
-        client.read(answerLength);
-        client.write(get("/202") + get("/203") + get("/204"));
-        client.read(3 * answerLength);
-        for (int status = 205; status < 210; status++) {
-          client.write(get("/" + status));
-          client.read(answerLength);
+  /// Answers each request as its path says: status, length of the body, and whether in chunks.
+  private static TestServer.Handler answeringAsAsked(int pieceMax) {
+    return connection -> {
+      var random = new Random(7);
+      for (var head = connection.readHead(); head.isPresent(); head = connection.readHead()) {
+        connection.readBody(
+            head.get()
+                .lines()
+                .filter(line -> line.startsWith("Content-Length: "))
+                .mapToInt(line -> Integer.parseInt(line.substring(16)))
+                .findFirst()
+                .orElse(0));
+        String[] asked = head.get().split("[ /]", 7);
+        String answer = answer(asked[0], asked[2], Integer.parseInt(asked[3]), asked[4]);
+        for (int at = 0; at < answer.length(); ) {
+          int length = Math.min(1 + random.nextInt(pieceMax), answer.length() - at);
+          connection.write(answer.substring(at, at + length));
+          at += length;
         }
       }
-      captures.await(() -> count(HttpCounter.PIPELINED) > before);
-      assertNothingAfterMarker(captures, server, captures.servers().size());
-      assertThat(captures.servers()).isNotEmpty();
-      assertThat(captures.servers())
-          .allSatisfy(exchange ->
-              assertThat(requestLine(exchange))
-                  .isEqualTo("GET /" + exchange.status() + " HTTP/1.1"));
+    };
+  }
+
+  private static String answer(String method, String status, int length, String coding) {
+    String start = "HTTP/1.1 " + status + " Status\r\n";
+    String interim = length % 3 == 1 ? "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" : "";
+    // What looks like a message in a body is none.
+    String body = OK.repeat(1 + length / OK.length()).substring(0, length);
+    if (status.equals("304") || method.equals("HEAD")) {
+      return interim + start + "Content-Length: " + length + "\r\n\r\n";
+    }
+    if (coding.equals("chunked")) {
+      int half = length / 2;
+      return interim
+          + start
+          + "Transfer-Encoding: chunked\r\n\r\n"
+          + (half == 0 ? "" : Integer.toHexString(half) + "\r\n" + body.substring(0, half) + "\r\n")
+          + (length == half
+              ? ""
+              : Integer.toHexString(length - half) + ";x=y\r\n" + body.substring(half) + "\r\n")
+          + "0\r\n"
+          + (length % 2 == 0 ? "Trailer: 1\r\n" : "")
+          + "\r\n";
+    }
+    return interim + start + "Content-Length: " + length + "\r\n\r\n" + body;
+  }
+
+  /// Sends all requests without waiting, in pieces, and expects each with its own answer.
+  private void assertPipelined(Random random, int requests, int pieceMax, int bodyMax)
+      throws IOException {
+    String[] methods = {"GET", "GET", "HEAD", "POST", "PUT"};
+    String[] statuses = {"200", "201", "304", "404", "500"};
+    List<String> lines = new ArrayList<>();
+    List<Integer> lengths = new ArrayList<>();
+    var bytes = new StringBuilder();
+    int answered = 0;
+    for (int i = 0; i < requests; i++) {
+      String method = methods[random.nextInt(methods.length)];
+      String status = statuses[random.nextInt(statuses.length)];
+      int length = random.nextInt(bodyMax);
+      String coding = random.nextBoolean() ? "chunked" : "length";
+      String line = "%s /%s/%d/%s/%d HTTP/1.1".formatted(method, status, length, coding, i);
+      boolean hasBody = method.startsWith("P");
+      String body = hasBody ? get("/no/head").repeat(9).substring(0, random.nextInt(200)) : "";
+      lines.add(line);
+      String answer = answer(method, status, length, coding);
+      answered += answer.length();
+      lengths.add(answer.substring(answer.indexOf("HTTP/1.1 " + status)).length());
+      bytes.append(line).append("\r\nHost: test\r\n");
+      bytes.append("X: ").append("x".repeat(random.nextInt(60)));
+      bytes.append(hasBody ? "\r\nContent-Length: " + body.length() : "");
+      bytes.append("\r\n\r\n").append(body);
+    }
+    try (var server = new TestServer(LOOPBACK, answeringAsAsked(pieceMax))) {
+      var captures = new Captures(probe, server.port());
+      try (var client = new Client(server.address())) {
+        client.writeInPieces(bytes.toString(), pieceMax, random);
+        assertThat(client.read(answered)).hasSize(answered);
+        captures.awaitServers(requests);
+      }
+      List<HttpExchange> found = captures.servers();
+      assertThat(found.stream().map(Captures::requestLine)).isEqualTo(lines);
+      for (int i = 0; i < requests; i++) {
+        HttpExchange exchange = found.get(i);
+        String[] asked = lines.get(i).split("[ /]", 7);
+        assertThat(exchange.status()).isEqualTo(Integer.parseInt(asked[2]));
+        assertThat(exchange.end()).isEqualTo(End.RESPONSE);
+        assertThat(exchange.responseBytes()).isEqualTo(lengths.get(i).longValue());
+        assertThat(exchange.responseNs()).isBetween(exchange.headNs(), exchange.tailNs());
+        assertThat(head(exchange)).endsWith("\r\n\r\n");
+      }
+      captures.assertNothingMore(Duration.ofMillis(20));
+    }
+  }
+
+  @Test
+  void capturesPipelinedRequestsEachWithItsOwnAnswer() throws IOException {
+    long before = count(HttpCounter.PIPELINES);
+    long lost = count(HttpCounter.PIPELINED);
+    // Two and more heads in one segment.
+    for (int seed = 0; seed < 20; seed++) {
+      assertPipelined(new Random(seed), 2 + seed, 1 << 20, 400);
+    }
+    assertThat(count(HttpCounter.PIPELINES)).isGreaterThan(before);
+    assertThat(count(HttpCounter.PIPELINED)).isEqualTo(lost);
+  }
+
+  @Test
+  void capturesPipelinedRequestsHoweverTheyAreCutUp() throws IOException {
+    long lost = count(HttpCounter.PIPELINED);
+    int[] pieceMax = {1, 2, 7, 60, 500};
+    for (int seed = 0; seed < 25; seed++) {
+      assertPipelined(new Random(seed), 8, pieceMax[seed % pieceMax.length], 300);
+    }
+    assertThat(count(HttpCounter.PIPELINED)).isEqualTo(lost);
+  }
+
+  @Test
+  void capturesPipelinedRequestsWithLargeBodies() throws IOException {
+    long lost = count(HttpCounter.PIPELINED);
+    assertPipelined(new Random(1), 12, 1 << 20, 300_000);
+    assertThat(count(HttpCounter.PIPELINED)).isEqualTo(lost);
+  }
+
+  @Test
+  void capturesRequestsThatAreSentWhileAnAnswerIsUnderWay() throws IOException {
+    var received = new CountDownLatch(1);
+    String head = "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n";
+    TestServer.Handler handler =
+        connection -> {
+          connection.readHead();
+          connection.write(head + "x".repeat(1_000));
+          connection.readHead();
+          received.countDown();
+          connection.write("x".repeat(99_000) + "HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n");
+          while (connection.readHead().isPresent()) {
+            connection.write(OK);
+          }
+        };
+    try (var server = new TestServer(LOOPBACK, handler)) {
+      var captures = new Captures(probe, server.port());
+      try (var client = new Client(server.address())) {
+        client.write(get("/first"));
+        client.expect(head + "x".repeat(1_000));
+        client.write(get("/second"));
+        await(received);
+        client.expect("x".repeat(99_000) + "HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n");
+        client.write(get("/third"));
+        client.expect(OK);
+        captures.awaitServers(3);
+      }
+      assertThat(captures.servers().stream().map(each -> requestLine(each) + each.status()))
+          .containsExactly(
+              "GET /first HTTP/1.1200", "GET /second HTTP/1.1404", "GET /third HTTP/1.1200");
+      assertThat(captures.servers().getFirst().responseBytes()).isEqualTo(head.length() + 100_000);
+    }
+  }
+
+  @Test
+  void reportsPipelinedRequestsThatGetNoAnswer() throws IOException {
+    TestServer.Handler handler =
+        connection -> {
+          connection.readHead();
+          connection.write(OK);
+          connection.readHead();
+        };
+    try (var server = new TestServer(LOOPBACK, handler)) {
+      var captures = new Captures(probe, server.port());
+      try (var client = new Client(server.address())) {
+        client.write(get("/answered") + get("/read"));
+        assertThat(client.readAll()).isEqualTo(OK);
+        captures.awaitServers(2);
+      }
+      assertThat(captures.servers().stream().map(HttpExchange::end))
+          .containsExactly(End.RESPONSE, End.CLOSED);
     }
   }
 

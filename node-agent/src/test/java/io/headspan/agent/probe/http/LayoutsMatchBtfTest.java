@@ -50,7 +50,9 @@ class LayoutsMatchBtfTest {
         .containsEntry("EVENT_HTTP_TRANSCRIPT_END", HttpTranscriptEndEventLayout.KIND)
         .containsEntry("EVENT_HTTP_TURN", HttpExchangeEventLayout.KIND_TURN);
     assertThat(kernel.enumConstants("http_protocol"))
-        .containsOnly(Map.entry("HTTP_PROTOCOL_2", HttpTranscriptEventLayout.PROTOCOL_2));
+        .containsOnly(
+            Map.entry("HTTP_PROTOCOL_1", HttpTranscriptEventLayout.PROTOCOL_1),
+            Map.entry("HTTP_PROTOCOL_2", HttpTranscriptEventLayout.PROTOCOL_2));
     assertThat(kernel.enumConstants("http_direction"))
         .containsOnly(
             Map.entry("HTTP_FROM_CLIENT", HttpBytesEventLayout.FROM_CLIENT),

@@ -67,16 +67,31 @@ record RecordedHttp2(byte[] fromClient, byte[] fromServer, Set<String> exchanges
 
   static HttpEvent.Transcript transcript(int clientSequence, int serverSequence) {
     return new HttpEvent.Transcript(
-        1, 0, 7, HttpExchange.Role.SERVER, ADDRESS, ADDRESS, clientSequence, serverSequence, false);
+        1,
+        0,
+        7,
+        1_000,
+        HttpExchange.Role.SERVER,
+        ADDRESS,
+        ADDRESS,
+        clientSequence,
+        serverSequence,
+        false,
+        false);
   }
 
   /// All bytes of a direction, raw, in pieces of random length, some twice and out of order.
   static List<HttpEvent.Bytes> raw(
       Direction direction, byte[] bytes, int sequence, Random random, int disorder) {
+    return raw(direction, bytes, sequence, random, disorder, 700);
+  }
+
+  static List<HttpEvent.Bytes> raw(
+      Direction direction, byte[] bytes, int sequence, Random random, int disorder, int lengthMax) {
     List<HttpEvent.Bytes> records = new ArrayList<>();
     int at = 0;
     while (at < bytes.length) {
-      int length = Math.min(1 + random.nextInt(700), bytes.length - at);
+      int length = Math.min(1 + random.nextInt(lengthMax), bytes.length - at);
       int before = Math.min(at, random.nextInt(30));
       HttpEvent.Bytes piece =
           piece(direction, bytes, at - before, at + length, sequence, true, sequence + at - before);
@@ -158,7 +173,7 @@ record RecordedHttp2(byte[] fromClient, byte[] fromServer, Set<String> exchanges
   /// Both directions, each in its own order, now one and now the other. Of an answer nothing comes
   /// before all of the requests: when it came is not recorded.
   static void feed(
-      Http2Transcripts transcripts,
+      Transcripts transcripts,
       List<HttpEvent.Bytes> fromClient,
       List<HttpEvent.Bytes> fromServer,
       Consumer<HttpExchange> sink) {

@@ -16,7 +16,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
-class Http2TranscriptsTest {
+class TranscriptsTest {
   private RecordedHttp2 recorded;
   private final Map<HttpCounter, Integer> counts = new EnumMap<>(HttpCounter.class);
 
@@ -25,15 +25,15 @@ class Http2TranscriptsTest {
     recorded = RecordedHttp2.record();
   }
 
-  private Http2Transcripts transcripts() {
+  private Transcripts transcripts() {
     counts.clear();
-    return new Http2Transcripts((counter, times) -> counts.merge(counter, times, Integer::sum));
+    return new Transcripts((counter, times) -> counts.merge(counter, times, Integer::sum));
   }
 
   private List<String> read(
       int client, int server, List<HttpEvent.Bytes> fromClient, List<HttpEvent.Bytes> fromServer) {
     List<String> found = new ArrayList<>();
-    Http2Transcripts transcripts = transcripts();
+    Transcripts transcripts = transcripts();
     transcripts.begin(RecordedHttp2.transcript(client, server));
     RecordedHttp2.feed(
         transcripts,
@@ -109,7 +109,7 @@ class Http2TranscriptsTest {
 
   @Test
   void tellsTheKernelWhereToGoOn() {
-    Http2Transcripts transcripts = transcripts();
+    Transcripts transcripts = transcripts();
     transcripts.begin(RecordedHttp2.transcript(0, 0));
     byte[] bytes = recorded.fromClient();
     List<Integer> points = new ArrayList<>();
@@ -142,7 +142,7 @@ class Http2TranscriptsTest {
   void endsStreamsWithTheirConnection() {
     for (ConnectionEnd end :
         List.of(ConnectionEnd.CLOSED, ConnectionEnd.RESET, ConnectionEnd.LEFT)) {
-      Http2Transcripts transcripts = transcripts();
+      Transcripts transcripts = transcripts();
       transcripts.begin(RecordedHttp2.transcript(0, 0));
       List<HttpExchange> found = new ArrayList<>();
       RecordedHttp2.raw(Direction.FROM_CLIENT, recorded.fromClient(), 0, new Random(1), 0)

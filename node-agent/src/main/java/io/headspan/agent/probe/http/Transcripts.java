@@ -1,25 +1,27 @@
 package io.headspan.agent.probe.http;
 
-import io.headspan.agent.probe.http.Http2Frames.Unreadable;
 import io.headspan.agent.probe.http.HttpEvent.Direction;
 import io.headspan.agent.probe.http.HttpExchange.End;
-import java.util.ArrayList;
+import io.headspan.agent.probe.http.TranscribedConnection.Unreadable;
 import java.util.LinkedHashMap;
-import java.util.List;
+import java.util.LinkedHashSet;
 import java.util.Map;
+import java.util.OptionalInt;
+import java.util.Set;
 import java.util.function.Consumer;
 import java.util.function.ObjIntConsumer;
 
-/// The HTTP/2 connections of the node. A connection that cannot be read further is forgotten, and
-/// what follows of it ignored: never guessed. Single-threaded.
-final class Http2Transcripts {
+/// The connections of the node that are read from their bytes: HTTP/2, and HTTP/1.1 with pipelined
+/// requests. A connection that cannot be read further is forgotten, and what follows of it ignored:
+/// never guessed. Single-threaded.
+final class Transcripts {
   private static final int CONNECTIONS_MAX = 1 << 15;
 
   /// Takes what is to be counted and how often.
   private final ObjIntConsumer<HttpCounter> counts;
 
   /// By socket cookie, the one that was silent the longest first.
-  private final LinkedHashMap<Long, Http2Connection> connections =
+  private final LinkedHashMap<Long, TranscribedConnection> connections =
       new LinkedHashMap<>(64, 0.75f, true);
 
   /// HTTP/1.1 requests that led to HTTP/2, whose transcript has not begun yet.
@@ -32,12 +34,16 @@ final class Http2Transcripts {
 
   private record ResumeKey(long cookie, Direction direction) {}
 
-  /// Tells the kernel where a direction's frames can be followed again.
+  /// Connections of which the kernel need not hand on anything more.
+  private final Set<Long> unwanted = new LinkedHashSet<>();
+
+  /// Tells the kernel from where on a direction is to be handed on; of HTTP/2, a frame begins
+  /// there.
   interface Resumption {
     void at(long cookie, Direction direction, int sequence);
   }
 
-  Http2Transcripts(ObjIntConsumer<HttpCounter> counts) {
+  Transcripts(ObjIntConsumer<HttpCounter> counts) {
     this.counts = counts;
   }
 
@@ -45,7 +51,7 @@ final class Http2Transcripts {
   void upgrade(HttpEvent.Exchange request, byte[] head, boolean headComplete) {
     if (upgrades.size() >= CONNECTIONS_MAX) {
       upgrades.clear();
-      counts.accept(HttpCounter.HTTP2_FORGOTTEN, 1);
+      counts.accept(HttpCounter.TRANSCRIPTS_FORGOTTEN, 1);
     }
     upgrades.put(request.cookie(), new Upgrade(request, head, headComplete));
   }
@@ -56,14 +62,23 @@ final class Http2Transcripts {
     if (upgrade != null && upgrade.request().exchange() == transcript.exchange()) {
       connection.beginUpgraded(upgrade.request(), upgrade.head(), upgrade.headComplete());
     }
-    connections.put(transcript.cookie(), connection);
+    begin(connection);
+  }
+
+  /// Nothing of it is of interest.
+  void refuse(long cookie) {
+    unwanted.add(cookie);
+  }
+
+  void begin(TranscribedConnection connection) {
+    connections.put(connection.cookie(), connection);
     if (connections.size() > CONNECTIONS_MAX) {
-      giveUp(connections.firstEntry().getValue(), HttpCounter.HTTP2_FORGOTTEN);
+      giveUp(connections.firstEntry().getValue(), HttpCounter.TRANSCRIPTS_FORGOTTEN);
     }
   }
 
   void accept(HttpEvent.Bytes bytes, Consumer<HttpExchange> sink) {
-    Http2Connection connection = connections.get(bytes.cookie());
+    TranscribedConnection connection = connections.get(bytes.cookie());
     if (connection == null) {
       return;
     }
@@ -73,14 +88,14 @@ final class Http2Transcripts {
       giveUp(connection, unreadable.reason());
       return;
     }
-    countLost(connection.takeLost());
-    if (connection.frames(bytes.direction()).isRaw()) {
+    countLost(connection, connection.takeLost());
+    if (connection.isRaw(bytes.direction())) {
       resumable.putIfAbsent(new ResumeKey(bytes.cookie(), bytes.direction()), 0);
     }
   }
 
   void end(HttpEvent.TranscriptEnd transcriptEnd, Consumer<HttpExchange> sink) {
-    Http2Connection connection = connections.remove(transcriptEnd.cookie());
+    TranscribedConnection connection = connections.remove(transcriptEnd.cookie());
     if (connection == null) {
       return;
     }
@@ -91,10 +106,10 @@ final class Http2Transcripts {
           case NONE, LEFT, TRANSCRIBED -> null;
         };
     if (end == null) {
-      countLost(connection.openStreams());
+      countLost(connection, connection.openRequests());
     } else {
       connection.end(end, transcriptEnd.endNs(), sink);
-      countLost(connection.takeLost());
+      countLost(connection, connection.takeLost());
     }
   }
 
@@ -104,36 +119,46 @@ final class Http2Transcripts {
         .entrySet()
         .removeIf(entry -> {
           ResumeKey key = entry.getKey();
-          Http2Connection connection = connections.get(key.cookie());
+          TranscribedConnection connection = connections.get(key.cookie());
           if (connection == null) {
             return true;
           }
-          Http2Frames frames = connection.frames(key.direction());
-          if (!frames.canResume()) {
-            return !frames.isRaw();
+          OptionalInt point = connection.resumePoint(key.direction());
+          if (point.isEmpty()) {
+            return !connection.isRaw(key.direction());
           }
-          if (entry.getValue() != frames.position()) {
-            entry.setValue(frames.position());
-            resumption.at(key.cookie(), key.direction(), frames.position());
+          if (entry.getValue() != point.getAsInt()) {
+            entry.setValue(point.getAsInt());
+            resumption.at(key.cookie(), key.direction(), point.getAsInt());
           }
           return false;
         });
   }
 
+  /// The connections of which nothing more is of interest since the last call.
+  Set<Long> takeUnwanted() {
+    if (unwanted.isEmpty()) {
+      return Set.of();
+    }
+    Set<Long> taken = Set.copyOf(unwanted);
+    unwanted.clear();
+    return taken;
+  }
+
   /// Gives up connections of which bytes are missing for too long.
   void checkPatience(long nowNs) {
-    List<Http2Connection> hopeless = new ArrayList<>();
+    Map<TranscribedConnection, HttpCounter> hopeless = new LinkedHashMap<>();
     for (ResumeKey key : resumable.keySet()) {
-      Http2Connection connection = connections.get(key.cookie());
+      TranscribedConnection connection = connections.get(key.cookie());
       try {
         if (connection != null) {
-          connection.frames(key.direction()).checkPatience(nowNs);
+          connection.checkPatience(key.direction(), nowNs);
         }
-      } catch (Unreadable _) {
-        hopeless.add(connection);
+      } catch (Unreadable unreadable) {
+        hopeless.put(connection, unreadable.reason());
       }
     }
-    hopeless.forEach(connection -> giveUp(connection, HttpCounter.HTTP2_BYTES_MISSING));
+    hopeless.forEach(this::giveUp);
   }
 
   /// Reports the streams that have been open since before `bornNs` as open.
@@ -141,16 +166,17 @@ final class Http2Transcripts {
     connections.values().forEach(connection -> connection.reportOpen(bornNs, nowNs, sink));
   }
 
-  private void giveUp(Http2Connection connection, HttpCounter reason) {
+  private void giveUp(TranscribedConnection connection, HttpCounter reason) {
     if (connections.remove(connection.cookie()) != null) {
+      unwanted.add(connection.cookie());
       counts.accept(reason, 1);
-      countLost(connection.openStreams());
+      countLost(connection, connection.openRequests());
     }
   }
 
-  private void countLost(int streams) {
-    if (streams > 0) {
-      counts.accept(HttpCounter.HTTP2_STREAMS_LOST, streams);
+  private void countLost(TranscribedConnection connection, int requests) {
+    if (requests > 0) {
+      counts.accept(connection.lostRequests(), requests);
     }
   }
 }
