@@ -44,6 +44,9 @@ public final class Identities implements AutoCloseable {
   /// How many of these are for a cgroup that is met when it may have been there for long.
   private static final int RETRIES_WHEN_MET = 5;
 
+  /// How many programs that start in a cgroup cause a look-up out of turn.
+  private static final int TRIES_AT_EXEC_MAX = 16;
+
   /// How soon a port that nothing seemed to listen at is looked up again.
   private static final long RETRY_LISTENER_NS = TimeUnit.SECONDS.toNanos(5);
 
@@ -106,6 +109,11 @@ public final class Identities implements AutoCloseable {
     final long id;
     boolean settled;
     boolean sawBeginning;
+    int triesAtExec;
+
+    /// Its look-up has ended. The worker's.
+    boolean found;
+
     @Nullable String path;
     @Nullable Identity container;
 
@@ -211,7 +219,10 @@ public final class Identities implements AutoCloseable {
           removed.add(cgroup);
         }
       }
-      case LifecycleEvent.Exec exec -> endOf(exec.pid(), exec.timeNs());
+      case LifecycleEvent.Exec exec -> {
+        endOf(exec.pid(), exec.timeNs());
+        tryAtExec(exec.cgroupId());
+      }
       case LifecycleEvent.Exit exit -> endOf(exit.pid(), exit.timeNs());
       case LifecycleEvent.SocketLeft _ -> {}
     }
@@ -450,12 +461,43 @@ public final class Identities implements AutoCloseable {
     }
   }
 
+  /// Runtimes write a container's state before they start its program, and delete it when that has
+  /// ended: when a program starts is the time to look, for a container may live for less than the
+  /// time between two retries.
+  private void tryAtExec(long cgroupId) {
+    Cgroup cgroup = cgroups.get(cgroupId);
+    if (cgroup != null
+        && !cgroup.settled
+        && cgroup.path != null
+        && cgroup.sawBeginning
+        && cgroup.triesAtExec < TRIES_AT_EXEC_MAX) {
+      cgroup.triesAtExec++;
+      String path = cgroup.path;
+      submit(() -> tryContainerOnce(cgroup, path), 0);
+    }
+  }
+
+  /// On the worker.
+  private void tryContainerOnce(Cgroup cgroup, String path) {
+    if (cgroup.found) {
+      return;
+    }
+    CgroupPath parsed = CgroupPath.parse(path);
+    Answer answer = ask(path, parsed, false);
+    if (answer.facts() != null && !answer.mayCome()) {
+      found(cgroup, path, parsed, answer.facts());
+    }
+  }
+
   private void findContainer(Cgroup cgroup, String path, int retries) {
     submit(() -> tryContainer(cgroup, path, 0, retries), 0);
   }
 
   /// On the worker.
   private void tryContainer(Cgroup cgroup, String path, int attempt, int retries) {
+    if (cgroup.found) {
+      return;
+    }
     CgroupPath parsed = CgroupPath.parse(path);
     boolean isLast = path.equals("/") || attempt == retries;
     Answer answer = ask(path, parsed, isLast);
@@ -463,7 +505,13 @@ public final class Identities implements AutoCloseable {
       submit(() -> tryContainer(cgroup, path, attempt + 1, retries), RETRY_MILLIS[attempt]);
       return;
     }
-    ContainerFacts facts = answer.facts();
+    found(cgroup, path, parsed, answer.facts());
+  }
+
+  /// On the worker.
+  private void found(
+      Cgroup cgroup, String path, CgroupPath parsed, @Nullable ContainerFacts facts) {
+    cgroup.found = true;
     Identity identity = facts == null ? null : naming.container(path, parsed, facts, null);
     results.add(() -> {
       outcomes.add(identity == null ? IdentityOutcome.NO_CONTAINER : IdentityOutcome.CONTAINER);

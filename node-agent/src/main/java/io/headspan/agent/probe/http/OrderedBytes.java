@@ -25,6 +25,8 @@ final class OrderedBytes {
 
   /// Takes bytes in order.
   interface Reader {
+    /// Reads on.
+    ///
     /// @param at index of the first byte to be read
     /// @return how many bytes are read or need not be; more than there are if what follows is of no
     ///   interest either; at least 1

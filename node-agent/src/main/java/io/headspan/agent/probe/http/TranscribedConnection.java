@@ -9,6 +9,8 @@ import java.util.function.Consumer;
 interface TranscribedConnection {
   long cookie();
 
+  /// Takes the next record.
+  ///
   /// @throws Unreadable if the connection cannot be read further
   void accept(HttpEvent.Bytes bytes, Consumer<HttpExchange> sink) throws Unreadable;
 
@@ -35,7 +37,9 @@ interface TranscribedConnection {
   /// nothing to tell.
   OptionalInt resumePoint(Direction direction);
 
-  /// @throws Unreadable if bytes are missing for too long
+  /// Looks whether bytes are still worth waiting for.
+  ///
+  /// @throws Unreadable if they are missing for too long
   void checkPatience(Direction direction, long nowNs) throws Unreadable;
 
   /// The connection cannot be read further.
