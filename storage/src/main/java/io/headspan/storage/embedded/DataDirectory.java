@@ -78,7 +78,7 @@ final class DataDirectory implements AutoCloseable {
   }
 
   /// Whether the engine of another process says it runs here.
-  boolean hasOtherEngine() throws IOException {
+  boolean hasOtherEngine() {
     Optional<Long> pid = enginePid(path);
     return pid.isPresent()
         && pid.get() != ProcessHandle.current().pid()

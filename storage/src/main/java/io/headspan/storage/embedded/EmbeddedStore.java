@@ -40,6 +40,7 @@ public final class EmbeddedStore implements AutoCloseable {
     DataDirectory directory = DataDirectory.lock(config.path());
     Engine engine;
     try {
+      forgetUnstored(directory);
       engine = Engine.open(LibChdb.load(config.library()), directory, config.limits());
     } catch (RuntimeException e) {
       directory.close();
@@ -95,6 +96,20 @@ public final class EmbeddedStore implements AutoCloseable {
     engine.close();
     gateway.close();
     return stopped;
+  }
+
+  /// Undoes what a kill left half done, see [DeduplicationLogs].
+  private static void forgetUnstored(DataDirectory directory) {
+    if (directory.hasOtherEngine()) {
+      return; // It has the directory, and this one will not start.
+    }
+    int forgotten = DeduplicationLogs.repair(directory.path());
+    if (forgotten > 0) {
+      LOG.info(
+          "Blocks that were announced, but not stored, are forgotten: path={}, blocks={}",
+          directory.path(),
+          forgotten);
+    }
   }
 
   private static Server server(EmbeddedStoreConfig config, HttpGateway gateway) {

@@ -24,7 +24,8 @@ public record Migration(int version, String name, String checksum, List<String> 
           "0002_rollups.sql",
           "0003_slice_elements.sql",
           "0004_open_spans.sql",
-          "0005_node_signals.sql");
+          "0005_node_signals.sql",
+          "0006_views_replaced.sql");
 
   /// Every migration, in order.
   public static List<Migration> all() {
