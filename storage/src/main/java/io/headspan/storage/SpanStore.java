@@ -1,17 +1,20 @@
 package io.headspan.storage;
 
+import io.headspan.wire.LogBatch;
+import io.headspan.wire.MetricBatch;
 import io.headspan.wire.SpanBatch;
 import io.headspan.wire.signal.NodeReport;
 import java.util.ArrayList;
 import java.util.List;
 
-/// Spans in ClickHouse. Thread-safe; one instance serves a whole process.
+/// Spans, and what is beside them, in ClickHouse. Thread-safe; one instance serves a whole process.
 public final class SpanStore implements AutoCloseable {
   private final StoreAddress address;
   private final StoreClient client;
   private final Migrator migrator;
   private final SpanWriter writer;
   private final SignalWriter signals;
+  private final RecordWriter records;
   private final TraceReader traces;
 
   private SpanStore(StoreAddress address) {
@@ -20,6 +23,7 @@ public final class SpanStore implements AutoCloseable {
     migrator = new Migrator(address, client);
     writer = new SpanWriter(client);
     signals = new SignalWriter(client);
+    records = new RecordWriter(client);
     traces = new TraceReader(client);
   }
 
@@ -66,6 +70,23 @@ public final class SpanStore implements AutoCloseable {
   /// @throws StoreException of kind UNAVAILABLE if it is worth trying again, REJECTED if not
   public void insert(NodeReport report, String deduplicationToken) {
     signals.insert(report, deduplicationToken);
+  }
+
+  /// Stores log records; when this returns, ClickHouse has them. A batch with a token already seen
+  /// is not stored again. A record without any time is of 1970.
+  ///
+  /// @param deduplicationToken names the batch
+  /// @throws StoreException of kind UNAVAILABLE if it is worth trying again, REJECTED if not
+  public void insert(LogBatch batch, String deduplicationToken) {
+    records.insert(batch, deduplicationToken);
+  }
+
+  /// Stores data points of metrics, as log records are.
+  ///
+  /// @param deduplicationToken names the batch
+  /// @throws StoreException of kind UNAVAILABLE if it is worth trying again, REJECTED if not
+  public void insert(MetricBatch batch, String deduplicationToken) {
+    records.insert(batch, deduplicationToken);
   }
 
   /// The spans of one trace, each once, in order of start time; an empty batch if there are none.

@@ -32,7 +32,7 @@ final class StoreKillIT {
   private static final int WRITERS = 4;
   private static final int SPANS = 120;
   private static final byte SERVER = 2;
-  private static final Duration LIMIT = Duration.ofSeconds(120);
+  private static final Duration LIMIT = Duration.ofMinutes(2);
   private static final long PAUSE_NS = 5_000_000;
 
   /// The last second of a day, so that every batch has spans of two days: two parts in each table.

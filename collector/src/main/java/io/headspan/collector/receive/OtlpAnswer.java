@@ -1,11 +1,9 @@
 package io.headspan.collector.receive;
 
-import io.opentelemetry.proto.collector.trace.v1.ExportTraceServiceResponse;
-
 /// What an OTLP request is answered, whichever way it came.
 sealed interface OtlpAnswer {
-  /// Stored, except for spans that the response lists as rejected.
-  record Accepted(ExportTraceServiceResponse response) implements OtlpAnswer {}
+  /// Stored, except for `rejected` spans, log records or data points; `message` says why the first.
+  record Accepted(long rejected, String message) implements OtlpAnswer {}
 
   /// To be sent again later.
   record Unavailable(String reason) implements OtlpAnswer {}

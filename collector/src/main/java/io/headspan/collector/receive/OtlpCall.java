@@ -36,7 +36,7 @@ final class OtlpCall extends ServerCall.Listener<EncodedMessage> {
   @Override
   public void onMessage(EncodedMessage message) {
     received = true;
-    intake.accept(Protocol.OTLP_GRPC, message, this::header, this::answer);
+    intake.accept(Protocol.OTLP_GRPC, OtlpForm.PROTOBUF, message, this::header, this::answer);
   }
 
   @Override
@@ -57,10 +57,10 @@ final class OtlpCall extends ServerCall.Listener<EncodedMessage> {
 
   private void answer(OtlpAnswer answer) {
     switch (answer) {
-      case OtlpAnswer.Accepted(ExportTraceServiceResponse response) -> {
+      case OtlpAnswer.Accepted(long rejected, String message) -> {
         if (closed.compareAndSet(false, true)) {
           call.sendHeaders(new Metadata());
-          call.sendMessage(response);
+          call.sendMessage(OtlpHttpService.response(rejected, message));
           call.close(Status.OK, new Metadata());
         }
       }

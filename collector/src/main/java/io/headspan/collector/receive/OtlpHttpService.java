@@ -1,6 +1,6 @@
 package io.headspan.collector.receive;
 
-import com.google.protobuf.MessageLite;
+import com.google.protobuf.Message;
 import com.google.rpc.Code;
 import com.google.rpc.Status;
 import com.linecorp.armeria.common.HttpData;
@@ -8,26 +8,22 @@ import com.linecorp.armeria.common.HttpHeaderNames;
 import com.linecorp.armeria.common.HttpRequest;
 import com.linecorp.armeria.common.HttpResponse;
 import com.linecorp.armeria.common.HttpStatus;
-import com.linecorp.armeria.common.MediaType;
 import com.linecorp.armeria.common.RequestHeaders;
 import com.linecorp.armeria.common.ResponseHeaders;
 import com.linecorp.armeria.common.ResponseHeadersBuilder;
 import com.linecorp.armeria.server.AbstractHttpService;
 import com.linecorp.armeria.server.ServiceRequestContext;
 import io.headspan.collector.ingest.Protocol;
+import io.opentelemetry.proto.collector.trace.v1.ExportTracePartialSuccess;
 import io.opentelemetry.proto.collector.trace.v1.ExportTraceServiceResponse;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 
-/// OTLP/HTTP with protobuf bodies, `POST /v1/traces`. Errors carry a `google.rpc.Status`, as the
-/// OTLP specification asks.
-///
-/// JSON bodies are answered 415: OTLP writes ids in hex, and protobuf's own JSON mapping would read
-/// them as base64, silently wrong.
+/// OTLP/HTTP with protobuf or JSON bodies, `POST /v1/traces`. Answers have the form of the request,
+/// errors carry a `google.rpc.Status`, as the OTLP specification asks.
 final class OtlpHttpService extends AbstractHttpService {
   static final String PATH = "/v1/traces";
 
-  private static final MediaType PROTOBUF = MediaType.create("application", "x-protobuf");
   private static final String RETRY_AFTER_SECONDS = "1";
 
   private final OtlpIntake intake;
@@ -39,17 +35,21 @@ final class OtlpHttpService extends AbstractHttpService {
   @Override
   protected HttpResponse doPost(ServiceRequestContext context, HttpRequest request) {
     RequestHeaders headers = request.headers();
-    MediaType contentType = headers.contentType();
-    if (contentType == null || !contentType.is(PROTOBUF)) {
+    Optional<OtlpForm> form = OtlpForm.of(headers.contentType());
+    if (form.isEmpty()) {
       return error(
+          OtlpForm.PROTOBUF,
           HttpStatus.UNSUPPORTED_MEDIA_TYPE,
           Code.INVALID_ARGUMENT,
-          "unsupported content type: contentType=" + contentType + "; send " + PROTOBUF);
+          "unsupported content type: contentType="
+              + headers.contentType()
+              + "; send application/x-protobuf or application/json");
     }
     String encoding = headers.get(HttpHeaderNames.CONTENT_ENCODING, "");
     Optional<Compression> compression = Compression.ofContentEncoding(encoding);
     if (compression.isEmpty()) {
       return error(
+          form.get(),
           HttpStatus.UNSUPPORTED_MEDIA_TYPE,
           Code.INVALID_ARGUMENT,
           "unsupported content encoding: contentEncoding="
@@ -60,13 +60,16 @@ final class OtlpHttpService extends AbstractHttpService {
     intake.turn(
         Protocol.OTLP_HTTP,
         context.eventLoop(),
-        () -> read(request, compression.get(), answer),
+        () -> read(request, form.get(), compression.get(), answer),
         answer::complete);
-    return HttpResponse.of(answer.thenApply(OtlpHttpService::response));
+    return HttpResponse.of(answer.thenApply(each -> response(form.get(), each)));
   }
 
   private void read(
-      HttpRequest request, Compression compression, CompletableFuture<OtlpAnswer> answer) {
+      HttpRequest request,
+      OtlpForm form,
+      Compression compression,
+      CompletableFuture<OtlpAnswer> answer) {
     var _ =
         request
             .aggregate()
@@ -76,6 +79,7 @@ final class OtlpHttpService extends AbstractHttpService {
               } else {
                 intake.accept(
                     Protocol.OTLP_HTTP,
+                    form,
                     EncodedMessage.of(compression, whole.content().array()),
                     name -> request.headers().get(name),
                     answer::complete);
@@ -84,32 +88,46 @@ final class OtlpHttpService extends AbstractHttpService {
             });
   }
 
-  private static HttpResponse response(OtlpAnswer answer) {
+  /// What a request is answered of which all but `rejected` spans are stored.
+  static ExportTraceServiceResponse response(long rejected, String message) {
+    ExportTraceServiceResponse.Builder response = ExportTraceServiceResponse.newBuilder();
+    if (rejected > 0) {
+      response.setPartialSuccess(
+          ExportTracePartialSuccess.newBuilder()
+              .setRejectedSpans(rejected)
+              .setErrorMessage(message));
+    }
+    return response.build();
+  }
+
+  private static HttpResponse response(OtlpForm form, OtlpAnswer answer) {
     return switch (answer) {
-      case OtlpAnswer.Accepted(ExportTraceServiceResponse response) ->
-          message(ResponseHeaders.builder(HttpStatus.OK), response);
+      case OtlpAnswer.Accepted(long rejected, String message) ->
+          message(form, ResponseHeaders.builder(HttpStatus.OK), response(rejected, message));
       case OtlpAnswer.Unavailable(String reason) ->
           message(
+              form,
               ResponseHeaders.builder(HttpStatus.SERVICE_UNAVAILABLE)
                   .set(HttpHeaderNames.RETRY_AFTER, RETRY_AFTER_SECONDS),
               status(Code.UNAVAILABLE, reason));
       case OtlpAnswer.Invalid(String reason) ->
-          error(HttpStatus.BAD_REQUEST, Code.INVALID_ARGUMENT, reason);
+          error(form, HttpStatus.BAD_REQUEST, Code.INVALID_ARGUMENT, reason);
       case OtlpAnswer.TooLarge(String reason) ->
-          error(HttpStatus.REQUEST_ENTITY_TOO_LARGE, Code.RESOURCE_EXHAUSTED, reason);
+          error(form, HttpStatus.REQUEST_ENTITY_TOO_LARGE, Code.RESOURCE_EXHAUSTED, reason);
     };
   }
 
-  private static HttpResponse error(HttpStatus httpStatus, Code code, String reason) {
-    return message(ResponseHeaders.builder(httpStatus), status(code, reason));
+  private static HttpResponse error(
+      OtlpForm form, HttpStatus httpStatus, Code code, String reason) {
+    return message(form, ResponseHeaders.builder(httpStatus), status(code, reason));
   }
 
   private static Status status(Code code, String reason) {
     return Status.newBuilder().setCode(code.getNumber()).setMessage(reason).build();
   }
 
-  private static HttpResponse message(ResponseHeadersBuilder headers, MessageLite body) {
+  private static HttpResponse message(OtlpForm form, ResponseHeadersBuilder headers, Message body) {
     return HttpResponse.of(
-        headers.contentType(PROTOBUF).build(), HttpData.wrap(body.toByteArray()));
+        headers.contentType(form.mediaType()).build(), HttpData.wrap(form.write(body)));
   }
 }

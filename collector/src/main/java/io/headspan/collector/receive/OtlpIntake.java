@@ -10,9 +10,7 @@ import io.headspan.wire.SpanBatch;
 import io.headspan.wire.WireException;
 import io.headspan.wire.otlp.OtlpDecoder;
 import io.netty.channel.EventLoop;
-import io.opentelemetry.proto.collector.trace.v1.ExportTracePartialSuccess;
 import io.opentelemetry.proto.collector.trace.v1.ExportTraceServiceRequest;
-import io.opentelemetry.proto.collector.trace.v1.ExportTraceServiceResponse;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
@@ -59,6 +57,7 @@ final class OtlpIntake {
   /// @param whenDone must not block
   void accept(
       Protocol protocol,
+      OtlpForm form,
       EncodedMessage message,
       DeduplicationToken.HeaderLookup headers,
       Consumer<OtlpAnswer> whenDone) {
@@ -73,7 +72,7 @@ final class OtlpIntake {
         .decoders()
         .execute(() -> {
           try {
-            decode(protocol, message, headers, reservation, answer);
+            decode(protocol, form, message, headers, reservation, answer);
           } catch (RuntimeException e) {
             answer.accept(refuse(protocol, e));
           }
@@ -82,6 +81,7 @@ final class OtlpIntake {
 
   private void decode(
       Protocol protocol,
+      OtlpForm form,
       EncodedMessage message,
       DeduplicationToken.HeaderLookup headers,
       InFlight.Reservation reservation,
@@ -90,7 +90,7 @@ final class OtlpIntake {
     ByteString expanded = message.expand(reception.limits().messageBytes());
     reservation.resize((long) message.wireBytes() + expanded.size());
     ExportTraceServiceRequest request =
-        EncodedMessage.parse(ExportTraceServiceRequest.parser(), expanded);
+        form.read(expanded, ExportTraceServiceRequest.getDefaultInstance());
     SpanIds.Checked checked = SpanIds.check(request);
     SpanBatch batch = OtlpDecoder.decode(checked.request());
     reservation.resize(BatchSize.heapBytes(batch));
@@ -120,16 +120,8 @@ final class OtlpIntake {
 
   private static OtlpAnswer answer(InsertOutcome outcome, SpanIds.Checked checked) {
     return switch (outcome) {
-      case InsertOutcome.Stored() -> {
-        ExportTraceServiceResponse.Builder response = ExportTraceServiceResponse.newBuilder();
-        if (checked.rejected() > 0) {
-          response.setPartialSuccess(
-              ExportTracePartialSuccess.newBuilder()
-                  .setRejectedSpans(checked.rejected())
-                  .setErrorMessage(ErrorText.shortened(checked.message())));
-        }
-        yield new OtlpAnswer.Accepted(response.build());
-      }
+      case InsertOutcome.Stored() ->
+          new OtlpAnswer.Accepted(checked.rejected(), ErrorText.shortened(checked.message()));
       case InsertOutcome.Unavailable(String reason) ->
           new OtlpAnswer.Unavailable(ErrorText.shortened(reason));
       case InsertOutcome.Rejected(String reason) ->

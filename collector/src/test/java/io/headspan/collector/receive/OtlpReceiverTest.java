@@ -3,6 +3,7 @@ package io.headspan.collector.receive;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.github.luben.zstd.ZstdOutputStream;
 import com.google.protobuf.ByteString;
 import io.grpc.CallOptions;
 import io.grpc.ManagedChannel;
@@ -17,6 +18,7 @@ import io.headspan.loadgen.spans.SyntheticSpans;
 import io.headspan.storage.StoreException;
 import io.headspan.wire.SpanBatch;
 import io.headspan.wire.otlp.OtlpEncoder;
+import io.headspan.wire.otlp.OtlpJson;
 import io.opentelemetry.proto.collector.trace.v1.ExportTracePartialSuccess;
 import io.opentelemetry.proto.collector.trace.v1.ExportTraceServiceRequest;
 import io.opentelemetry.proto.collector.trace.v1.ExportTraceServiceResponse;
@@ -26,15 +28,19 @@ import io.opentelemetry.proto.trace.v1.ResourceSpans;
 import io.opentelemetry.proto.trace.v1.ScopeSpans;
 import io.opentelemetry.proto.trace.v1.Span;
 import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.OutputStream;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import java.util.zip.GZIPOutputStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -240,13 +246,77 @@ class OtlpReceiverTest {
     assertThat(receivers.count("spans.stored", "protocol", "otlp_http")).isEqualTo(30);
   }
 
+  @ParameterizedTest
+  @ValueSource(strings = {"identity", "gzip", "zstd"})
+  void takesJsonOverHttp(String encoding) throws Exception {
+    ExportTraceServiceRequest request = request(SPANS.next(30));
+
+    HttpResponse<byte[]> response =
+        post(compressed(OtlpJson.write(request), encoding), "application/json", encoding);
+
+    assertThat(response.statusCode()).isEqualTo(200);
+    assertThat(response.headers().firstValue("content-type")).contains("application/json");
+    assertThat(new String(response.body(), StandardCharsets.UTF_8)).isEqualTo("{}");
+    assertThat(OtlpEncoder.encode(receivers.store.onlyBatch()).getResourceSpansList())
+        .isEqualTo(request.getResourceSpansList());
+  }
+
+  @Test
+  void answersJsonWithJson() throws Exception {
+    String spans = "{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[%s]}]}]}";
+
+    HttpResponse<byte[]> partial =
+        post(
+            spans
+                .formatted("{\"traceId\":\"ab\",\"name\":\"short\"}")
+                .getBytes(StandardCharsets.UTF_8),
+            "application/json; charset=utf-8",
+            "identity");
+    HttpResponse<byte[]> bad =
+        post(spans.formatted("7").getBytes(StandardCharsets.UTF_8), "application/json", "identity");
+
+    assertThat(partial.statusCode()).isEqualTo(200);
+    assertThat(new String(partial.body(), StandardCharsets.UTF_8))
+        .isEqualTo(
+            "{\"partialSuccess\":{\"rejectedSpans\":\"1\",\"errorMessage\":"
+                + "\"trace id has 1 bytes, expected 16: span name=short\"}}");
+    assertThat(bad.statusCode()).isEqualTo(400);
+    assertThat(new String(bad.body(), StandardCharsets.UTF_8))
+        .startsWith("{\"code\":3,\"message\":\"bad JSON: line=1, column=");
+  }
+
+  /// Zeros, a thousandth of their size on the wire.
+  @ParameterizedTest
+  @ValueSource(strings = {"gzip", "zstd"})
+  void refusesAnHttpBodyThatExpandsTooFar(String encoding) throws Exception {
+    byte[] bomb = compressed(new byte[64 * TestReceivers.MESSAGE_BYTES], encoding);
+    assertThat(bomb.length).isLessThan(TestReceivers.MESSAGE_BYTES);
+
+    for (String type : new String[] {"application/json", "application/x-protobuf"}) {
+      assertThat(post(bomb, type, encoding).statusCode()).isEqualTo(413);
+    }
+  }
+
+  private static byte[] compressed(byte[] bytes, String encoding) throws IOException {
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+    try (OutputStream compressing =
+        switch (encoding) {
+          case "gzip" -> new GZIPOutputStream(out);
+          case "zstd" -> new ZstdOutputStream(out);
+          default -> out;
+        }) {
+      compressing.write(bytes);
+    }
+    return out.toByteArray();
+  }
+
   @Test
   void answersHttpErrorsAsOtlpAsks() throws Exception {
     byte[] whole = request(SPANS.next(30)).toByteArray();
     byte[] cut = Arrays.copyOf(whole, whole.length - 1);
     assertError(post(cut, "application/x-protobuf", "identity"), 400, "cannot parse protobuf");
     assertError(post(whole, "application/x-protobuf", "gzip"), 400, "cannot expand gzip");
-    assertError(post(whole, "application/json", "identity"), 415, "unsupported content type");
+    assertError(post(whole, "text/plain", "identity"), 415, "unsupported content type");
     assertError(post(whole, "application/x-protobuf", "br"), 415, "unsupported content encoding");
     receivers.store.failNext(new StoreException(StoreException.Kind.REJECTED, "bad data"));
     assertError(post(whole, "application/x-protobuf", "identity"), 400, "bad data");

@@ -27,7 +27,6 @@ import java.util.regex.Pattern;
 /// named `partition_minBlock_maxBlock_level[_mutation]`, and a merged part stands for all blocks
 /// between its two (ClickHouse's MergeTreeDeduplicationLog.cpp and MergeTreePartInfo.h).
 final class DeduplicationLogs {
-  private static final String TABLES = "store/*/*";
   private static final String LOGS = "deduplication_logs";
   private static final String ADDED = "1";
   private static final Pattern PART = Pattern.compile("([^_]+)_(\\d+)_(\\d+)_\\d+(?:_\\d+)?");
@@ -47,7 +46,7 @@ final class DeduplicationLogs {
   static int repair(Path dataDirectory) {
     try {
       int removed = 0;
-      for (Path table : children(dataDirectory, TABLES)) {
+      for (Path table : children(dataDirectory, "store", "*", "*")) {
         Path logs = table.resolve(LOGS);
         if (Files.isDirectory(logs)) {
           Map<String, List<Range>> stored = parts(table);
@@ -127,10 +126,10 @@ final class DeduplicationLogs {
     }
   }
 
-  /// What lies below `directory` under names that match `pattern`, which may have several steps.
-  private static List<Path> children(Path directory, String pattern) throws IOException {
+  /// What lies below `directory`, a step down for each pattern of names.
+  private static List<Path> children(Path directory, String... steps) throws IOException {
     List<Path> found = List.of(directory);
-    for (String step : pattern.split("/")) {
+    for (String step : steps) {
       List<Path> next = new ArrayList<>();
       for (Path each : found) {
         if (Files.isDirectory(each)) {
