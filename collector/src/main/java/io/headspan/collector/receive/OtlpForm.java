@@ -9,7 +9,7 @@ import org.jspecify.annotations.Nullable;
 
 /// In what form an OTLP message stands in a body. An answer has the form of its request.
 enum OtlpForm {
-  PROTOBUF(MediaType.create("application", "x-protobuf")) {
+  PROTOBUF("application/x-protobuf") {
     @Override
     <M extends Message> M read(ByteString bytes, M empty) {
       @SuppressWarnings("unchecked") // a type's parser gives that type
@@ -23,7 +23,7 @@ enum OtlpForm {
     }
   },
 
-  JSON(MediaType.create("application", "json")) {
+  JSON("application/json") {
     @Override
     <M extends Message> M read(ByteString bytes, M empty) {
       return OtlpJson.read(bytes, empty);
@@ -35,16 +35,16 @@ enum OtlpForm {
     }
   };
 
-  private final MediaType mediaType;
+  private final String mediaType;
 
-  OtlpForm(MediaType mediaType) {
+  OtlpForm(String mediaType) {
     this.mediaType = mediaType;
   }
 
   /// The form that a content type names, whatever its parameters; empty if it names none.
   static Optional<OtlpForm> of(@Nullable MediaType contentType) {
     for (OtlpForm form : values()) {
-      if (contentType != null && contentType.is(form.mediaType)) {
+      if (contentType != null && contentType.is(form.mediaType())) {
         return Optional.of(form);
       }
     }
@@ -52,7 +52,7 @@ enum OtlpForm {
   }
 
   MediaType mediaType() {
-    return mediaType;
+    return MediaType.parse(mediaType);
   }
 
   /// Reads a message of the type of `empty`.
