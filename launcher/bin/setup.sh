@@ -47,8 +47,9 @@ need() {
 }
 has_library() { ldconfig -p 2>/dev/null | grep -q "$1"; }
 
-# Packages to build and to run; $1 = "test" adds what only the tests use.
+# Packages to build and to run; "test" adds what only the tests use, "kernels" what boots other kernels.
 install_packages() {
+  local purposes=" $* "
   missing_packages=()
   need maven command -v mvn
   need npm command -v npm
@@ -61,11 +62,16 @@ install_packages() {
   need bpftool command -v bpftool
   need runc command -v runc
   need iproute2 command -v ip
-  if [ "${1:-}" = test ]; then
+  if [[ $purposes = *" test "* ]]; then
     need busybox-static test -x /bin/busybox
     need nginx-light command -v nginx
     need wrk command -v wrk
     need procps command -v pgrep
+  fi
+  if [[ $purposes = *" kernels "* ]]; then
+    need qemu-system-x86 command -v qemu-system-x86_64
+    need cpio command -v cpio
+    need kmod command -v depmod
   fi
   [ ${#missing_packages[@]} -gt 0 ] || return 0
   local install="apt-get install -y --no-install-recommends ${missing_packages[*]}"
@@ -159,7 +165,7 @@ readonly launcher_stamp=launcher/target/headspan.stamp
 is_stale() {
   [ -e "$top/$launcher_stamp" ] || return 0
   local newer
-  newer=$(cd "$top" && find pom.xml .mvn */pom.xml */src launcher/bin -newer "$launcher_stamp" -print -quit)
+  newer=$(cd "$top" && find pom.xml .mvn */pom.xml */src */include launcher/bin -newer "$launcher_stamp" -print -quit)
   [ -n "$newer" ]
 }
 

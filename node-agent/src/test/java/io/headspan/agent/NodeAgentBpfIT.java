@@ -35,6 +35,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /// The whole agent on the real kernel, with real containers, sending to a real gRPC server.
 @Tag("privileged")
+@Tag("kernels")
 class NodeAgentBpfIT {
   private static final long OWN_PID = ProcessHandle.current().pid();
 

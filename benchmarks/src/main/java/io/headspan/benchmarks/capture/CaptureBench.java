@@ -18,17 +18,15 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.concurrent.locks.LockSupport;
-import java.util.function.ToDoubleFunction;
 
 /// `./dev bench capture`: cost of the probe in the kernel, of the agent at 10,000 requests/s, its
-/// effect on an nginx that does nothing else, and whether all is captured at twice that rate.
-/// Client, server, agent, collector and store share this machine.
+/// effect on an nginx and a gRPC server that do nothing else, and whether all is captured at twice
+/// that rate. Client, server, agent, collector and store share this machine.
 public final class CaptureBench {
   private static final int PAIRS = 3;
   private static final int SECONDS = 5;
@@ -67,7 +65,10 @@ public final class CaptureBench {
     Wrk wrk = new Wrk(directory);
     try (WebServer server = WebServer.start(directory)) {
       measureAgent(server, wrk);
-      measureEffect(server, wrk);
+    }
+    try (Application nginx = new Nginx(WebServer.start(directory), wrk);
+        Application grpc = GrpcApplication.start()) {
+      new AgentEffect(() -> startAgent("127.0.0.1:9")).measure(List.of(nginx, grpc), report);
     }
     report.finish();
   }
@@ -98,7 +99,8 @@ public final class CaptureBench {
       double[] rates = new double[PAIRS];
       for (int i = 0; i < PAIRS; i++) {
         double before = usage.cpuSeconds();
-        Wrk.Run run = wrk.run(server.url(), prefix(), RATED_CONNECTIONS, PAUSE_MILLIS, SECONDS);
+        Application.Run run =
+            wrk.run(server.url(), prefix(), RATED_CONNECTIONS, PAUSE_MILLIS, SECONDS);
         cores[i] = (usage.cpuSeconds() - before) / SECONDS;
         rates[i] = run.perSecond();
       }
@@ -117,7 +119,8 @@ public final class CaptureBench {
     double[] rates = new double[PAIRS];
     for (int i = 0; i < PAIRS; i++) {
       String prefix = prefix();
-      Wrk.Run run = wrk.run(server.url(), prefix, OVERLOAD_CONNECTIONS, PAUSE_MILLIS, SECONDS);
+      Application.Run run =
+          wrk.run(server.url(), prefix, OVERLOAD_CONNECTIONS, PAUSE_MILLIS, SECONDS);
       long[] stored = awaitStored(reader, prefix, run.requests());
       // wrk stops in mid-request: what it had sent but not counted may be stored beyond what it
       // counted.
@@ -154,31 +157,6 @@ public final class CaptureBench {
     }
   }
 
-  /// The agent's effect on the server: without, with, with, without, as often as [#PAIRS]. The
-  /// agent sends to an address where nobody listens, so that collector and store take no CPU from
-  /// the server; what it captures fills its bounded queue and is then dropped and counted.
-  private void measureEffect(WebServer server, Wrk wrk) throws Exception {
-    double[] throughput = new double[PAIRS];
-    double[] median = new double[PAIRS];
-    for (int i = 0; i < PAIRS; i++) {
-      List<Wrk.Run> without = new ArrayList<>();
-      List<Wrk.Run> with = new ArrayList<>();
-      without.add(wrk.run(server.url(), prefix(), 16, 0, SECONDS));
-      try (RoleProcess agent = startAgent("127.0.0.1:9")) {
-        if (!agent.isAlive()) {
-          throw new IllegalStateException("the agent ended: output=" + agent.output());
-        }
-        with.add(wrk.run(server.url(), prefix(), 16, 0, SECONDS));
-        with.add(wrk.run(server.url(), prefix(), 16, 0, SECONDS));
-      }
-      without.add(wrk.run(server.url(), prefix(), 16, 0, SECONDS));
-      throughput[i] = mean(with, Wrk.Run::perSecond) / mean(without, Wrk.Run::perSecond);
-      median[i] = mean(with, Wrk.Run::p50Us) / mean(without, Wrk.Run::p50Us);
-    }
-    report.add("app_p50_ratio", "ratio", Target.atMost(1.03), median);
-    report.add("app_throughput_ratio", "ratio", Target.atLeast(0.95), throughput);
-  }
-
   private static RoleProcess startAgent(String collector) {
     return RoleProcess.start(
         // Without a spool: the pairs send nowhere, and writing that to disk is not what is
@@ -210,9 +188,5 @@ public final class CaptureBench {
 
   private String prefix() {
     return HexFormat.of().toHexDigits(random.nextLong());
-  }
-
-  private static double mean(List<Wrk.Run> runs, ToDoubleFunction<Wrk.Run> figure) {
-    return runs.stream().mapToDouble(figure).average().orElseThrow();
   }
 }

@@ -61,6 +61,10 @@ public final class LibbpfException extends RuntimeException {
     if (verified && (log.contains("unknown func ") || log.contains("invalid func "))) {
       return Kind.NOT_SUPPORTED;
     }
+    // EINVAL, before the verifier: `extern (func ksym) 'bpf_cast_to_kern_ctx': not found in …`.
+    if (log.contains("extern (func ksym)") && log.contains("not found in kernel")) {
+      return Kind.NOT_SUPPORTED;
+    }
     return switch (errno) {
       case Errno.EPERM -> Kind.NOT_PERMITTED;
       // ESRCH is libbpf's answer to an attach point or kernel function that the kernel's BTF lacks.

@@ -53,6 +53,10 @@ class LibbpfExceptionTest {
     String log = "-- BEGIN PROG LOAD LOG --\n12: (85) call unknown#181\ninvalid func unknown#181\n";
     assertThat(LibbpfException.failed("bpf_object__load", "object=http", 22, log).kind())
         .isEqualTo(LibbpfException.Kind.NOT_SUPPORTED);
+    String function =
+        "libbpf: extern (func ksym) 'bpf_cast_to_kern_ctx': not found in kernel or module BTFs";
+    assertThat(LibbpfException.failed("bpf_object__load", "object=http", 22, function).kind())
+        .isEqualTo(LibbpfException.Kind.NOT_SUPPORTED);
   }
 
   @Test

@@ -115,6 +115,19 @@ final class LibChdb {
     return new LibChdb(library);
   }
 
+  /// Ends the process at once. `System.exit` and `halt` run the library's destructors, which have
+  /// been seen to crash on what its threads still use.
+  static void exitProcess(int exitCode) {
+    MethodHandle exit =
+        LINKER.downcallHandle(
+            LINKER.defaultLookup().findOrThrow("_exit"), FunctionDescriptor.ofVoid(JAVA_INT));
+    try {
+      exit.invokeExact(exitCode);
+    } catch (Throwable e) {
+      throw failed("_exit", e);
+    }
+  }
+
   String version() {
     try {
       return text((MemorySegment) version.invokeExact());

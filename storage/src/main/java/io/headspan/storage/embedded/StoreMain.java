@@ -53,8 +53,8 @@ public final class StoreMain {
     return 0;
   }
 
-  /// The hook halts by itself: a JVM ended by a signal would exit with 128 plus the signal's
-  /// number, but being told to stop is no failure of the store.
+  /// The hook ends the process by itself: a JVM ended by a signal would exit with 128 plus the
+  /// signal's number, but being told to stop is no failure of the store.
   private static void stop(EmbeddedStore store) {
     int exitCode = 0;
     try {
@@ -65,7 +65,8 @@ public final class StoreMain {
       exitCode = EXIT_FAILED;
     }
     System.out.flush();
-    Runtime.getRuntime().halt(exitCode);
+    System.err.flush();
+    LibChdb.exitProcess(exitCode);
   }
 
   private static void exitAtEndOfStdin() {

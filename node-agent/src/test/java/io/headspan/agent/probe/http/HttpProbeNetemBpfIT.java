@@ -26,6 +26,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /// The real programs between two network namespaces whose link delays, loses, doubles and reorders.
 @Tag("privileged")
+@Tag("kernels")
 class HttpProbeNetemBpfIT {
   private static final int REQUESTS = Integer.getInteger("headspan.netem.requests", 3_000);
   private static final int CONNECTIONS = 48;

@@ -23,6 +23,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 @Tag("privileged")
+@Tag("kernels")
 class LifecycleProbeBpfIT {
   private static final Path ROOT = BpfSupport.cgroup2Mount().orElseThrow();
   private static final Path V1 = Path.of("/sys/fs/cgroup/pids");
