@@ -15,7 +15,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 
-/// A store with the recorded spans, which a collector took in, and a query API on it.
+/// A store with spans, which a collector took in, and a query API on it.
 public final class RunningApi implements AutoCloseable {
   private final StoreProcess process;
   private final SpanStore store;
@@ -32,10 +32,16 @@ public final class RunningApi implements AutoCloseable {
   ///
   /// @param directory an empty one for the store
   public static RunningApi start(Path directory) throws IOException {
+    return start(directory, RecordedSpans.requests());
+  }
+
+  /// Starts both, with other spans.
+  public static RunningApi start(Path directory, List<ExportTraceServiceRequest> spans)
+      throws IOException {
     StoreProcess process = StoreProcess.start(directory);
     SpanStore store = SpanStore.connect(process.address());
     store.migrate();
-    send(process, RecordedSpans.requests());
+    send(process, spans);
     return new RunningApi(process, store, QueryApi.start(config(process, Map.of())));
   }
 

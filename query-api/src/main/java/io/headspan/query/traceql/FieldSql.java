@@ -67,7 +67,9 @@ final class FieldSql {
                   new FieldExpression.Literal(attribute.at(), new Value.Bool(true))),
               at);
       case FieldExpression.Field field ->
-          throw TraceQlException.unsupported(field.at(), field.intrinsic().text());
+          throw TraceQlException.invalid(
+              field.at(),
+              field.intrinsic().text() + " is no boolean; compare it, as in parent != nil");
       case FieldExpression.Literal _, FieldExpression.Calculate _, FieldExpression.Negate _ ->
           throw new IllegalArgumentException(
               "not a boolean: expression=" + FieldText.of(expression));
@@ -82,6 +84,9 @@ final class FieldSql {
     }
     Set<FieldExpression> fields = new LinkedHashSet<>();
     collectFields(normal, fields);
+    if (fields.stream().anyMatch(FieldSql::isOfParent)) {
+      return compareHere(normal, Table.SPAN);
+    }
     if (fields.size() == 1
         && fields.iterator().next() instanceof FieldExpression.Attribute attribute
         && attribute.scope() == AttributeScope.ANY) {
@@ -94,6 +99,10 @@ final class FieldSql {
           .orElseGet(() -> source.membership(table, compareHere(normal, table)));
     }
     return compareHere(normal, Table.SPAN);
+  }
+
+  private static boolean isOfParent(FieldExpression field) {
+    return field instanceof FieldExpression.Attribute attribute && attribute.ofParent();
   }
 
   /// `.x`: the span's attribute, of whatever type, hides the resource's.
@@ -157,7 +166,8 @@ final class FieldSql {
         && at == Table.SPAN
         && literal instanceof Value.Text(String text)
         && compare.left() instanceof FieldExpression.Attribute attribute
-        && attribute.scope() == AttributeScope.SPAN) {
+        && attribute.scope() == AttributeScope.SPAN
+        && !attribute.ofParent()) {
       addIndexHint(pairs, attribute.name(), text);
     }
     return pairs.isEmpty() ? FALSE : "(" + String.join(" OR ", pairs) + ")";
@@ -233,8 +243,7 @@ final class FieldSql {
     Comparison operator = compare.operator();
     if (right.plurality() != Plurality.ONE) {
       if (left.plurality() != Plurality.ONE) {
-        throw TraceQlException.unsupported(
-            compare.at(), "a comparison of two fields that may have several values");
+        return pairOfMany(operator, left, right);
       }
       return pair(compare.mirrored(), right, left, null);
     }
@@ -262,6 +271,30 @@ final class FieldSql {
                       + ")";
         };
     return "(" + rightPresent + test + ")";
+  }
+
+  /// A comparison of two fields with several values each, without looking at every pair: a lambda
+  /// over one array that captures the other would be quadratic.
+  private static String pairOfMany(Comparison operator, Variant left, Variant right) {
+    boolean numbers = left.type() != right.type();
+    String l = numbers ? "arrayMap(x->toFloat64(x)," + left.value() + ")" : left.value();
+    String r = numbers ? "arrayMap(x->toFloat64(x)," + right.value() + ")" : right.value();
+    boolean arrays = left.plurality() == Plurality.ARRAY || right.plurality() == Plurality.ARRAY;
+    String test =
+        switch (operator) {
+          case EQUAL -> "hasAny(" + l + "," + r + ")";
+          case NOT_EQUAL ->
+              arrays
+                  ? "NOT hasAny(" + l + "," + r + ")"
+                  : "length(arrayDistinct(arrayConcat(" + l + "," + r + ")))>1";
+          case LESS, LESS_OR_EQUAL ->
+              "arrayMin(" + l + ")" + operator.symbol() + "arrayMax(" + r + ")";
+          case GREATER, GREATER_OR_EQUAL ->
+              "arrayMax(" + l + ")" + operator.symbol() + "arrayMin(" + r + ")";
+          case MATCH, NOT_MATCH ->
+              throw new IllegalArgumentException("pattern is not a literal: " + operator);
+        };
+    return "(notEmpty(" + l + ") AND notEmpty(" + r + ") AND " + test + ")";
   }
 
   private static Comparison positive(Comparison operator) {
@@ -319,6 +352,8 @@ final class FieldSql {
   private String exists(FieldExpression expression, Table at) {
     return switch (expression) {
       case FieldExpression.Attribute attribute -> exists(attribute, at);
+      case FieldExpression.Field(_, Intrinsic intrinsic) when intrinsic == Intrinsic.PARENT ->
+          "(parent_span_id!=0)";
       case FieldExpression.Field _,
           FieldExpression.Calculate _,
           FieldExpression.Negate _,
@@ -333,6 +368,9 @@ final class FieldSql {
 
   private String exists(FieldExpression.Attribute attribute, Table at) {
     String key = attribute.name();
+    if (attribute.ofParent()) {
+      return anyPresent(variants(attribute, at));
+    }
     return switch (attribute.scope()) {
       case SPAN -> Columns.hasSpanAttribute(key, bindings);
       case EVENT -> Columns.hasAttributeOfMany("event_attributes", key, bindings);
@@ -457,12 +495,16 @@ final class FieldSql {
           List.of(Variant.of(ValueType.BOOL, condition(expression, at)));
       case FieldExpression.Calculate calculate ->
           calculated(
-              calculate.operator(), numbers(calculate.left(), at), numbers(calculate.right(), at));
+              calculate.at(),
+              calculate.operator(),
+              variants(calculate.left(), at),
+              variants(calculate.right(), at));
       case FieldExpression.Negate negate ->
           calculated(
+              negate.at(),
               Arithmetic.SUBTRACT,
-              Numbers.of(literal(new Value.Int(0))),
-              numbers(negate.operand(), at));
+              literal(new Value.Int(0)),
+              variants(negate.operand(), at));
     };
   }
 
@@ -489,8 +531,7 @@ final class FieldSql {
 
   private List<Variant> attribute(FieldExpression.Attribute attribute, Table at) {
     if (attribute.ofParent()) {
-      throw TraceQlException.unsupported(
-          attribute.at(), "parent. in this place (it can stand in a term of && of its own)");
+      return ofParent(attribute);
     }
     String key = attribute.name();
     return switch (attribute.scope()) {
@@ -507,6 +548,22 @@ final class FieldSql {
         yield variants;
       }
     };
+  }
+
+  /// The parent's variants, each of its expressions a column of the join.
+  private List<Variant> ofParent(FieldExpression.Attribute attribute) {
+    FieldSql parent = new FieldSql(bindings, source.parent());
+    FieldExpression.Attribute own =
+        new FieldExpression.Attribute(attribute.at(), attribute.scope(), false, attribute.name());
+    return parent.attribute(own, Table.SPAN).stream()
+        .map(variant ->
+            new Variant(
+                variant.type(),
+                variant.plurality(),
+                source.ofParent("toUInt8(" + variant.present() + ")"),
+                source.ofParent(variant.value()),
+                false))
+        .toList();
   }
 
   private List<Variant> sideAttribute(Table table, String key, Table at) {
@@ -527,7 +584,8 @@ final class FieldSql {
   private List<Variant> field(FieldExpression.Field field, Table at) {
     Intrinsic intrinsic = field.intrinsic();
     if (intrinsic == Intrinsic.PARENT) {
-      throw TraceQlException.unsupported(field.at(), intrinsic.text());
+      // A span is no value; it only is there or not.
+      return List.of();
     }
     usesTree |= Columns.isOfTree(intrinsic);
     Variant variant = Columns.intrinsic(intrinsic);
@@ -606,15 +664,35 @@ final class FieldSql {
     }
   }
 
-  private Numbers numbers(FieldExpression expression, Table at) {
-    List<Variant> variants = variants(expression, at);
-    for (Variant variant : variants) {
-      if (variant.plurality() == Plurality.ANY) {
-        throw TraceQlException.unsupported(
-            expression.at(), "arithmetic on " + FieldText.of(expression));
+  /// Arithmetic on the values of a span's events or links is done on each of them; it can have one
+  /// such operand.
+  private static List<Variant> calculated(
+      Position at, Arithmetic operator, List<Variant> left, List<Variant> right) {
+    boolean manyLeft = left.stream().anyMatch(variant -> variant.plurality() == Plurality.ANY);
+    boolean manyRight = right.stream().anyMatch(variant -> variant.plurality() == Plurality.ANY);
+    if (manyLeft && manyRight) {
+      throw TraceQlException.unsupported(
+          at, "arithmetic on two fields that may have several values each");
+    }
+    if (!manyLeft && !manyRight) {
+      return calculated(operator, Numbers.of(left), Numbers.of(right));
+    }
+    List<Variant> variants = new ArrayList<>();
+    for (Variant many : manyLeft ? left : right) {
+      Numbers one = Numbers.of(List.of(Variant.of(many.type(), "x")));
+      List<Variant> ofOne =
+          manyLeft
+              ? calculated(operator, one, Numbers.of(right))
+              : calculated(operator, Numbers.of(left), one);
+      for (Variant variant : ofOne) {
+        String values =
+            "arrayMap(x->%s,arrayFilter(x->%s,%s))"
+                .formatted(variant.value(), variant.present(), many.value());
+        variants.add(
+            new Variant(variant.type(), Plurality.ANY, "notEmpty(" + values + ")", values, true));
       }
     }
-    return Numbers.of(variants);
+    return variants;
   }
 
   private static List<Variant> calculated(Arithmetic operator, Numbers left, Numbers right) {

@@ -40,10 +40,10 @@ public final class SearchPlanner {
   private static List<Stage> spanStages(
       Position at, List<Stage> pipeline, Map<String, FieldExpression> shown) {
     List<Stage> stages = new ArrayList<>();
-    for (Stage stage : pipeline) {
+    for (Stage stage : withoutParentheses(pipeline)) {
       switch (stage) {
         case SpansetExpression spanset -> add(stages, rewrite(spanset));
-        case Stage.ScalarFilter filter -> stages.add(checked(filter));
+        case Stage.ScalarFilter filter -> stages.add(rewrite(filter));
         case Stage.GroupBy by -> {
           stages.add(by);
           show(by.key(), shown);
@@ -63,6 +63,19 @@ public final class SearchPlanner {
       // A pipeline may begin with a stage that works on spansets; it then works on all spans.
       stages.addFirst(
           new SpansetExpression.Filter(at, new FieldExpression.Literal(at, new Value.Bool(true))));
+    }
+    return stages;
+  }
+
+  /// A pipeline in parentheses that is a stage of its own is its stages.
+  private static List<Stage> withoutParentheses(List<Stage> pipeline) {
+    List<Stage> stages = new ArrayList<>();
+    for (Stage stage : pipeline) {
+      if (stage instanceof SpansetExpression.Nested nested) {
+        stages.addAll(withoutParentheses(nested.pipeline().stages()));
+      } else {
+        stages.add(stage);
+      }
     }
     return stages;
   }
@@ -119,51 +132,63 @@ public final class SearchPlanner {
   }
 
   private static SpansetExpression nested(SpansetExpression.Nested nested) {
+    List<Stage> stages = rewrite(withoutParentheses(nested.pipeline().stages()));
+    return stages.size() == 1 && stages.getFirst() instanceof SpansetExpression only
+        ? only
+        : new SpansetExpression.Nested(nested.at(), new Pipeline(nested.pipeline().at(), stages));
+  }
+
+  /// The stages of a pipeline in parentheses.
+  private static List<Stage> rewrite(List<Stage> pipeline) {
     List<Stage> stages = new ArrayList<>();
-    for (Stage stage : nested.pipeline().stages()) {
+    for (Stage stage : pipeline) {
       switch (stage) {
         case SpansetExpression spanset -> stages.add(rewrite(spanset));
-        case Stage.ScalarFilter filter -> stages.add(checked(filter));
-        case Stage.GroupBy by -> throw inParentheses(by, "by()");
-        case Stage.Coalesce coalesce -> throw inParentheses(coalesce, "coalesce()");
-        case Stage.Select select -> throw inParentheses(select, "select()");
-        case MetricsExpression metrics -> throw inParentheses(metrics, "a metrics function");
-        case ScalarExpression scalar -> throw inParentheses(scalar, "a bare aggregate");
+        case Stage.ScalarFilter filter -> stages.add(rewrite(filter));
+        case Stage.GroupBy _, Stage.Coalesce _, Stage.Select _ -> stages.add(stage);
+        case ScalarExpression scalar -> stages.add(rewrite(scalar));
+        case MetricsExpression metrics ->
+            throw TraceQlException.invalid(
+                metrics.at(), "a metrics function cannot be an operand between spansets");
       }
     }
-    return new SpansetExpression.Nested(nested.at(), new Pipeline(nested.pipeline().at(), stages));
+    return stages;
   }
 
-  private static TraceQlException inParentheses(Stage stage, String what) {
-    return TraceQlException.unsupported(stage.at(), what + " inside parentheses");
+  private static Stage.ScalarFilter rewrite(Stage.ScalarFilter filter) {
+    return new Stage.ScalarFilter(
+        filter.at(), filter.operator(), rewrite(filter.left()), rewrite(filter.right()));
   }
 
-  /// Only an aggregate against a literal, as in Tempo.
-  private static Stage.ScalarFilter checked(Stage.ScalarFilter filter) {
-    if (filter.left() instanceof ScalarExpression.Aggregate
-        && filter.right() instanceof ScalarExpression.Literal) {
-      return filter;
-    }
-    Stage wrong =
-        filter.left() instanceof ScalarExpression.Aggregate ? filter.right() : filter.left();
-    throw TraceQlException.unsupported(
-        wrong.at(), "anything but one aggregate on the left and a value on the right");
+  private static ScalarExpression rewrite(ScalarExpression scalar) {
+    return switch (scalar) {
+      case ScalarExpression.Aggregate _, ScalarExpression.Literal _ -> scalar;
+      case ScalarExpression.Calculate(
+              Position at,
+              Arithmetic operator,
+              ScalarExpression left,
+              ScalarExpression right) ->
+          new ScalarExpression.Calculate(at, operator, rewrite(left), rewrite(right));
+      case ScalarExpression.OfPipeline(Position at, Pipeline pipeline) ->
+          new ScalarExpression.OfPipeline(
+              at, new Pipeline(pipeline.at(), rewrite(withoutParentheses(pipeline.stages()))));
+    };
   }
 
-  /// `{ parent.x && y }` is `{ x } > { y }`: the terms about the parent select the parent, the
-  /// others the span.
+  /// `{ parent.x && y }` is `{ x } > { y }`: the terms about the parent alone select the parent,
+  /// the others the span. What is left of `parent.` after that needs a join with the parents.
   private static SpansetExpression withoutParent(SpansetExpression.Filter filter) {
-    if (!usesParent(filter.condition())) {
-      return filter;
-    }
     List<FieldExpression> ofParent = new ArrayList<>();
     List<FieldExpression> own = new ArrayList<>();
     for (FieldExpression term : terms(filter.condition())) {
-      if (!usesParent(term)) {
-        own.add(term);
-      } else {
+      if (usesParent(term) && isOfParentAlone(term)) {
         ofParent.add(asOwn(term));
+      } else {
+        own.add(term);
       }
+    }
+    if (ofParent.isEmpty()) {
+      return filter;
     }
     return new SpansetExpression.Structural(
         filter.at(),
@@ -202,32 +227,39 @@ public final class SearchPlanner {
     };
   }
 
-  /// A term about the parent as a term about the span itself. It must be about nothing else, and
-  /// must not be true of a span without a parent, which it would not find.
+  /// Whether a term reads nothing but the parent, and is false of a span without one.
+  private static boolean isOfParentAlone(FieldExpression term) {
+    return switch (term) {
+      case FieldExpression.Attribute attribute -> attribute.ofParent();
+      case FieldExpression.Field _, FieldExpression.Not _ -> false;
+      case FieldExpression.Literal _ -> true;
+      case FieldExpression.Compare compare ->
+          !(compare.operator() == Comparison.EQUAL
+                  && (isNil(compare.left()) || isNil(compare.right())))
+              && isOfParentAlone(compare.left())
+              && isOfParentAlone(compare.right());
+      case FieldExpression.Calculate calculate ->
+          isOfParentAlone(calculate.left()) && isOfParentAlone(calculate.right());
+      case FieldExpression.Negate negate -> isOfParentAlone(negate.operand());
+      case FieldExpression.Logical logical ->
+          logical.operands().stream()
+              .allMatch(operand -> usesParent(operand) && isOfParentAlone(operand));
+    };
+  }
+
+  /// A term about the parent as a term about the span itself.
   private static FieldExpression asOwn(FieldExpression term) {
     return switch (term) {
-      case FieldExpression.Attribute(
-              Position at,
-              AttributeScope scope,
-              boolean ofParent,
-              String name) -> {
-        if (!ofParent) {
-          throw mixed(at);
-        }
-        yield new FieldExpression.Attribute(at, scope, false, name);
-      }
-      case FieldExpression.Field field -> throw mixed(field.at());
+      case FieldExpression.Attribute attribute ->
+          new FieldExpression.Attribute(attribute.at(), attribute.scope(), false, attribute.name());
+      case FieldExpression.Field field -> field;
       case FieldExpression.Literal literal -> literal;
       case FieldExpression.Compare(
               Position at,
               Comparison operator,
               FieldExpression left,
-              FieldExpression right) -> {
-        if (operator == Comparison.EQUAL && (isNil(left) || isNil(right))) {
-          throw TraceQlException.unsupported(at, "= nil on an attribute of the parent");
-        }
-        yield new FieldExpression.Compare(at, operator, asOwn(left), asOwn(right));
-      }
+              FieldExpression right) ->
+          new FieldExpression.Compare(at, operator, asOwn(left), asOwn(right));
       case FieldExpression.Calculate(
               Position at,
               Arithmetic operator,
@@ -239,18 +271,13 @@ public final class SearchPlanner {
       case FieldExpression.Logical(Position at, LogicalOperator operator, var operands) ->
           new FieldExpression.Logical(
               at, operator, operands.stream().map(SearchPlanner::asOwn).toList());
-      case FieldExpression.Not not ->
-          throw TraceQlException.unsupported(not.at(), "! on an attribute of the parent");
+      case FieldExpression.Not(Position at, FieldExpression operand) ->
+          new FieldExpression.Not(at, asOwn(operand));
     };
   }
 
   private static boolean isNil(FieldExpression expression) {
     return expression instanceof FieldExpression.Literal(_, Value.Nil _);
-  }
-
-  private static TraceQlException mixed(Position at) {
-    return TraceQlException.unsupported(
-        at, "a term that mixes a field of the span with one of its parent");
   }
 
   // What the spans of the answer carry: the fields that the query speaks of.
@@ -266,12 +293,9 @@ public final class SearchPlanner {
       }
       case SpansetExpression.Nested nested ->
           nested.pipeline().stages().forEach(inner -> showConditions(inner, shown));
-      case Stage.ScalarFilter _,
-          Stage.GroupBy _,
-          Stage.Coalesce _,
-          Stage.Select _,
-          MetricsExpression _,
-          ScalarExpression _ -> {}
+      case Stage.GroupBy by -> show(by.key(), shown);
+      case Stage.Select select -> select.fields().forEach(field -> show(field, shown));
+      case Stage.ScalarFilter _, Stage.Coalesce _, MetricsExpression _, ScalarExpression _ -> {}
     }
   }
 
@@ -308,7 +332,8 @@ public final class SearchPlanner {
   /// answer has anyway, and for what belongs to the trace.
   static Optional<String> shownName(FieldExpression expression) {
     return switch (expression) {
-      case FieldExpression.Attribute attribute -> Optional.of(attribute.name());
+      case FieldExpression.Attribute attribute ->
+          Optional.of(attribute.ofParent() ? FieldText.of(attribute) : attribute.name());
       case FieldExpression.Field field ->
           switch (field.intrinsic()) {
             case NAME,

@@ -2,9 +2,15 @@ package io.headspan.query.traceql;
 
 import io.headspan.storage.SqlQuery;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.function.Supplier;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 
 /// Makes one statement of a search.
 ///
@@ -149,17 +155,12 @@ final class SearchSql {
     for (Stage stage : stages.subList(1, stages.size())) {
       layers.addAll(layers(stage));
     }
-    StringBuilder body = new StringBuilder(grouped(more, needed, withDetails));
-    for (int i = 0; i < columns.size(); i++) {
-      body.insert(0, "SELECT *, " + columns.get(i) + " AS c" + i + " FROM (").append(')');
-    }
-    body.insert(
-            0,
-            "SELECT trace_id, "
-                + set
-                + " AS set, CAST([],'Array(Tuple(String,String))') AS attrs FROM (")
-        .append(") WHERE notEmpty(set)");
-    String sql = body.toString();
+    String sql =
+        "SELECT trace_id, "
+            + set
+            + " AS set, CAST([],'Array(Tuple(String,String))') AS attrs FROM ("
+            + withColumns(columns, 0, grouped(more, needed, withDetails))
+            + ") WHERE notEmpty(set)";
     for (String layer : layers) {
       sql = layer.replace(INNER, sql);
     }
@@ -167,6 +168,35 @@ final class SearchSql {
   }
 
   private static final String INNER = "\u0001";
+  private static final Pattern COLUMN = Pattern.compile("\\bc([0-9]+)\\b");
+
+  /// SELECTs around `inner` that add columns, as few as can be: those that need none of each other
+  /// stand in one. ClickHouse recurses per SELECT.
+  private static String withColumns(List<String> expressions, int first, String inner) {
+    int[] level = new int[expressions.size()];
+    int deepest = -1;
+    for (int i = 0; i < level.length; i++) {
+      Matcher used = COLUMN.matcher(expressions.get(i));
+      while (used.find()) {
+        int other = Integer.parseInt(used.group(1)) - first;
+        if (other >= 0 && other < i) {
+          level[i] = Math.max(level[i], level[other] + 1);
+        }
+      }
+      deepest = Math.max(deepest, level[i]);
+    }
+    String sql = inner;
+    for (int depth = 0; depth <= deepest; depth++) {
+      StringBuilder select = new StringBuilder("SELECT *");
+      for (int i = 0; i < level.length; i++) {
+        if (level[i] == depth) {
+          select.append(", ").append(expressions.get(i)).append(" AS c").append(first + i);
+        }
+      }
+      sql = select + " FROM (" + sql + ")";
+    }
+    return sql;
+  }
 
   private String grouped(String more, String needed, boolean withDetails) {
     List<Field> elements = new ArrayList<>();
@@ -269,23 +299,64 @@ final class SearchSql {
             set(structural.right(), base),
             this::column);
       }
-      case SpansetExpression.Nested nested -> {
-        List<Stage> inner = nested.pipeline().stages();
-        String current = base;
-        for (Stage stage : inner) {
-          current =
-              switch (stage) {
-                case SpansetExpression spanset -> set(spanset, current);
-                case Stage.ScalarFilter filter -> {
-                  Scalar scalar = scalar(filter, current);
-                  yield column("if(" + scalar.condition() + "," + current + ",[])");
-                }
-                default -> throw TraceQlException.unsupported(stage.at(), "a stage in parentheses");
-              };
-        }
-        yield current;
-      }
+      case SpansetExpression.Nested nested -> pipeline(nested.pipeline().stages(), base);
     };
+  }
+
+  /// The union of the spansets that a pipeline in parentheses gives. After `by()` the column is an
+  /// array of sets.
+  private String pipeline(List<Stage> stages, String base) {
+    String current = base;
+    List<String> keysSoFar = new ArrayList<>();
+    for (Stage stage : stages) {
+      boolean grouped = !keysSoFar.isEmpty();
+      switch (stage) {
+        case SpansetExpression spanset ->
+            current = grouped ? filteredGroups(spanset, current) : set(spanset, current);
+        case Stage.ScalarFilter filter ->
+            current =
+                grouped
+                    ? column(
+                        "arrayFilter(g->" + scalar(filter, "g").condition() + "," + current + ")")
+                    : column("if(" + scalar(filter, current).condition() + "," + current + ",[])");
+        case Stage.GroupBy by -> {
+          keysSoFar.add("e." + key(by.key()));
+          current =
+              groups(
+                  grouped ? column("arrayFlatten(" + current + ")") : current,
+                  String.join(",", keysSoFar));
+        }
+        case Stage.Coalesce _ -> {
+          current = grouped ? column("arrayFlatten(" + current + ")") : current;
+          keysSoFar.clear();
+        }
+        case Stage.Select _ -> {
+          // Only says what to show.
+        }
+        case MetricsExpression _, ScalarExpression _ ->
+            throw new IllegalArgumentException("no spans: stage=" + stage);
+      }
+    }
+    return keysSoFar.isEmpty() ? current : column("arrayFlatten(" + current + ")");
+  }
+
+  private String filteredGroups(SpansetExpression spanset, String groups) {
+    if (!(spanset instanceof SpansetExpression.Filter filter)) {
+      throw TraceQlException.unsupported(
+          spanset.at(), "an operator between spansets after by() inside parentheses");
+    }
+    return column(
+        "arrayFilter(g->notEmpty(g),arrayMap(g->arrayFilter(e->bitTest(e.f,%d),g),%s))"
+            .formatted(bit(filter), groups));
+  }
+
+  /// A set as an array of sets, one per value of `keys`.
+  private String groups(String set, String keys) {
+    String sorted = column("arraySort(e->tuple(" + keys + ")," + set + ")");
+    String values = column("arrayMap(e->tuple(" + keys + ")," + sorted + ")");
+    String before =
+        column("arraySlice(arrayPushFront(%1$s,%1$s[1]),1,length(%1$s))".formatted(values));
+    return column("arraySplit((e,k,b)->k!=b," + sorted + "," + values + "," + before + ")");
   }
 
   private String combined(SpansetExpression.Combination combination, String base) {
@@ -366,27 +437,42 @@ final class SearchSql {
   }
 
   private List<String> filterLayer(SpansetExpression spanset) {
-    int before = columns.size();
-    String set = set(spanset, "set");
-    List<String> own = new ArrayList<>(columns.subList(before, columns.size()));
-    // These columns stand on a later set than those of the head, so they move into this layer. An
-    // expression that the head has too keeps its name there and is not in `own`.
-    columns.subList(before, columns.size()).clear();
-    String inner = INNER;
-    for (int i = 0; i < own.size(); i++) {
-      inner = "SELECT *, " + own.get(i) + " AS c" + (before + i) + " FROM (" + inner + ")";
-    }
+    Layer<String> layer = layer(() -> set(spanset, "set"));
     return List.of(
-        "SELECT trace_id, " + set + " AS kept, attrs FROM (" + inner + ") WHERE notEmpty(kept)",
+        "SELECT trace_id, "
+            + layer.result()
+            + " AS kept, attrs FROM ("
+            + layer.inner()
+            + ") WHERE notEmpty(kept)",
         "SELECT trace_id, kept AS set, attrs FROM (" + INNER + ")");
   }
 
-  private record Scalar(String condition, String name, String tagged) {}
+  /// What an expression over `set` gave, and the SELECT of the columns that it needs.
+  private record Layer<T>(T result, String inner) {}
+
+  /// Columns made by `expression` stand on a later set than those of the head, so they move into a
+  /// layer. An expression that the head has too keeps its name there.
+  private <T> Layer<T> layer(Supplier<T> expression) {
+    int before = columns.size();
+    T result = expression.get();
+    List<String> own = new ArrayList<>(columns.subList(before, columns.size()));
+    columns.subList(before, columns.size()).clear();
+    return new Layer<>(result, withColumns(own, before, INNER));
+  }
+
+  /// A comparison of numbers per set.
+  ///
+  /// @param shown the aggregates in it, by name, as tagged text
+  private record Scalar(String condition, Map<String, String> shown) {}
 
   private String scalarLayer(Stage.ScalarFilter filter) {
-    Scalar scalar = scalar(filter, "set");
-    return "SELECT trace_id, set, arrayConcat(attrs,[(%s,%s)]) AS attrs FROM (%s) WHERE %s"
-        .formatted(bindings.text(scalar.name()), scalar.tagged(), INNER, scalar.condition());
+    Layer<Scalar> layer = layer(() -> scalar(filter, "set"));
+    String shown =
+        layer.result().shown().entrySet().stream()
+            .map(one -> "(" + bindings.text(one.getKey()) + "," + one.getValue() + ")")
+            .collect(Collectors.joining(","));
+    return "SELECT trace_id, set, arrayConcat(attrs,CAST([%s],'Array(Tuple(String,String))')) AS attrs FROM (%s) WHERE %s"
+        .formatted(shown, layer.inner(), layer.result().condition());
   }
 
   private String groupLayer(Stage.GroupBy by) {
@@ -417,15 +503,68 @@ final class SearchSql {
   }
 
   private Scalar scalar(Stage.ScalarFilter filter, String set) {
-    ScalarExpression.Aggregate aggregate = (ScalarExpression.Aggregate) filter.left();
-    ScalarExpression.Literal literal = (ScalarExpression.Literal) filter.right();
-    String bound = filter.operator().symbol() + fields.literalNumber(literal.value());
+    Map<String, String> shown = new LinkedHashMap<>();
+    NumberSql left = number(filter.left(), set, shown);
+    NumberSql right = number(filter.right(), set, shown);
+    String compared = left.value() + filter.operator().symbol() + right.value();
+    String condition =
+        Stream.of(left.defined(), right.defined(), compared)
+            .filter(part -> !part.equals(Variant.ALWAYS))
+            .collect(Collectors.joining(" AND "));
+    return new Scalar(condition, shown);
+  }
+
+  /// A number per set.
+  ///
+  /// @param defined whether there is one: no field means no average
+  private record NumberSql(String defined, String value) {}
+
+  private NumberSql number(ScalarExpression scalar, String set, Map<String, String> shown) {
+    return switch (scalar) {
+      case ScalarExpression.Literal literal ->
+          new NumberSql(Variant.ALWAYS, fields.literalNumber(literal.value()));
+      case ScalarExpression.Aggregate aggregate -> aggregate(aggregate, set, shown);
+      case ScalarExpression.Calculate calculate ->
+          calculate(
+              calculate.operator(),
+              number(calculate.left(), set, shown),
+              number(calculate.right(), set, shown));
+      case ScalarExpression.OfPipeline(Position at, Pipeline inner) -> {
+        if (set.equals("g")) {
+          throw TraceQlException.unsupported(
+              at, "a pipeline in parentheses after by() inside parentheses");
+        }
+        List<Stage> stages = inner.stages();
+        String spans = pipeline(stages.subList(0, stages.size() - 1), set);
+        yield number((ScalarExpression) stages.getLast(), spans, new LinkedHashMap<>());
+      }
+    };
+  }
+
+  private static NumberSql calculate(Arithmetic operator, NumberSql left, NumberSql right) {
+    String l = left.value();
+    String r = right.value();
+    String value =
+        switch (operator) {
+          case ADD, SUBTRACT, MULTIPLY -> "(" + l + operator.symbol() + r + ")";
+          case DIVIDE -> "(" + l + "/" + r + ")";
+          case REMAINDER -> "(%1$s-trunc(%1$s/%2$s)*%2$s)".formatted(l, r);
+          case POWER -> "pow(" + l + "," + r + ")";
+        };
+    boolean divides = operator == Arithmetic.DIVIDE || operator == Arithmetic.REMAINDER;
+    String defined =
+        Stream.of(left.defined(), right.defined(), divides ? r + "!=0" : Variant.ALWAYS)
+            .filter(part -> !part.equals(Variant.ALWAYS))
+            .collect(Collectors.joining(" AND "));
+    return new NumberSql(defined.isEmpty() ? Variant.ALWAYS : defined, value);
+  }
+
+  private NumberSql aggregate(
+      ScalarExpression.Aggregate aggregate, String set, Map<String, String> shown) {
     if (aggregate.field().isEmpty()) {
       String count = "length(" + set + ")";
-      return new Scalar(
-          count + bound,
-          "count()",
-          "concat('" + ValueType.INT.tag() + "',toString(" + count + "))");
+      shown.put("count()", "concat('" + ValueType.INT.tag() + "',toString(" + count + "))");
+      return new NumberSql(Variant.ALWAYS, count);
     }
     FieldExpression field = aggregate.field().get();
     String element = element(numbers, "n", fields.number(field), "Tuple(t UInt8,n Float64)");
@@ -455,9 +594,7 @@ final class SearchSql {
                 value,
                 ValueType.REAL.tag(),
                 value);
-    return new Scalar(
-        "notEmpty(" + present + ") AND " + value + bound,
-        aggregate.function().text() + "(" + FieldText.of(field) + ")",
-        tagged);
+    shown.put(aggregate.function().text() + "(" + FieldText.of(field) + ")", tagged);
+    return new NumberSql("notEmpty(" + present + ")", value);
   }
 }

@@ -1,11 +1,15 @@
 package io.headspan.query.traceql;
 
 import io.headspan.query.traceql.Columns.Table;
+import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 
 /// The FROM clause of one statement: spans in a time range, joined with what the fields in use need
 /// of resources, scopes and traces.
@@ -21,6 +25,8 @@ final class SpanSource {
   private final Map<String, String> resourceColumns = new LinkedHashMap<>();
   private final Map<String, String> scopeColumns = new LinkedHashMap<>();
   private final Set<Table> joined = EnumSet.noneOf(Table.class);
+  private final List<String> parentColumns = new ArrayList<>();
+  private @Nullable SpanSource parent;
 
   SpanSource(Bindings bindings, TimeRange range) {
     this.bindings = bindings;
@@ -55,7 +61,41 @@ final class SpanSource {
           .append(traces())
           .append(")) AS trace ON spans.trace_id=trace.trace_key");
     }
+    if (parent != null) {
+      sql.append(parentJoin(parent));
+    }
     return sql.toString();
+  }
+
+  private String parentJoin(SpanSource source) {
+    String columns =
+        IntStream.range(0, parentColumns.size())
+            .mapToObj(i -> ", " + parentColumns.get(i) + " AS parent_value" + i)
+            .collect(Collectors.joining());
+    return """
+     LEFT ANY JOIN (SELECT trace_id AS parent_trace, span_id AS parent_id%s FROM %s WHERE %s) \
+    AS parent ON spans.trace_id=parent.parent_trace AND spans.parent_span_id=parent.parent_id\
+    """
+        .formatted(columns, source.from(), source.inRange());
+  }
+
+  /// The rows that a span's parent is looked for in.
+  SpanSource parent() {
+    if (parent == null) {
+      parent = new SpanSource(bindings, range);
+    }
+    return parent;
+  }
+
+  /// What an expression over [#parent()] is of a span's parent; its type's default if it has none.
+  String ofParent(String expression) {
+    parent();
+    int known = parentColumns.indexOf(expression);
+    if (known < 0) {
+      parentColumns.add(expression);
+      known = parentColumns.size() - 1;
+    }
+    return "parent_value" + known;
   }
 
   private static String sideJoin(

@@ -110,7 +110,7 @@ public final class RecordedFields {
     return sorted.isEmpty() ? 0 : sorted.get((int) (level * (sorted.size() - 1)));
   }
 
-  private static void addTrace(ExportTraceServiceRequest trace, List<SpanFields> spans) {
+  static void addTrace(ExportTraceServiceRequest trace, List<SpanFields> spans) {
     String rootName = "";
     String rootService = SpanSource.NO_ROOT;
     long rootStart = -1;

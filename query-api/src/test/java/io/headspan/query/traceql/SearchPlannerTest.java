@@ -90,21 +90,9 @@ class SearchPlannerTest {
       quoteCharacter = '\0',
       textBlock =
           """
-          ({} | count()) > ({.a} | count())	column 1: anything but one aggregate on the left
-          {} | count() + 1 > 2	column 14: anything but one aggregate on the left
-          {} | 2 < count()	column 6: anything but one aggregate on the left
-          {} | count() > count()	column 16: anything but one aggregate on the left
-          ({} | by(name)) && {}	column 7: by() inside parentheses
-          ({} | coalesce()) && {}	column 7: coalesce() inside parentheses
-          ({} | select(.a)) && {}	column 7: select() inside parentheses
-          { parent = nil }	column 3: parent
-          { parent.a = 1 || .b = 2 }	column 19: a term that mixes
-          { parent.a = .b }	column 14: a term that mixes
-          { parent.a = nil }	column 12: = nil on an attribute of the parent
-          { !(parent.a = 1) }	column 3: ! on an attribute of the parent
-          {} | by(parent.a)	column 9: parent. in this place
-          { event.a = event.b }	column 11: a comparison of two fields that may have several
-          { event.a + 1 = 2 }	column 3: arithmetic on event.a
+          ({} | by(name) | {} > {}) && {}	column 21: an operator between spansets after by()
+          ({} | by(name) | ({} | count()) > 1) && {}	column 18: a pipeline in parentheses after by()
+          { event.a + event.b = 2 }	column 11: arithmetic on two fields that may have several
           """)
   void namesWhatCannotBeRun(String query, String construct) {
     assertThatThrownBy(() -> plan(query))
@@ -123,6 +111,7 @@ class SearchPlannerTest {
           {} | rate()	column 6: a metrics function makes time series
           {} | compare({status = error})	column 6: a metrics function makes time series
           ({} | rate()) / ({} | rate())	column 15: a metrics function makes time series
+          ({} | rate()) && {}	column 15: && joins spansets
           """)
   void refusesMetricsInASearch(String query, String problem) {
     assertThatThrownBy(() -> plan(query))

@@ -57,6 +57,19 @@ public record SpanFields(
             .orElseGet(OptionalDouble::empty);
   }
 
+  /// The number that `expression` is, durations in nanoseconds; empty if it is none.
+  OptionalDouble nanoseconds(FieldExpression expression) {
+    Object value = single(expression);
+    return number(value == null ? "" : value)
+        .map(number -> OptionalDouble.of(number.doubleValue()))
+        .orElseGet(OptionalDouble::empty);
+  }
+
+  /// The value that `expression` has; empty if it has none, or several.
+  Optional<Object> value(FieldExpression expression) {
+    return Optional.ofNullable(single(expression));
+  }
+
   /// The text that `expression` is; empty if it is something else.
   Optional<String> text(FieldExpression expression) {
     return single(expression) instanceof String text ? Optional.of(text) : Optional.empty();

@@ -1,0 +1,96 @@
+package io.headspan.query.traceql;
+
+import java.util.List;
+import java.util.Random;
+
+/// Random searches over the spans of [RandomTraces]: operators between spansets, pipelines, groups
+/// and aggregates.
+final class RandomSearches {
+  private static final List<String> FILTERS =
+      List.of(
+          "{}",
+          "{ name = `a` }",
+          "{ name = `b` }",
+          "{ name =~ `a|c` }",
+          "{ span.n > 3 }",
+          "{ span.n <= 2 }",
+          "{ status = error }",
+          "{ resource.service.name = `s1` }",
+          "{ resource.service.name != `s1` && kind = server }");
+  private static final List<String> OPERATORS =
+      List.of(
+          ">", "<", ">>", "<<", "~", "!>", "!<", "!>>", "!<<", "!~", "&>", "&<", "&>>", "&<<", "&~",
+          "&&", "||");
+  private static final List<String> KEYS =
+      List.of("name", "resource.service.name", "kind", "span.n", "status");
+  private static final List<String> NUMBERS =
+      List.of(
+          "count()",
+          "avg(span.n)",
+          "max(span.n)",
+          "min(duration)",
+          "max(duration)",
+          "sum(span.n)",
+          "count() * 2",
+          "max(span.n) - min(span.n)",
+          "sum(span.n) / count()");
+  private static final List<String> COMPARISONS = List.of(">", ">=", "<", "<=", "=", "!=");
+
+  private final Random random;
+
+  RandomSearches(long seed) {
+    random = new Random(seed);
+  }
+
+  String next() {
+    StringBuilder query = new StringBuilder(spanset(2));
+    for (int stages = random.nextInt(4); stages > 0; stages--) {
+      query.append(" | ").append(stage());
+    }
+    return query.toString();
+  }
+
+  private String spanset(int depth) {
+    if (depth == 0 || random.nextInt(4) == 0) {
+      return one(FILTERS);
+    }
+    return switch (random.nextInt(6)) {
+      case 0 -> "(" + spanset(depth - 1) + " | " + comparison() + ")";
+      case 1 -> "(" + spanset(depth - 1) + " | by(" + one(KEYS) + ") | " + comparison() + ")";
+      default -> "(" + spanset(depth - 1) + " " + one(OPERATORS) + " " + spanset(depth - 1) + ")";
+    };
+  }
+
+  private String stage() {
+    return switch (random.nextInt(8)) {
+      case 0, 1 -> one(FILTERS);
+      case 2 -> "by(" + one(KEYS) + ")";
+      case 3 -> "coalesce()";
+      case 4 -> "select(span.n)";
+      // After by() in parentheses a pipeline cannot be an operand; here it can.
+      case 5 ->
+          "("
+              + one(FILTERS)
+              + " | count()) "
+              + one(COMPARISONS)
+              + " ("
+              + one(FILTERS)
+              + " | count())";
+      default -> comparison();
+    };
+  }
+
+  private String comparison() {
+    String left = one(NUMBERS);
+    String right =
+        switch (random.nextInt(5)) {
+          case 0 -> one(NUMBERS);
+          default -> left.contains("duration") ? "20ms" : Integer.toString(random.nextInt(6));
+        };
+    return left + " " + one(COMPARISONS) + " " + right;
+  }
+
+  private String one(List<String> of) {
+    return of.get(random.nextInt(of.size()));
+  }
+}
