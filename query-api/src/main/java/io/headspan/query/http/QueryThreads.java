@@ -14,6 +14,7 @@ import java.util.concurrent.Future;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -50,6 +51,20 @@ public final class QueryThreads implements AutoCloseable {
   /// A service that runs `handler` for each request.
   public HttpService service(Handler handler) {
     return (context, _) -> HttpResponse.of(submit(context, handler));
+  }
+
+  /// Runs `work` for a request that is answered otherwise than by an [HttpResponse]; it is
+  /// interrupted if the caller goes away.
+  ///
+  /// @throws RejectedExecutionException if too many wait
+  public void run(ServiceRequestContext context, Consumer<Request> work) {
+    Future<?> running = threads.submit(() -> work.accept(new Request(context, clock)));
+    CompletableFuture<?> _ =
+        context
+            .whenRequestCancelling()
+            .thenAccept(_ -> {
+              boolean _ = running.cancel(true);
+            });
   }
 
   private CompletableFuture<HttpResponse> submit(ServiceRequestContext context, Handler handler) {

@@ -90,9 +90,22 @@ public final class Request {
   /// `start` and `end` as unix seconds or nanoseconds or RFC 3339; the last hour if they are absent
   /// or 0. The end is included with its whole second.
   public TimeRange timeRange() {
+    return timeRange(time("start"), time("end"));
+  }
+
+  /// The same of times in ns, 0 if they are absent.
+  public TimeRange timeRange(long startNs, long endNs) {
+    return timeRange(optional(startNs), optional(endNs));
+  }
+
+  private static Optional<Long> optional(long timeNs) {
+    return timeNs == 0 ? Optional.empty() : Optional.of(timeNs);
+  }
+
+  private TimeRange timeRange(Optional<Long> start, Optional<Long> end) {
     Instant now = clock.instant();
-    long endNs = time("end").map(end -> wholeSecond(end)).orElse(ns(now.plus(AHEAD)));
-    long startNs = time("start").orElse(Math.max(0, endNs - RECENT.plus(AHEAD).toNanos()));
+    long endNs = end.map(time -> wholeSecond(time)).orElse(ns(now.plus(AHEAD)));
+    long startNs = start.orElse(Math.max(0, endNs - RECENT.plus(AHEAD).toNanos()));
     if (startNs > endNs) {
       throw RequestException.badRequest(
           "start lies after end: startNs=" + startNs + ", endNs=" + endNs);
@@ -103,9 +116,17 @@ public final class Request {
   /// `start` and `end` as they stand, in any of the forms of [#timeRange]; `since` (a duration)
   /// counts back from the end if there is no start.
   public TimeRange exactRange() {
-    long endNs = time("end").orElseGet(() -> ns(clock.instant()));
-    long back = duration("since").orElse(RECENT).toNanos();
-    long startNs = time("start").orElse(Math.max(0, endNs - back));
+    return exactRange(time("start"), time("end"), duration("since").orElse(RECENT));
+  }
+
+  /// The same of times in ns, 0 if they are absent.
+  public TimeRange exactRange(long startNs, long endNs) {
+    return exactRange(optional(startNs), optional(endNs), RECENT);
+  }
+
+  private TimeRange exactRange(Optional<Long> start, Optional<Long> end, Duration back) {
+    long endNs = end.orElseGet(() -> ns(clock.instant()));
+    long startNs = start.orElse(Math.max(0, endNs - back.toNanos()));
     if (startNs >= endNs) {
       throw RequestException.badRequest(
           "start does not lie before end: startNs=" + startNs + ", endNs=" + endNs);

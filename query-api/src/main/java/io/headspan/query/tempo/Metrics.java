@@ -19,7 +19,7 @@ import java.util.List;
 
 /// `/api/metrics/query_range` and `/api/metrics/query`: time series, and one value per series.
 final class Metrics {
-  private static final int MAX_SERIES = 1_000;
+  static final int MAX_SERIES = 1_000;
   private static final int MAX_EXEMPLARS = 100;
 
   /// About how many samples a series has if the request does not say.
@@ -50,13 +50,13 @@ final class Metrics {
     Query query = query(request);
     TimeGrid grid = grid(range, request.step("step").orElseGet(() -> defaultStep(range)).toNanos());
     int exemplars = exemplars(query, request.integer("exemplars", 0, 0, Integer.MAX_VALUE));
-    return SeriesJson.range(find(request, query, grid, exemplars), exemplars);
+    return SeriesJson.range(find(request, query, grid, exemplars, MAX_SERIES), exemplars);
   }
 
   HttpResponse instant(Request request) {
     TimeRange range = request.exactRange();
     TimeGrid grid = TimeGrid.instant(range.fromNs(), range.toNs());
-    return SeriesJson.instant(find(request, query(request), grid, 0));
+    return SeriesJson.instant(find(request, query(request), grid, 0, MAX_SERIES));
   }
 
   private static Query query(Request request) {
@@ -67,15 +67,16 @@ final class Metrics {
             .orElseThrow(() -> RequestException.badRequest("no query: q is missing")));
   }
 
-  private Found find(Request request, Query query, TimeGrid grid, int exemplars) {
+  /// @param exemplars how many the answer will hold, 0 for none
+  Found find(Request request, Query query, TimeGrid grid, int exemplars, int maxSeries) {
     MetricsPlan plan = MetricsPlanner.plan(query, grid);
     List<Series> series =
         new ArrayList<>(
-            queries.run(request, plan.series(MAX_SERIES + 1, exemplars > 0), plan.reader()));
+            queries.run(request, plan.series(maxSeries + 1, exemplars > 0), plan.reader()));
     String problem = "";
-    if (series.size() > MAX_SERIES) {
+    if (series.size() > maxSeries) {
       series.removeLast();
-      problem = "more than " + MAX_SERIES + " series; these are the first by their labels";
+      problem = "more than " + maxSeries + " series; these are the first by their labels";
     }
     return new Found(grid, series, problem);
   }
@@ -97,7 +98,7 @@ final class Metrics {
     return new TimeGrid(first, stepNs, (int) count, false);
   }
 
-  private static Duration defaultStep(TimeRange range) {
+  static Duration defaultStep(TimeRange range) {
     long wanted = (range.toNs() - range.fromNs()) / SAMPLES;
     return STEPS.stream()
         .filter(step -> step.toNanos() <= wanted)
@@ -106,7 +107,7 @@ final class Metrics {
   }
 
   /// How many spans to name, by the request and by the hint `with(exemplars=…)`, which wins.
-  private static int exemplars(Query query, int requested) {
+  static int exemplars(Query query, int requested) {
     int wanted = requested;
     for (Hint hint : query.hints()) {
       if (hint.name().equals("exemplars")) {

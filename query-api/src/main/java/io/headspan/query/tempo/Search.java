@@ -20,10 +20,10 @@ import java.util.Optional;
 /// `/api/search`: the newest traces with spans that a query matches. Which traces first, then what
 /// the answer shows of them: see [SearchPlan].
 final class Search {
-  private static final int DEFAULT_LIMIT = 20;
-  private static final int MAX_LIMIT = 5_000;
-  private static final int DEFAULT_SPANS_PER_SET = 3;
-  private static final int MAX_SPANS_PER_SET = 10_000;
+  static final int DEFAULT_LIMIT = 20;
+  static final int MAX_LIMIT = 5_000;
+  static final int DEFAULT_SPANS_PER_SET = 3;
+  static final int MAX_SPANS_PER_SET = 10_000;
 
   private final Queries queries;
   private final TraceSummaries summaries;
@@ -38,7 +38,8 @@ final class Search {
     int limit = request.integer("limit", DEFAULT_LIMIT, 1, MAX_LIMIT);
     int spansPerSet = request.integer("spss", DEFAULT_SPANS_PER_SET, 1, MAX_SPANS_PER_SET);
     SearchPlan plan = SearchPlanner.plan(query(request), range);
-    return SearchJson.response(find(request, plan, limit, spansPerSet));
+    return SearchJson.response(
+        details(request, plan, candidates(request, plan, limit), spansPerSet));
   }
 
   private static Query query(Request request) {
@@ -50,8 +51,13 @@ final class Search {
     return TraceQl.parse(text + TagFilter.durationStages(min, max));
   }
 
-  private List<FoundTrace> find(Request request, SearchPlan plan, int limit, int spansPerSet) {
-    List<String> ids = queries.run(request, plan.candidates(limit), row -> row.text(0));
+  /// The ids of the newest traces that match.
+  List<String> candidates(Request request, SearchPlan plan, int limit) {
+    return queries.run(request, plan.candidates(limit), row -> row.text(0));
+  }
+
+  /// What an answer shows of some traces, newest first.
+  List<FoundTrace> details(Request request, SearchPlan plan, List<String> ids, int spansPerSet) {
     if (ids.isEmpty()) {
       return List.of();
     }

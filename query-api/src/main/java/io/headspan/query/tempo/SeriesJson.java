@@ -105,7 +105,7 @@ final class SeriesJson {
   }
 
   /// At most `count` exemplars, spread over the series.
-  private static List<Series.Exemplar> some(List<Series.Exemplar> exemplars, int count) {
+  static List<Series.Exemplar> some(List<Series.Exemplar> exemplars, int count) {
     List<Series.Exemplar> shown =
         exemplars.stream()
             .filter(exemplar -> exemplar.value() != 0 && Double.isFinite(exemplar.value()))

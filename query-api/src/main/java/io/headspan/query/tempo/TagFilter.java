@@ -5,9 +5,11 @@ import io.headspan.query.traceql.TraceQl;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 
 /// The older way to search, as TraceQL: `tags` in logfmt, `minDuration`, `maxDuration`.
 final class TagFilter {
@@ -34,6 +36,13 @@ final class TagFilter {
               + ", want=key=value key=\"v w\"");
     }
     return "{ " + String.join(" && ", conditions) + " }";
+  }
+
+  /// The same of pairs that were taken apart already.
+  static String toTraceQl(Map<String, String> tags) {
+    return tags.entrySet().stream()
+        .map(tag -> condition(tag.getKey(), tag.getValue()))
+        .collect(Collectors.joining(" && ", "{ ", " }"));
   }
 
   /// What narrows spansets to traces of a duration.

@@ -13,18 +13,21 @@ import io.headspan.query.traceql.TagPlanner;
 import io.headspan.query.traceql.TimeRange;
 import io.headspan.query.traceql.TraceQl;
 import io.headspan.storage.SqlQuery;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.function.Consumer;
 
 /// Names and values of fields, for the suggestions of Grafana's editor.
 final class Tags {
-  private static final int DEFAULT_LIMIT = 5_000;
-  private static final int MAX_LIMIT = 100_000;
+  static final int DEFAULT_LIMIT = 5_000;
+  static final int MAX_LIMIT = 100_000;
+
+  /// What stands for all scopes.
+  static final String NO_SCOPE = "none";
 
   private static final String INTRINSIC = "intrinsic";
   private static final List<String> SCOPES =
@@ -76,17 +79,32 @@ final class Tags {
     });
   }
 
-  /// Names by scope; a scope without any is left out, as in Tempo.
   private Map<String, List<String>> names(Request request) {
-    String scope = request.parameter("scope").orElse("none");
-    if (!scope.equals("none") && !SCOPES.contains(scope)) {
+    return names(
+        request,
+        request.parameter("scope").orElse(NO_SCOPE),
+        request.timeRange(),
+        request.integer("limit", DEFAULT_LIMIT, 0, MAX_LIMIT),
+        _ -> {});
+  }
+
+  /// Names by scope; a scope without any is left out, as in Tempo.
+  ///
+  /// @param scope one of the scopes, or "none" for all
+  /// @param limit most names of a scope, 0 for as many as can be
+  /// @param sofar gets the names of the scopes so far, as they come
+  Map<String, List<String>> names(
+      Request request,
+      String scope,
+      TimeRange range,
+      int limit,
+      Consumer<Map<String, List<String>>> sofar) {
+    if (!scope.equals(NO_SCOPE) && !SCOPES.contains(scope)) {
       throw RequestException.badRequest("unknown scope: scope=" + scope + ", known=" + SCOPES);
     }
-    TimeRange range = request.timeRange();
-    int limit = request.integer("limit", DEFAULT_LIMIT, 0, MAX_LIMIT);
     Map<String, List<String>> names = new LinkedHashMap<>();
     for (String one : SCOPES) {
-      if (scope.equals("none") || scope.equals(one)) {
+      if (scope.equals(NO_SCOPE) || scope.equals(one)) {
         List<String> found =
             one.equals(INTRINSIC)
                 ? SUGGESTED_INTRINSICS
@@ -96,6 +114,7 @@ final class Tags {
                     row -> row.text(0));
         if (!found.isEmpty()) {
           names.put(one, found);
+          sofar.accept(names);
         }
       }
     }
@@ -106,19 +125,18 @@ final class Tags {
     return AttributeScope.valueOf(name.toUpperCase(Locale.ROOT));
   }
 
+  /// A value and the name of its type.
+  record TypedValue(String type, String text) {}
+
   HttpResponse valuesV2(Request request) {
-    FieldExpression field = field(request);
-    List<ResultValue> values = values(request, field);
-    boolean keyword =
-        field instanceof FieldExpression.Field(_, Intrinsic intrinsic)
-            && KEYWORDS.contains(intrinsic);
+    List<TypedValue> values = values(request);
     return Json.response(json -> {
       json.writeStartObject();
       json.writeArrayFieldStart("tagValues");
-      for (ResultValue value : values) {
+      for (TypedValue value : values) {
         json.writeStartObject();
-        json.writeStringField("type", keyword ? "keyword" : type(value));
-        json.writeStringField("value", text(value));
+        json.writeStringField("type", value.type());
+        json.writeStringField("value", value.text());
         json.writeEndObject();
       }
       json.writeEndArray();
@@ -129,12 +147,12 @@ final class Tags {
   }
 
   HttpResponse valuesV1(Request request) {
-    List<ResultValue> values = values(request, field(request));
+    List<TypedValue> values = values(request);
     return Json.response(json -> {
       json.writeStartObject();
       json.writeArrayFieldStart("tagValues");
-      for (ResultValue value : values) {
-        json.writeString(text(value));
+      for (TypedValue value : values) {
+        json.writeString(value.text());
       }
       json.writeEndArray();
       json.writeEndObject();
@@ -142,8 +160,7 @@ final class Tags {
   }
 
   /// A name without scope is an intrinsic, or else an attribute of any scope.
-  private static FieldExpression field(Request request) {
-    String tag = request.path("tag");
+  private static FieldExpression field(String tag) {
     if (Intrinsic.spellings().containsKey(tag) || tag.indexOf('.') >= 0) {
       for (String scope :
           List.of("span.", "resource.", "event.", "link.", "instrumentation.", ".")) {
@@ -158,13 +175,30 @@ final class Tags {
     return TraceQl.parseField("." + tag);
   }
 
-  private List<ResultValue> values(Request request, FieldExpression field) {
-    int limit = request.integer("limit", DEFAULT_LIMIT, 0, MAX_LIMIT);
-    List<FieldExpression> conditions =
-        request.parameter("q").map(TraceQl::completeConditions).orElse(List.of());
+  private List<TypedValue> values(Request request) {
+    return values(
+        request,
+        request.path("tag"),
+        request.parameter("q").orElse(""),
+        request.timeRange(),
+        request.integer("limit", DEFAULT_LIMIT, 0, MAX_LIMIT));
+  }
+
+  /// Different values of a tag on spans that fulfil what a half-typed query already says.
+  ///
+  /// @param limit most of them, 0 for as many as can be
+  List<TypedValue> values(
+      Request request, String tag, String halfTyped, TimeRange range, int limit) {
+    FieldExpression field = field(tag);
+    boolean keyword =
+        field instanceof FieldExpression.Field(_, Intrinsic intrinsic)
+            && KEYWORDS.contains(intrinsic);
     SqlQuery query =
-        TagPlanner.values(field, conditions, request.timeRange(), limit == 0 ? MAX_LIMIT : limit);
-    return new ArrayList<>(queries.run(request, query, TagPlanner.reader()));
+        TagPlanner.values(
+            field, TraceQl.completeConditions(halfTyped), range, limit == 0 ? MAX_LIMIT : limit);
+    return queries.run(request, query, TagPlanner.reader()).stream()
+        .map(value -> new TypedValue(keyword ? "keyword" : type(value), text(value)))
+        .toList();
   }
 
   private static String type(ResultValue value) {

@@ -4,11 +4,12 @@ import com.linecorp.armeria.common.HttpResponse;
 import com.linecorp.armeria.common.HttpStatus;
 import com.linecorp.armeria.common.MediaType;
 import com.linecorp.armeria.server.ServerBuilder;
+import com.linecorp.armeria.server.grpc.GrpcService;
 import io.headspan.query.http.Json;
 import io.headspan.query.http.Queries;
 import io.headspan.query.http.QueryThreads;
 
-/// The routes of Tempo's HTTP API.
+/// The routes of Tempo's HTTP API, and its gRPC service on the same port.
 public final class TempoApi {
   /// Grafana switches features on by Tempo's version; this is the one whose answers ours are
   /// compared with.
@@ -40,7 +41,11 @@ public final class TempoApi {
         .service("/api/search/tags", threads.service(tags::namesV1))
         .service("/api/v2/search/tags", threads.service(tags::namesV2))
         .service("/api/search/tag/{tag}/values", threads.service(tags::valuesV1))
-        .service("/api/v2/search/tag/{tag}/values", threads.service(tags::valuesV2));
+        .service("/api/v2/search/tag/{tag}/values", threads.service(tags::valuesV2))
+        .service(
+            GrpcService.builder()
+                .addService(new StreamingQuerier(search, metrics, tags, threads))
+                .build());
   }
 
   private static HttpResponse buildInfo() {

@@ -157,7 +157,8 @@ public final class MemorySearch {
         case DESCENDANT -> ancestors(right).contains(left);
         case ANCESTOR -> ancestors(left).contains(right);
         case SIBLING ->
-            left != right && left.span().getParentSpanId().equals(right.span().getParentSpanId());
+            !left.equals(right)
+                && left.span().getParentSpanId().equals(right.span().getParentSpanId());
       };
     }
 
@@ -197,9 +198,10 @@ public final class MemorySearch {
 
     private OptionalDouble number(ScalarExpression scalar, Set<SpanFields> set) {
       return switch (scalar) {
-        case ScalarExpression.Literal(_, Value.Int(long value)) -> OptionalDouble.of(value);
+        case ScalarExpression.Literal(_, Value.Int(long value)) ->
+            OptionalDouble.of((double) value);
         case ScalarExpression.Literal(_, Value.Real(double value)) -> OptionalDouble.of(value);
-        case ScalarExpression.Literal(_, Value.Time(long ns)) -> OptionalDouble.of(ns);
+        case ScalarExpression.Literal(_, Value.Time(long ns)) -> OptionalDouble.of((double) ns);
         case ScalarExpression.Literal literal ->
             throw new IllegalArgumentException("no number: " + literal);
         case ScalarExpression.Calculate(_, Arithmetic operator, var left, var right) ->
