@@ -5,12 +5,17 @@ import io.headspan.storage.RowReader;
 import io.headspan.storage.SpanStore;
 import io.headspan.storage.SqlQuery;
 import io.headspan.wire.SpanBatch;
+import java.nio.charset.StandardCharsets;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.UUID;
+import java.util.stream.Collectors;
 
 /// The store as handlers use it: every query is under the limits, and ends when its request does.
 public final class Queries {
   private static final long RESULT_ROWS = 200_000;
+  private static final List<String> TABLES_WITH_TENANT =
+      List.of("spans", "resources", "latency_minute");
 
   private final SpanStore store;
   private final QueryLimits limits;
@@ -33,7 +38,7 @@ public final class Queries {
     request.onCancel(() -> store.cancel(id));
     checkWanted(request);
     return store.query(
-        query
+        narrowed(query, request.tenants())
             .id(id)
             // Until the answer is complete the query can be given up, and a limit is an error of
             // its
@@ -43,6 +48,25 @@ public final class Queries {
             .maxMemoryBytes(limits.memoryBytes())
             .maxResultRows(RESULT_ROWS),
         reader);
+  }
+
+  /// The store itself leaves out other tenants' rows, wherever a statement reads them.
+  private static SqlQuery narrowed(SqlQuery query, List<String> tenants) {
+    if (tenants.isEmpty()) {
+      return query;
+    }
+    String condition =
+        tenants.stream()
+            .map(tenant ->
+                "unhex(\\'"
+                    + HexFormat.of().formatHex(tenant.getBytes(StandardCharsets.UTF_8))
+                    + "\\')")
+            .collect(Collectors.joining(",", "tenant IN (", ")"));
+    return query.setting(
+        "additional_table_filters",
+        TABLES_WITH_TENANT.stream()
+            .map(table -> "'" + table + "':'" + condition + "'")
+            .collect(Collectors.joining(",", "{", "}")));
   }
 
   private static void checkWanted(Request request) {

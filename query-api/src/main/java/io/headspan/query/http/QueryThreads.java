@@ -8,6 +8,7 @@ import com.linecorp.armeria.server.ServiceRequestContext;
 import io.headspan.query.traceql.TraceQlException;
 import io.headspan.storage.StoreException;
 import java.time.Clock;
+import java.util.Set;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Future;
@@ -23,6 +24,13 @@ import org.slf4j.LoggerFactory;
 /// handler, which ends its query.
 public final class QueryThreads implements AutoCloseable {
   private static final Logger logger = LoggerFactory.getLogger(QueryThreads.class);
+
+  /// What an answer begins with if the store could not take the query.
+  public static final String TOO_COMPLEX =
+      "the query, or a regular expression in it, is too complex: ";
+
+  /// TOO_DEEP_RECURSION, CANNOT_COMPILE_REGEXP, TOO_SLOW_PARSING of ClickHouse.
+  private static final Set<Integer> TOO_COMPLEX_CODES = Set.of(306, 427, 718);
 
   /// Answers one request, on a thread that may block.
   @FunctionalInterface
@@ -115,6 +123,9 @@ public final class QueryThreads implements AutoCloseable {
               HttpStatus.UNPROCESSABLE_ENTITY,
               message(e) + "; ask for a shorter time range or a narrower query");
       case REJECTED -> {
+        if (isTooComplex(e)) {
+          yield error(HttpStatus.UNPROCESSABLE_ENTITY, TOO_COMPLEX + message(e));
+        }
         logger.error("the store refused a statement of ours", e);
         yield error(HttpStatus.INTERNAL_SERVER_ERROR, message(e));
       }
@@ -123,6 +134,12 @@ public final class QueryThreads implements AutoCloseable {
         yield error(HttpStatus.BAD_GATEWAY, message(e));
       }
     };
+  }
+
+  /// Whether the store refused a statement for its depth, or for a regular expression that is too
+  /// large when its repetitions are written out.
+  public static boolean isTooComplex(StoreException e) {
+    return e.kind() == StoreException.Kind.REJECTED && TOO_COMPLEX_CODES.contains(e.code());
   }
 
   private static String message(RuntimeException e) {

@@ -14,6 +14,7 @@ import java.time.format.DateTimeParseException;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import java.util.stream.Stream;
 
 /// A request's parameters, typed. A value that cannot be read is a [RequestException] that names
 /// the parameter.
@@ -23,6 +24,8 @@ public final class Request {
 
   /// Clocks of senders may run ahead of ours.
   private static final Duration AHEAD = Duration.ofMinutes(1);
+
+  private static final String SCOPE_HEADER = "x-scope-orgid";
 
   private static final BigDecimal NS_PER_SECOND = BigDecimal.valueOf(1_000_000_000);
 
@@ -46,6 +49,16 @@ public final class Request {
   /// A query parameter; empty if absent or blank.
   public Optional<String> parameter(String name) {
     return Optional.ofNullable(context.queryParam(name)).filter(value -> !value.isBlank());
+  }
+
+  /// The tenants whose spans the caller wants to see, `X-Scope-OrgID: a|b`; all if empty.
+  public List<String> tenants() {
+    String header = context.request().headers().get(SCOPE_HEADER, "");
+    return Stream.of(header.split("\\|"))
+        .map(String::strip)
+        .filter(tenant -> !tenant.isEmpty())
+        .distinct()
+        .toList();
   }
 
   /// All values of a query parameter.

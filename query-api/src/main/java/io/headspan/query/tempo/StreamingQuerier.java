@@ -277,7 +277,11 @@ final class StreamingQuerier extends StreamingQuerierGrpc.StreamingQuerierImplBa
             case LIMIT_EXCEEDED ->
                 Status.RESOURCE_EXHAUSTED.withDescription(
                     store.getMessage() + "; ask for a shorter time range or a narrower query");
-            case REJECTED, PROTOCOL -> internal(store);
+            case REJECTED, PROTOCOL ->
+                QueryThreads.isTooComplex(store)
+                    ? Status.INVALID_ARGUMENT.withDescription(
+                        QueryThreads.TOO_COMPLEX + store.getMessage())
+                    : internal(store);
           };
       default -> internal(e);
     };

@@ -16,6 +16,7 @@ import java.util.List;
 /// Whole traces by id, as OTLP.
 public final class Traces {
   private static final int ID_DIGITS = 32;
+  private static final String TENANT = "headspan.tenant";
   private static final String SPANS_OF_TRACE =
       "SELECT sum(spans) FROM trace_summary WHERE trace_id=unhex({id:String})";
 
@@ -61,7 +62,25 @@ public final class Traces {
                 + " are in the answer";
       }
     }
-    return new Found(withStatus(OtlpEncoder.encode(batch)), problem);
+    return new Found(narrowed(withStatus(OtlpEncoder.encode(batch)), request.tenants()), problem);
+  }
+
+  private static TracesData narrowed(TracesData trace, List<String> tenants) {
+    if (tenants.isEmpty()) {
+      return trace;
+    }
+    TracesData.Builder narrowed = TracesData.newBuilder();
+    for (ResourceSpans resource : trace.getResourceSpansList()) {
+      boolean wanted =
+          resource.getResource().getAttributesList().stream()
+              .anyMatch(attribute ->
+                  attribute.getKey().equals(TENANT)
+                      && tenants.contains(attribute.getValue().getStringValue()));
+      if (wanted) {
+        narrowed.addResourceSpans(resource);
+      }
+    }
+    return narrowed.build();
   }
 
   private long spansOfTrace(Request request, String id) {

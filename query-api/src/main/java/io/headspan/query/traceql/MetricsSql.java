@@ -43,7 +43,7 @@ final class MetricsSql {
         """
             .formatted(COLUMNS, series(expression), limit);
     return bindings
-        .bind(SqlQuery.of(sql))
+        .bind(SqlQuery.of(TraceQl.checkedStatement(sql)))
         .setting("max_query_size", Integer.toString(MAX_SQL_BYTES));
   }
 

@@ -52,6 +52,9 @@ final class QueryBuilder {
   /// only a matter of brackets.
   private final IdentityHashMap<Object, Integer> depths = new IdentityHashMap<>();
 
+  /// Stages so far, those of pipelines in parentheses included.
+  private int stageCount;
+
   Query query(QueryContext context) {
     Pipeline pipeline = pipeline(context.pipeline());
     Stage last = pipeline.stages().getLast();
@@ -73,6 +76,11 @@ final class QueryBuilder {
     List<Stage> stages = new ArrayList<>();
     for (StageContext stageContext : context.stage()) {
       Stage stage = stage(stageContext);
+      stageCount++;
+      if (stageCount > TraceQl.MAX_STAGES && stages.size() >= 1) {
+        throw TraceQlException.tooLarge(
+            stage.at() + ": more than " + TraceQl.MAX_STAGES + " stages");
+      }
       if (!stages.isEmpty()) {
         checkOrder(stages.getLast(), stage);
       } else if (isSecondStage(stage)) {
@@ -415,6 +423,10 @@ final class QueryBuilder {
   private List<FieldExpression> by(GroupingContext context) {
     if (context.field().isEmpty()) {
       throw TraceQlException.invalid(at(context), "by() needs at least one field");
+    }
+    if (context.field().size() > TraceQl.MAX_KEYS) {
+      throw TraceQlException.tooLarge(
+          at(context) + ": more than " + TraceQl.MAX_KEYS + " fields to group by");
     }
     return context.field().stream().map(this::field).toList();
   }

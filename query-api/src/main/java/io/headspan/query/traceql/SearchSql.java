@@ -57,10 +57,10 @@ final class SearchSql {
     if (stages.size() == 1 && stages.getFirst() instanceof SpansetExpression.Filter filter) {
       String condition = fields.condition(filter.condition());
       if (!fields.usesTree()) {
-        return query(newestSpans(condition, limit));
+        return query(TraceQl.checkedStatement(newestSpans(condition, limit)));
       }
     }
-    String sets = sets("", false);
+    String sets = TraceQl.checkedStatement(sets("", false));
     return query(
         """
         SELECT lower(hex(trace_id)) FROM (SELECT trace_id, \

@@ -18,6 +18,16 @@ public final class TraceQl {
   /// ClickHouse, whose parser allows 1,000 levels of its own.
   static final int MAX_DEPTH = 100;
 
+  /// Most stages of a query, and most fields of a `by(...)` behind a metrics function: each makes
+  /// the statement deeper or wider.
+  static final int MAX_STAGES = 32;
+
+  static final int MAX_KEYS = 32;
+
+  /// Longest statement that a query may become. ClickHouse needs seconds to analyse longer ones,
+  /// and refuses more than 256 KiB.
+  static final int MAX_STATEMENT = 240_000;
+
   /// Most conditions that are taken from a half-typed query.
   private static final int MAX_CONDITIONS = 32;
 
@@ -126,6 +136,19 @@ public final class TraceQl {
     if (tokens.size() > MAX_TOKENS) {
       throw TraceQlException.tooLarge("tokens=" + tokens.size() + ", allowed=" + MAX_TOKENS);
     }
+  }
+
+  /// `sql`, if it is not too long.
+  static String checkedStatement(String sql) {
+    if (sql.length() > MAX_STATEMENT) {
+      throw TraceQlException.tooLarge(
+          "characters of SQL="
+              + sql.length()
+              + ", allowed="
+              + MAX_STATEMENT
+              + "; use fewer fields and operators");
+    }
+    return sql;
   }
 
   static TraceQlException tooDeep(Position at) {

@@ -154,7 +154,7 @@ class TempoApiIT {
           q={	line 1, column 2
           q={ name = "x" } # 5	unexpected character #
           q={} | rate()	line 1, column 6: a metrics function makes time series
-          q={} | count() + 1 > 2	line 1, column 14
+          q={} | count() + 1	line 1, column 14: an aggregate needs a comparison
           tags=a b	tags are not in logfmt: at=a b
           limit=0	not a number in range: limit=0, want=1..5000
           limit=x	limit=x
