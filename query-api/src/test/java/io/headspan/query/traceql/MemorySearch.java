@@ -56,6 +56,15 @@ public final class MemorySearch {
     return found;
   }
 
+  /// The same; empty if the query has a construct that the evaluation does not know.
+  public Optional<Map<String, List<String>>> searchIfKnown(String query) {
+    try {
+      return Optional.of(search(query));
+    } catch (IllegalArgumentException _) {
+      return Optional.empty();
+    }
+  }
+
   private static String spanId(SpanFields fields) {
     return hex(fields.span().getSpanId().toByteArray());
   }

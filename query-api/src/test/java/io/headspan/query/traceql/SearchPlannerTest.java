@@ -130,9 +130,9 @@ class SearchPlannerTest {
 
   @Test
   void sizeOfTheStatementGrowsWithTheQueryOnly() {
-    int few = candidates(sum(10)).length();
-    int many = candidates(sum(80)).length();
-    assertThat(many).isLessThan(few * 8 * 8);
+    int few = candidates(sum(6)).length();
+    int many = candidates(sum(30)).length();
+    assertThat(many).isLessThan(few * 5 * 5);
     assertThat(candidates("{} " + "&~ {} ".repeat(60)).length()).isLessThan(200_000);
   }
 

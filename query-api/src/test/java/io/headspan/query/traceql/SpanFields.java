@@ -213,6 +213,9 @@ public record SpanFields(
 
   private @Nullable Object single(FieldExpression expression) {
     Values values = values(expression);
+    if (values.several() == Several.ANY) {
+      throw new IllegalArgumentException("not known here: " + FieldText.of(expression));
+    }
     return values.several() == Several.NO && !values.values().isEmpty()
         ? values.values().getFirst()
         : null;
@@ -250,6 +253,9 @@ public record SpanFields(
   }
 
   private Values attribute(FieldExpression.Attribute attribute) {
+    if (attribute.ofParent()) {
+      throw new IllegalArgumentException("not known here: " + FieldText.of(attribute));
+    }
     String key = attribute.name();
     return switch (attribute.scope()) {
       case SPAN -> of(span.getAttributesList(), key);
