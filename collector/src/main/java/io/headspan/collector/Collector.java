@@ -12,6 +12,8 @@ import io.headspan.collector.receive.ReceiveLimits;
 import io.headspan.collector.receive.Receivers;
 import io.headspan.collector.receive.Reception;
 import io.headspan.storage.SpanStore;
+import io.headspan.wire.LogBatch;
+import io.headspan.wire.MetricBatch;
 import io.headspan.wire.SpanBatch;
 import io.headspan.wire.signal.NodeReport;
 import io.micrometer.core.instrument.binder.jvm.JvmMemoryMetrics;
@@ -180,6 +182,16 @@ public final class Collector implements AutoCloseable {
 
     @Override
     public void insert(SpanBatch batch, String deduplicationToken) {
+      store.insert(batch, deduplicationToken);
+    }
+
+    @Override
+    public void insert(LogBatch batch, String deduplicationToken) {
+      store.insert(batch, deduplicationToken);
+    }
+
+    @Override
+    public void insert(MetricBatch batch, String deduplicationToken) {
       store.insert(batch, deduplicationToken);
     }
 

@@ -16,10 +16,13 @@ import io.headspan.storage.SpanStore;
 import io.headspan.storage.SqlQuery;
 import io.headspan.storage.StoreAddress;
 import io.headspan.storage.embedded.StoreProcess;
+import io.headspan.wire.LogBatch;
+import io.headspan.wire.MetricBatch;
 import io.headspan.wire.SpanBatch;
 import io.headspan.wire.otap.OtapEncoder;
 import io.headspan.wire.otlp.OtlpDecoder;
 import io.headspan.wire.otlp.OtlpEncoder;
+import io.headspan.wire.otlp.OtlpSignals;
 import io.opentelemetry.proto.collector.trace.v1.ExportTraceServiceRequest;
 import io.opentelemetry.proto.collector.trace.v1.TraceServiceGrpc;
 import io.opentelemetry.proto.collector.trace.v1.TraceServiceGrpc.TraceServiceBlockingStub;
@@ -188,6 +191,39 @@ class CollectorIT {
       assertThat(content(store.trace(high, low, 1000)))
           .isEqualTo(content(OtlpDecoder.decode(traceOf(stream.expected(), high, low))));
     }
+  }
+
+  @Test
+  void storesLogsAndMetricsThatTheGoImplementationSent() throws IOException {
+    ArrowClient logs = ArrowClient.openLogs(channel);
+    ArrowClient metrics = ArrowClient.openMetrics(channel);
+    for (ArrowClient client : List.of(logs, metrics)) {
+      client.sendAll(RecordedStream.batches(client == logs ? "20-logs" : "30-metrics"), 0);
+      client.halfClose();
+      assertThat(client.awaitEnd()).isEqualTo(Status.OK);
+      assertThat(client.codes().values()).isNotEmpty().containsOnly(StatusCode.OK);
+    }
+
+    long records = 0;
+    long severities = 0;
+    for (var each : RecordedStream.logs("20-logs")) {
+      LogBatch batch = OtlpSignals.decode(each);
+      records += batch.size();
+      severities += batch.entries().stream().mapToLong(LogBatch.Entry::severity).sum();
+    }
+    assertThat(number(store, "SELECT count() FROM logs")).isEqualTo(records);
+    assertThat(number(store, "SELECT sum(severity) FROM logs")).isEqualTo(severities);
+    long points = 0;
+    long exemplars = 0;
+    for (var each : RecordedStream.metrics("30-metrics")) {
+      MetricBatch batch = OtlpSignals.decode(each);
+      points += batch.size();
+      exemplars += batch.points().stream().mapToLong(point -> point.exemplars().size()).sum();
+    }
+    assertThat(number(store, "SELECT count() FROM metric_points")).isEqualTo(points);
+    assertThat(number(store, "SELECT sum(length(exemplar_values)) FROM metric_points"))
+        .isEqualTo(exemplars);
+    assertThat(number(store, "SELECT uniqExact(kind) FROM metric_points")).isEqualTo(5);
   }
 
   @Test

@@ -1,7 +1,11 @@
 package io.headspan.collector.ingest;
 
+import com.google.protobuf.ByteString;
 import io.headspan.wire.SpanBatch;
 import io.headspan.wire.signal.NodeReport;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
 import java.util.Optional;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -37,13 +41,33 @@ public final class DeduplicationToken {
   /// @param header gives the value of a header of this batch by its lower-case name, null if there
   ///   is none. If one of the three is missing or not of its form, the content names the batch
   public static String of(HeaderLookup header, SpanBatch batch) {
+    return of(header).orElseGet(() -> "content/" + ContentHash.of(batch));
+  }
+
+  /// The token of a batch of another signal.
+  ///
+  /// @param content what its message holds, the same bytes whenever it is sent
+  public static String of(HeaderLookup header, RecordSignal signal, ByteString content) {
+    return signal.label() + "/" + of(header).orElseGet(() -> "content/" + sha256(content));
+  }
+
+  private static Optional<String> of(HeaderLookup header) {
     String agent = header.value(AGENT_HEADER);
     String boot = header.value(BOOT_HEADER);
     String sequence = header.value(SEQUENCE_HEADER);
-    if (matches(ID, agent) && matches(ID, boot) && matches(SEQUENCE, sequence)) {
-      return agent + "/" + boot + "/" + sequence;
+    return matches(ID, agent) && matches(ID, boot) && matches(SEQUENCE, sequence)
+        ? Optional.of(agent + "/" + boot + "/" + sequence)
+        : Optional.empty();
+  }
+
+  private static String sha256(ByteString content) {
+    try {
+      MessageDigest digest = MessageDigest.getInstance("SHA-256");
+      digest.update(content.asReadOnlyByteBuffer());
+      return HexFormat.of().formatHex(digest.digest());
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException("every JDK has SHA-256", e);
     }
-    return "content/" + ContentHash.of(batch);
   }
 
   /// Whether the store may have forgotten the token of a batch that was sent before: then it has to

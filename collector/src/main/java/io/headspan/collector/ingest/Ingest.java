@@ -1,6 +1,8 @@
 package io.headspan.collector.ingest;
 
 import io.headspan.storage.StoreException;
+import io.headspan.wire.LogBatch;
+import io.headspan.wire.MetricBatch;
 import io.headspan.wire.SpanBatch;
 import io.headspan.wire.signal.NodeReport;
 import java.time.Duration;
@@ -79,6 +81,59 @@ public final class Ingest implements AutoCloseable {
     } catch (RejectedExecutionException e) {
       whenDone.accept(
           counted(protocol, batch, new InsertOutcome.Unavailable("the collector is closing")));
+    }
+  }
+
+  /// Stores log records and says what became of them, as [#insert] does.
+  ///
+  /// @param token see [DeduplicationToken]
+  /// @param whenDone must not block
+  public void insert(
+      Protocol protocol, LogBatch batch, String token, Consumer<InsertOutcome> whenDone) {
+    insert(
+        protocol,
+        RecordSignal.LOGS,
+        batch.size(),
+        token,
+        () -> store.insert(batch, token),
+        whenDone);
+  }
+
+  /// Stores data points and says what became of them, as [#insert] does.
+  ///
+  /// @param token see [DeduplicationToken]
+  /// @param whenDone must not block
+  public void insert(
+      Protocol protocol, MetricBatch batch, String token, Consumer<InsertOutcome> whenDone) {
+    insert(
+        protocol,
+        RecordSignal.METRICS,
+        batch.size(),
+        token,
+        () -> store.insert(batch, token),
+        whenDone);
+  }
+
+  private void insert(
+      Protocol protocol,
+      RecordSignal signal,
+      int count,
+      String token,
+      Runnable insertion,
+      Consumer<InsertOutcome> whenDone) {
+    Consumer<InsertOutcome> counting =
+        outcome -> {
+          metrics.recordsDone(protocol, signal, count, outcome);
+          whenDone.accept(outcome);
+        };
+    if (count == 0) {
+      counting.accept(new InsertOutcome.Stored());
+      return;
+    }
+    try {
+      inserters.execute(() -> counting.accept(insert(insertion, token, count)));
+    } catch (RejectedExecutionException e) {
+      counting.accept(new InsertOutcome.Unavailable("the collector is closing"));
     }
   }
 

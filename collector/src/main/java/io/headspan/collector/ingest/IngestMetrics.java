@@ -24,6 +24,7 @@ public final class IngestMetrics {
   private final Counter insertRetries;
   private final Counter replaysKnown;
   private final Map<Rejection, Counter> signalsRejected = new EnumMap<>(Rejection.class);
+  private final Map<RecordSignal, OfRecords> records = new EnumMap<>(RecordSignal.class);
   private final Counter ledgersStored;
   private final Counter interferenceStored;
   private final Counter pressureStored;
@@ -31,6 +32,9 @@ public final class IngestMetrics {
   public IngestMetrics(MeterRegistry registry, InFlight inFlight, StoreMonitor monitor) {
     for (Protocol protocol : Protocol.values()) {
       protocols.put(protocol, new OfProtocol(registry, protocol));
+    }
+    for (RecordSignal signal : RecordSignal.values()) {
+      records.put(signal, new OfRecords(registry, signal));
     }
     insert =
         Timer.builder(PREFIX + "insert")
@@ -103,6 +107,32 @@ public final class IngestMetrics {
   public void batchRejected(Protocol protocol, Rejection reason, int spans) {
     of(protocol).batchesRejected(reason).increment();
     of(protocol).spansRejected(reason).increment(spans);
+  }
+
+  /// A message was decoded and found to hold `count` log records or data points.
+  public void recordsReceived(
+      Protocol protocol, RecordSignal signal, int count, Duration decodeTime) {
+    requireNonNull(records.get(signal)).received.increment(count);
+    of(protocol).decode.record(decodeTime);
+  }
+
+  /// What became of a batch of log records or data points.
+  void recordsDone(Protocol protocol, RecordSignal signal, int count, InsertOutcome outcome) {
+    OfRecords counters = requireNonNull(records.get(signal));
+    switch (outcome) {
+      case InsertOutcome.Stored() -> {
+        counters.stored.increment(count);
+        of(protocol).batchesStored.increment();
+      }
+      case InsertOutcome.Unavailable _ -> {
+        counters.rejected(Rejection.STORE_UNAVAILABLE).increment(count);
+        of(protocol).batchesRejected(Rejection.STORE_UNAVAILABLE).increment();
+      }
+      case InsertOutcome.Rejected _ -> {
+        counters.rejected(Rejection.STORE_REJECTED).increment(count);
+        of(protocol).batchesRejected(Rejection.STORE_REJECTED).increment();
+      }
+    }
   }
 
   /// A stream was opened.
@@ -209,6 +239,38 @@ public final class IngestMetrics {
           .description(description)
           .tag("protocol", protocol.label())
           .tag("reason", reason.label())
+          .register(registry);
+    }
+  }
+
+  private static final class OfRecords {
+    private final Counter received;
+    private final Counter stored;
+    private final Map<Rejection, Counter> rejected = new EnumMap<>(Rejection.class);
+
+    private OfRecords(MeterRegistry registry, RecordSignal signal) {
+      received = counter(registry, "records.received", "Log records and data points", signal);
+      stored = counter(registry, "records.stored", "Those that the store has", signal);
+      for (Rejection reason : Rejection.values()) {
+        rejected.put(
+            reason,
+            Counter.builder(PREFIX + "records.rejected")
+                .description("Log records and data points not stored")
+                .tag("signal", signal.label())
+                .tag("reason", reason.label())
+                .register(registry));
+      }
+    }
+
+    private Counter rejected(Rejection reason) {
+      return requireNonNull(rejected.get(reason));
+    }
+
+    private static Counter counter(
+        MeterRegistry registry, String name, String description, RecordSignal signal) {
+      return Counter.builder(PREFIX + name)
+          .description(description)
+          .tag("signal", signal.label())
           .register(registry);
     }
   }

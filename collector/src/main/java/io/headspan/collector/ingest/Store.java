@@ -1,5 +1,7 @@
 package io.headspan.collector.ingest;
 
+import io.headspan.wire.LogBatch;
+import io.headspan.wire.MetricBatch;
 import io.headspan.wire.SpanBatch;
 import io.headspan.wire.signal.NodeReport;
 
@@ -14,6 +16,16 @@ public interface Store {
   ///
   /// @throws io.headspan.storage.StoreException if it does not
   void insert(SpanBatch batch, String deduplicationToken);
+
+  /// Stores log records once; returns when the store has them.
+  ///
+  /// @throws io.headspan.storage.StoreException if it does not
+  void insert(LogBatch batch, String deduplicationToken);
+
+  /// Stores data points once; returns when the store has them.
+  ///
+  /// @throws io.headspan.storage.StoreException if it does not
+  void insert(MetricBatch batch, String deduplicationToken);
 
   /// Whether the store has the spans of a batch, under whatever token.
   ///

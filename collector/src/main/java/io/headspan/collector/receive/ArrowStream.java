@@ -1,6 +1,7 @@
 package io.headspan.collector.receive;
 
 import com.google.protobuf.ByteString;
+import com.google.protobuf.Message;
 import io.grpc.Metadata;
 import io.grpc.ServerCall;
 import io.grpc.Status;
@@ -8,11 +9,17 @@ import io.headspan.collector.ingest.DeduplicationToken;
 import io.headspan.collector.ingest.InFlight;
 import io.headspan.collector.ingest.InsertOutcome;
 import io.headspan.collector.ingest.Protocol;
+import io.headspan.collector.ingest.RecordSignal;
 import io.headspan.collector.ingest.Rejection;
+import io.headspan.wire.LogBatch;
+import io.headspan.wire.MetricBatch;
 import io.headspan.wire.SpanBatch;
 import io.headspan.wire.otap.OtapDecoder;
 import io.headspan.wire.otap.OtapException;
 import io.headspan.wire.otap.OtapHeaders;
+import io.headspan.wire.otlp.OtlpSignals;
+import io.opentelemetry.proto.collector.logs.v1.ExportLogsServiceRequest;
+import io.opentelemetry.proto.collector.metrics.v1.ExportMetricsServiceRequest;
 import io.opentelemetry.proto.experimental.arrow.v1.BatchArrowRecords;
 import io.opentelemetry.proto.experimental.arrow.v1.BatchStatus;
 import io.opentelemetry.proto.experimental.arrow.v1.StatusCode;
@@ -39,6 +46,7 @@ final class ArrowStream extends ServerCall.Listener<EncodedMessage> {
   private static final Logger logger = LoggerFactory.getLogger(ArrowStream.class);
 
   private final ServerCall<EncodedMessage, BatchStatus> call;
+  private final OtlpSignal signal;
   private final Executor eventLoop;
   private final Reception reception;
   private final Consumer<ArrowStream> whenEnded;
@@ -77,10 +85,12 @@ final class ArrowStream extends ServerCall.Listener<EncodedMessage> {
   /// @param whenEnded called once when the stream has ended and its memory is free
   ArrowStream(
       ServerCall<EncodedMessage, BatchStatus> call,
+      OtlpSignal signal,
       Executor eventLoop,
       Reception reception,
       Consumer<ArrowStream> whenEnded) {
     this.call = call;
+    this.signal = signal;
     this.eventLoop = eventLoop;
     this.reception = reception;
     this.whenEnded = whenEnded;
@@ -202,27 +212,49 @@ final class ArrowStream extends ServerCall.Listener<EncodedMessage> {
       Map<String, String> batchHeaders,
       InFlight.Reservation reservation,
       long start) {
-    long batchId = records.getBatchId();
-    SpanBatch batch;
     try {
-      batch = decoder.decode(records);
+      switch (signal) {
+        case TRACES -> traces(records, batchHeaders, reservation, start);
+        case LOGS -> {
+          ExportLogsServiceRequest request = decoder.decodeLogs(records);
+          LogBatch batch = OtlpSignals.decode(request);
+          String token = token(RecordSignal.LOGS, batchHeaders, request, reservation);
+          received(RecordSignal.LOGS, batch.size(), start);
+          reception
+              .ingest()
+              .insert(Protocol.OTAP, batch, token, underWay(records.getBatchId(), reservation));
+        }
+        case METRICS -> {
+          ExportMetricsServiceRequest request = decoder.decodeMetrics(records);
+          MetricBatch batch = OtlpSignals.decode(request);
+          String token = token(RecordSignal.METRICS, batchHeaders, request, reservation);
+          received(RecordSignal.METRICS, batch.size(), start);
+          reception
+              .ingest()
+              .insert(Protocol.OTAP, batch, token, underWay(records.getBatchId(), reservation));
+        }
+      }
     } catch (OtapException e) {
       if (e.kind() != OtapException.Kind.UNSUPPORTED) {
         throw e;
       }
       reservation.close();
       reception.metrics().batchRejected(Protocol.OTAP, Rejection.UNSUPPORTED, 0);
-      answer(batchId, StatusCode.INVALID_ARGUMENT, ErrorText.of(e), false);
-      return;
+      answer(records.getBatchId(), StatusCode.INVALID_ARGUMENT, ErrorText.of(e), false);
     }
+  }
+
+  private void traces(
+      BatchArrowRecords records,
+      Map<String, String> batchHeaders,
+      InFlight.Reservation reservation,
+      long start) {
+    SpanBatch batch = decoder.decode(records);
     reservation.resize(BatchSize.heapBytes(batch));
     String token = DeduplicationToken.of(batchHeaders::get, batch);
     reception
         .metrics()
         .spansReceived(Protocol.OTAP, batch.size(), Duration.ofNanos(System.nanoTime() - start));
-    synchronized (lock) {
-      underWay++;
-    }
     reception
         .ingest()
         .insert(
@@ -230,10 +262,34 @@ final class ArrowStream extends ServerCall.Listener<EncodedMessage> {
             batch,
             token,
             DeduplicationToken.mayBeForgotten(batchHeaders::get),
-            outcome -> {
-              reservation.close();
-              answer(batchId, outcome);
-            });
+            underWay(records.getBatchId(), reservation));
+  }
+
+  private static String token(
+      RecordSignal signal,
+      Map<String, String> batchHeaders,
+      Message request,
+      InFlight.Reservation reservation) {
+    ByteString content = request.toByteString();
+    reservation.resize(BatchSize.heapBytes(content));
+    return DeduplicationToken.of(batchHeaders::get, signal, content);
+  }
+
+  private void received(RecordSignal signal, int count, long start) {
+    reception
+        .metrics()
+        .recordsReceived(Protocol.OTAP, signal, count, Duration.ofNanos(System.nanoTime() - start));
+  }
+
+  /// Counts a batch as under way until what is returned gets its outcome.
+  private Consumer<InsertOutcome> underWay(long batchId, InFlight.Reservation reservation) {
+    synchronized (lock) {
+      underWay++;
+    }
+    return outcome -> {
+      reservation.close();
+      answer(batchId, outcome);
+    };
   }
 
   private void answer(long batchId, InsertOutcome outcome) {

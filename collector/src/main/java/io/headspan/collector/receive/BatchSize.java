@@ -1,5 +1,6 @@
 package io.headspan.collector.receive;
 
+import com.google.protobuf.ByteString;
 import io.headspan.wire.Attributes;
 import io.headspan.wire.SpanBatch;
 
@@ -28,6 +29,12 @@ final class BatchSize {
         + attributes(batch.resourceAttributes())
         + batch.table().backing().length
         + (long) batch.table().size() * TEXT_BYTES;
+  }
+
+  /// What records decoded from a message take, roughly: objects and texts of two bytes a character
+  /// where the message has a few bytes.
+  static long heapBytes(ByteString message) {
+    return 6L * message.size();
   }
 
   private static long attributes(Attributes attributes) {

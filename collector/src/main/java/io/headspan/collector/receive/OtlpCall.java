@@ -1,29 +1,32 @@
 package io.headspan.collector.receive;
 
+import com.google.protobuf.Message;
 import com.linecorp.armeria.server.ServiceRequestContext;
 import io.grpc.Metadata;
 import io.grpc.ServerCall;
 import io.grpc.Status;
 import io.headspan.collector.ingest.Protocol;
-import io.opentelemetry.proto.collector.trace.v1.ExportTraceServiceResponse;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 
-/// One call of OTLP/gRPC's `TraceService/Export`. The server treats it as a stream of one message,
-/// which is the same on the wire: so the message is read only when its turn has come, and until
-/// then HTTP/2 flow control holds it back at the sender.
+/// One call of an `Export` of OTLP/gRPC. The server treats it as a stream of one message, which is
+/// the same on the wire: so the message is read only when its turn has come, and until then HTTP/2
+/// flow control holds it back at the sender.
 final class OtlpCall extends ServerCall.Listener<EncodedMessage> {
-  private final ServerCall<EncodedMessage, ExportTraceServiceResponse> call;
+  private final ServerCall<EncodedMessage, Message> call;
+  private final OtlpSignal signal;
   private final OtlpIntake intake;
   private final Metadata headers;
   private final AtomicBoolean closed = new AtomicBoolean();
   private boolean received;
 
   OtlpCall(
-      ServerCall<EncodedMessage, ExportTraceServiceResponse> call,
+      ServerCall<EncodedMessage, Message> call,
+      OtlpSignal signal,
       OtlpIntake intake,
       Metadata headers) {
     this.call = call;
+    this.signal = signal;
     this.intake = intake;
     this.headers = headers;
   }
@@ -36,7 +39,8 @@ final class OtlpCall extends ServerCall.Listener<EncodedMessage> {
   @Override
   public void onMessage(EncodedMessage message) {
     received = true;
-    intake.accept(Protocol.OTLP_GRPC, OtlpForm.PROTOBUF, message, this::header, this::answer);
+    intake.accept(
+        Protocol.OTLP_GRPC, signal, OtlpForm.PROTOBUF, message, this::header, this::answer);
   }
 
   @Override
@@ -60,7 +64,7 @@ final class OtlpCall extends ServerCall.Listener<EncodedMessage> {
       case OtlpAnswer.Accepted(long rejected, String message) -> {
         if (closed.compareAndSet(false, true)) {
           call.sendHeaders(new Metadata());
-          call.sendMessage(OtlpHttpService.response(rejected, message));
+          call.sendMessage(signal.response(rejected, message));
           call.close(Status.OK, new Metadata());
         }
       }

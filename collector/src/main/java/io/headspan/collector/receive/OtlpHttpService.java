@@ -14,21 +14,19 @@ import com.linecorp.armeria.common.ResponseHeadersBuilder;
 import com.linecorp.armeria.server.AbstractHttpService;
 import com.linecorp.armeria.server.ServiceRequestContext;
 import io.headspan.collector.ingest.Protocol;
-import io.opentelemetry.proto.collector.trace.v1.ExportTracePartialSuccess;
-import io.opentelemetry.proto.collector.trace.v1.ExportTraceServiceResponse;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 
-/// OTLP/HTTP with protobuf or JSON bodies, `POST /v1/traces`. Answers have the form of the request,
-/// errors carry a `google.rpc.Status`, as the OTLP specification asks.
+/// OTLP/HTTP with protobuf or JSON bodies, `POST /v1/traces` and so on. Answers have the form of
+/// the request, errors carry a `google.rpc.Status`, as the OTLP specification asks.
 final class OtlpHttpService extends AbstractHttpService {
-  static final String PATH = "/v1/traces";
-
   private static final String RETRY_AFTER_SECONDS = "1";
 
+  private final OtlpSignal signal;
   private final OtlpIntake intake;
 
-  OtlpHttpService(OtlpIntake intake) {
+  OtlpHttpService(OtlpSignal signal, OtlpIntake intake) {
+    this.signal = signal;
     this.intake = intake;
   }
 
@@ -79,6 +77,7 @@ final class OtlpHttpService extends AbstractHttpService {
               } else {
                 intake.accept(
                     Protocol.OTLP_HTTP,
+                    signal,
                     form,
                     EncodedMessage.of(compression, whole.content().array()),
                     name -> request.headers().get(name),
@@ -88,22 +87,10 @@ final class OtlpHttpService extends AbstractHttpService {
             });
   }
 
-  /// What a request is answered of which all but `rejected` spans are stored.
-  static ExportTraceServiceResponse response(long rejected, String message) {
-    ExportTraceServiceResponse.Builder response = ExportTraceServiceResponse.newBuilder();
-    if (rejected > 0) {
-      response.setPartialSuccess(
-          ExportTracePartialSuccess.newBuilder()
-              .setRejectedSpans(rejected)
-              .setErrorMessage(message));
-    }
-    return response.build();
-  }
-
-  private static HttpResponse response(OtlpForm form, OtlpAnswer answer) {
+  private HttpResponse response(OtlpForm form, OtlpAnswer answer) {
     return switch (answer) {
       case OtlpAnswer.Accepted(long rejected, String message) ->
-          message(form, ResponseHeaders.builder(HttpStatus.OK), response(rejected, message));
+          message(form, ResponseHeaders.builder(HttpStatus.OK), signal.response(rejected, message));
       case OtlpAnswer.Unavailable(String reason) ->
           message(
               form,

@@ -5,11 +5,17 @@ import io.headspan.collector.ingest.DeduplicationToken;
 import io.headspan.collector.ingest.InFlight;
 import io.headspan.collector.ingest.InsertOutcome;
 import io.headspan.collector.ingest.Protocol;
+import io.headspan.collector.ingest.RecordSignal;
 import io.headspan.collector.ingest.Rejection;
+import io.headspan.wire.LogBatch;
+import io.headspan.wire.MetricBatch;
 import io.headspan.wire.SpanBatch;
 import io.headspan.wire.WireException;
 import io.headspan.wire.otlp.OtlpDecoder;
+import io.headspan.wire.otlp.OtlpSignals;
 import io.netty.channel.EventLoop;
+import io.opentelemetry.proto.collector.logs.v1.ExportLogsServiceRequest;
+import io.opentelemetry.proto.collector.metrics.v1.ExportMetricsServiceRequest;
 import io.opentelemetry.proto.collector.trace.v1.ExportTraceServiceRequest;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
@@ -17,8 +23,8 @@ import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/// OTLP trace requests on their way in, the same for gRPC and HTTP: first a turn, so that a request
-/// is not read while too much is in flight, then decoding, then the store. Thread-safe.
+/// OTLP requests on their way in, the same for gRPC and HTTP: first a turn, so that a request is
+/// not read while too much is in flight, then decoding, then the store. Thread-safe.
 final class OtlpIntake {
   private static final Logger logger = LoggerFactory.getLogger(OtlpIntake.class);
 
@@ -57,6 +63,7 @@ final class OtlpIntake {
   /// @param whenDone must not block
   void accept(
       Protocol protocol,
+      OtlpSignal signal,
       OtlpForm form,
       EncodedMessage message,
       DeduplicationToken.HeaderLookup headers,
@@ -72,7 +79,7 @@ final class OtlpIntake {
         .decoders()
         .execute(() -> {
           try {
-            decode(protocol, form, message, headers, reservation, answer);
+            decode(protocol, signal, form, message, headers, reservation, answer);
           } catch (RuntimeException e) {
             answer.accept(refuse(protocol, e));
           }
@@ -81,6 +88,7 @@ final class OtlpIntake {
 
   private void decode(
       Protocol protocol,
+      OtlpSignal signal,
       OtlpForm form,
       EncodedMessage message,
       DeduplicationToken.HeaderLookup headers,
@@ -89,9 +97,48 @@ final class OtlpIntake {
     long start = System.nanoTime();
     ByteString expanded = message.expand(reception.limits().messageBytes());
     reservation.resize((long) message.wireBytes() + expanded.size());
-    ExportTraceServiceRequest request =
-        form.read(expanded, ExportTraceServiceRequest.getDefaultInstance());
-    SpanIds.Checked checked = SpanIds.check(request);
+    switch (signal) {
+      case TRACES -> traces(protocol, form, expanded, headers, reservation, start, whenDone);
+      case LOGS -> {
+        LogBatch batch =
+            OtlpSignals.decode(form.read(expanded, ExportLogsServiceRequest.getDefaultInstance()));
+        reservation.resize(BatchSize.heapBytes(expanded));
+        String token = DeduplicationToken.of(headers, RecordSignal.LOGS, expanded);
+        received(protocol, RecordSignal.LOGS, batch.size(), start);
+        reception
+            .ingest()
+            .insert(protocol, batch, token, outcome -> whenDone.accept(answer(outcome, 0, "")));
+      }
+      case METRICS -> {
+        MetricBatch batch =
+            OtlpSignals.decode(
+                form.read(expanded, ExportMetricsServiceRequest.getDefaultInstance()));
+        reservation.resize(BatchSize.heapBytes(expanded));
+        String token = DeduplicationToken.of(headers, RecordSignal.METRICS, expanded);
+        received(protocol, RecordSignal.METRICS, batch.size(), start);
+        reception
+            .ingest()
+            .insert(protocol, batch, token, outcome -> whenDone.accept(answer(outcome, 0, "")));
+      }
+    }
+  }
+
+  private void received(Protocol protocol, RecordSignal signal, int count, long start) {
+    reception
+        .metrics()
+        .recordsReceived(protocol, signal, count, Duration.ofNanos(System.nanoTime() - start));
+  }
+
+  private void traces(
+      Protocol protocol,
+      OtlpForm form,
+      ByteString expanded,
+      DeduplicationToken.HeaderLookup headers,
+      InFlight.Reservation reservation,
+      long start,
+      Consumer<OtlpAnswer> whenDone) {
+    SpanIds.Checked checked =
+        SpanIds.check(form.read(expanded, ExportTraceServiceRequest.getDefaultInstance()));
     SpanBatch batch = OtlpDecoder.decode(checked.request());
     reservation.resize(BatchSize.heapBytes(batch));
     String token = DeduplicationToken.of(headers, batch);
@@ -106,7 +153,11 @@ final class OtlpIntake {
     }
     reception
         .ingest()
-        .insert(protocol, batch, token, outcome -> whenDone.accept(answer(outcome, checked)));
+        .insert(
+            protocol,
+            batch,
+            token,
+            outcome -> whenDone.accept(answer(outcome, checked.rejected(), checked.message())));
   }
 
   private OtlpAnswer overloaded(long timeoutMillis) {
@@ -118,10 +169,10 @@ final class OtlpIntake {
             + "; send again later");
   }
 
-  private static OtlpAnswer answer(InsertOutcome outcome, SpanIds.Checked checked) {
+  private static OtlpAnswer answer(InsertOutcome outcome, long rejected, String message) {
     return switch (outcome) {
       case InsertOutcome.Stored() ->
-          new OtlpAnswer.Accepted(checked.rejected(), ErrorText.shortened(checked.message()));
+          new OtlpAnswer.Accepted(rejected, ErrorText.shortened(message));
       case InsertOutcome.Unavailable(String reason) ->
           new OtlpAnswer.Unavailable(ErrorText.shortened(reason));
       case InsertOutcome.Rejected(String reason) ->

@@ -1,5 +1,6 @@
 package io.headspan.collector.receive;
 
+import com.google.protobuf.Message;
 import com.linecorp.armeria.common.grpc.GrpcSerializationFormats;
 import com.linecorp.armeria.server.Route;
 import com.linecorp.armeria.server.ServerBuilder;
@@ -13,10 +14,14 @@ import io.grpc.ServerServiceDefinition;
 import io.grpc.Status;
 import io.headspan.wire.signal.v1.NodeSignalsGrpc;
 import io.headspan.wire.signal.v1.SignalReceipt;
-import io.opentelemetry.proto.collector.trace.v1.ExportTraceServiceResponse;
+import io.opentelemetry.proto.collector.logs.v1.LogsServiceGrpc;
+import io.opentelemetry.proto.collector.metrics.v1.MetricsServiceGrpc;
 import io.opentelemetry.proto.collector.trace.v1.TraceServiceGrpc;
+import io.opentelemetry.proto.experimental.arrow.v1.ArrowLogsServiceGrpc;
+import io.opentelemetry.proto.experimental.arrow.v1.ArrowMetricsServiceGrpc;
 import io.opentelemetry.proto.experimental.arrow.v1.ArrowTracesServiceGrpc;
 import io.opentelemetry.proto.experimental.arrow.v1.BatchStatus;
+import java.io.InputStream;
 import java.time.Duration;
 import java.util.HashSet;
 import java.util.List;
@@ -50,8 +55,36 @@ public final class Receivers {
   public void addTo(ServerBuilder server) {
     GrpcService grpc =
         GrpcService.builder()
-            .addService(arrowTraces())
-            .addService(otlpTraces())
+            .addService(
+                arrow(
+                    ArrowTracesServiceGrpc.SERVICE_NAME,
+                    ArrowTracesServiceGrpc.getArrowTracesMethod(),
+                    OtlpSignal.TRACES))
+            .addService(
+                arrow(
+                    ArrowLogsServiceGrpc.SERVICE_NAME,
+                    ArrowLogsServiceGrpc.getArrowLogsMethod(),
+                    OtlpSignal.LOGS))
+            .addService(
+                arrow(
+                    ArrowMetricsServiceGrpc.SERVICE_NAME,
+                    ArrowMetricsServiceGrpc.getArrowMetricsMethod(),
+                    OtlpSignal.METRICS))
+            .addService(
+                otlp(
+                    TraceServiceGrpc.SERVICE_NAME,
+                    TraceServiceGrpc.getExportMethod(),
+                    OtlpSignal.TRACES))
+            .addService(
+                otlp(
+                    LogsServiceGrpc.SERVICE_NAME,
+                    LogsServiceGrpc.getExportMethod(),
+                    OtlpSignal.LOGS))
+            .addService(
+                otlp(
+                    MetricsServiceGrpc.SERVICE_NAME,
+                    MetricsServiceGrpc.getExportMethod(),
+                    OtlpSignal.METRICS))
             .addService(nodeSignals())
             .supportedSerializationFormats(GrpcSerializationFormats.PROTO)
             .decompressorRegistry(EncodedMessage.decompressors())
@@ -63,12 +96,14 @@ public final class Receivers {
       routes.addRoute(route);
     }
     routes.requestTimeoutMillis(0).maxRequestLength(0).build(grpc);
-    server
-        .route()
-        .post(OtlpHttpService.PATH)
-        .requestTimeoutMillis(HTTP_TIMEOUT.toMillis())
-        .maxRequestLength(reception.limits().messageBytes())
-        .build(new OtlpHttpService(otlp));
+    for (OtlpSignal signal : OtlpSignal.values()) {
+      server
+          .route()
+          .post(signal.path())
+          .requestTimeoutMillis(HTTP_TIMEOUT.toMillis())
+          .maxRequestLength(reception.limits().messageBytes())
+          .build(new OtlpHttpService(signal, otlp));
+    }
   }
 
   /// Refuses new calls, answers the batches of open streams that are under way, ends the streams.
@@ -96,22 +131,38 @@ public final class Receivers {
     return true;
   }
 
-  private ServerServiceDefinition arrowTraces() {
-    MethodDescriptor<EncodedMessage, BatchStatus> method =
-        unread(ArrowTracesServiceGrpc.getArrowTracesMethod());
-    return ServerServiceDefinition.builder(ArrowTracesServiceGrpc.SERVICE_NAME)
-        .addMethod(method, (call, headers) -> openStream(call))
+  private ServerServiceDefinition arrow(
+      String service, MethodDescriptor<?, BatchStatus> method, OtlpSignal signal) {
+    return ServerServiceDefinition.builder(service)
+        .addMethod(unread(method), (call, _) -> openStream(call, signal))
         .build();
   }
 
-  private ServerServiceDefinition otlpTraces() {
-    MethodDescriptor<EncodedMessage, ExportTraceServiceResponse> method =
-        unread(TraceServiceGrpc.getExportMethod()).toBuilder()
+  private <S extends Message> ServerServiceDefinition otlp(
+      String service, MethodDescriptor<?, S> export, OtlpSignal signal) {
+    MethodDescriptor<EncodedMessage, Message> method =
+        export.toBuilder(EncodedMessage.MARSHALLER, answers(export.getResponseMarshaller()))
             .setType(MethodDescriptor.MethodType.CLIENT_STREAMING)
             .build();
-    return ServerServiceDefinition.builder(TraceServiceGrpc.SERVICE_NAME)
-        .addMethod(method, this::openCall)
+    return ServerServiceDefinition.builder(service)
+        .addMethod(method, (call, headers) -> openCall(call, signal, headers))
         .build();
+  }
+
+  /// Writes answers of any signal; on the wire a message is what it is.
+  private static MethodDescriptor.Marshaller<Message> answers(
+      MethodDescriptor.Marshaller<? extends Message> of) {
+    return new MethodDescriptor.Marshaller<>() {
+      @Override
+      public InputStream stream(Message value) {
+        return value.toByteString().newInput();
+      }
+
+      @Override
+      public Message parse(InputStream stream) {
+        return of.parse(stream);
+      }
+    };
   }
 
   private ServerServiceDefinition nodeSignals() {
@@ -136,12 +187,13 @@ public final class Receivers {
   }
 
   private ServerCall.Listener<EncodedMessage> openStream(
-      ServerCall<EncodedMessage, BatchStatus> call) {
+      ServerCall<EncodedMessage, BatchStatus> call, OtlpSignal signal) {
     if (refused(call)) {
       return new Refused();
     }
     ArrowStream stream =
-        new ArrowStream(call, ServiceRequestContext.current().eventLoop(), reception, this::ended);
+        new ArrowStream(
+            call, signal, ServiceRequestContext.current().eventLoop(), reception, this::ended);
     synchronized (lock) {
       if (closing) {
         call.close(closingStatus(), new Metadata());
@@ -155,11 +207,11 @@ public final class Receivers {
   }
 
   private ServerCall.Listener<EncodedMessage> openCall(
-      ServerCall<EncodedMessage, ExportTraceServiceResponse> call, Metadata headers) {
+      ServerCall<EncodedMessage, Message> call, OtlpSignal signal, Metadata headers) {
     if (refused(call)) {
       return new Refused();
     }
-    OtlpCall listener = new OtlpCall(call, otlp, headers);
+    OtlpCall listener = new OtlpCall(call, signal, otlp, headers);
     listener.start(ServiceRequestContext.current());
     return listener;
   }

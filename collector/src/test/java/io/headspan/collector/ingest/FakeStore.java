@@ -1,6 +1,8 @@
 package io.headspan.collector.ingest;
 
 import io.headspan.storage.StoreException;
+import io.headspan.wire.LogBatch;
+import io.headspan.wire.MetricBatch;
 import io.headspan.wire.SpanBatch;
 import io.headspan.wire.signal.NodeReport;
 import java.util.ArrayDeque;
@@ -14,6 +16,8 @@ import java.util.concurrent.Semaphore;
 /// A store in memory that can be away, slow, or fail on purpose. Keeps one batch per token.
 public final class FakeStore implements Store {
   private final Map<String, SpanBatch> batches = new LinkedHashMap<>();
+  private final Map<String, LogBatch> logs = new LinkedHashMap<>();
+  private final Map<String, MetricBatch> metrics = new LinkedHashMap<>();
   private final Map<String, NodeReport> reports = new LinkedHashMap<>();
   private final Queue<RuntimeException> failures = new ArrayDeque<>();
   private final Semaphore permits = new Semaphore(0);
@@ -53,6 +57,39 @@ public final class FakeStore implements Store {
       waiting -= wait ? 1 : 0;
       batches.putIfAbsent(deduplicationToken, batch);
     }
+  }
+
+  @Override
+  public synchronized void insert(LogBatch batch, String deduplicationToken) {
+    takeRecords(deduplicationToken);
+    logs.putIfAbsent(deduplicationToken, batch);
+  }
+
+  @Override
+  public synchronized void insert(MetricBatch batch, String deduplicationToken) {
+    takeRecords(deduplicationToken);
+    metrics.putIfAbsent(deduplicationToken, batch);
+  }
+
+  private void takeRecords(String deduplicationToken) {
+    calls.add(deduplicationToken);
+    RuntimeException failure = failures.poll();
+    if (failure != null) {
+      throw failure;
+    }
+    if (away) {
+      throw new StoreException(StoreException.Kind.UNAVAILABLE, "store is away");
+    }
+  }
+
+  /// The log records stored, by token.
+  public synchronized Map<String, LogBatch> logs() {
+    return new LinkedHashMap<>(logs);
+  }
+
+  /// The data points stored, by token.
+  public synchronized Map<String, MetricBatch> metrics() {
+    return new LinkedHashMap<>(metrics);
   }
 
   @Override

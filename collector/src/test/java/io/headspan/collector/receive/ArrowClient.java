@@ -5,6 +5,8 @@ import io.grpc.Status;
 import io.grpc.stub.ClientCallStreamObserver;
 import io.grpc.stub.ClientResponseObserver;
 import io.headspan.collector.Await;
+import io.opentelemetry.proto.experimental.arrow.v1.ArrowLogsServiceGrpc;
+import io.opentelemetry.proto.experimental.arrow.v1.ArrowMetricsServiceGrpc;
 import io.opentelemetry.proto.experimental.arrow.v1.ArrowTracesServiceGrpc;
 import io.opentelemetry.proto.experimental.arrow.v1.BatchArrowRecords;
 import io.opentelemetry.proto.experimental.arrow.v1.BatchStatus;
@@ -40,6 +42,20 @@ public final class ArrowClient implements ClientResponseObserver<BatchArrowRecor
 
   public static ArrowClient open(Channel channel) {
     return open(channel, "");
+  }
+
+  /// Opens a stream of logs.
+  public static ArrowClient openLogs(Channel channel) {
+    ArrowClient client = new ArrowClient();
+    var _ = ArrowLogsServiceGrpc.newStub(channel).arrowLogs(client);
+    return client;
+  }
+
+  /// Opens a stream of metrics.
+  public static ArrowClient openMetrics(Channel channel) {
+    ArrowClient client = new ArrowClient();
+    var _ = ArrowMetricsServiceGrpc.newStub(channel).arrowMetrics(client);
+    return client;
   }
 
   public void send(BatchArrowRecords batch) {

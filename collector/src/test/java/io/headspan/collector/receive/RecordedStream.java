@@ -2,6 +2,8 @@ package io.headspan.collector.receive;
 
 import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.Parser;
+import io.opentelemetry.proto.collector.logs.v1.ExportLogsServiceRequest;
+import io.opentelemetry.proto.collector.metrics.v1.ExportMetricsServiceRequest;
 import io.opentelemetry.proto.collector.trace.v1.ExportTraceServiceRequest;
 import io.opentelemetry.proto.experimental.arrow.v1.BatchArrowRecords;
 import java.io.IOException;
@@ -35,6 +37,16 @@ public record RecordedStream(
   /// The batches of a stream of any signal.
   public static List<BatchArrowRecords> batches(String name) throws IOException {
     return messages(name + ".otap", BatchArrowRecords.parser());
+  }
+
+  /// What the batches of [#batches] hold.
+  public static List<ExportLogsServiceRequest> logs(String name) throws IOException {
+    return messages(name + ".otlp", ExportLogsServiceRequest.parser());
+  }
+
+  /// What the batches of [#batches] hold.
+  public static List<ExportMetricsServiceRequest> metrics(String name) throws IOException {
+    return messages(name + ".otlp", ExportMetricsServiceRequest.parser());
   }
 
   private static <M> List<M> messages(String file, Parser<M> parser)

@@ -28,7 +28,7 @@ import org.jspecify.annotations.Nullable;
 /// @param width bytes of a value, 0 if they vary
 /// @param index how the rows name dictionary entries, null if the column is plain
 /// @param encoding of ids, as the field's metadata names it; "" for the column's own
-/// @param children of a struct
+/// @param children of a struct; the only one of a list is its elements
 /// @param layout nodes and buffers of a column that is only skipped
 record ArrowField(
     String name,
@@ -51,6 +51,7 @@ record ArrowField(
     TIMESTAMP_NS,
     DURATION_NS,
     STRUCT,
+    LIST,
     /// Anything else: not a column of OTAP, skipped.
     OTHER
   }
@@ -168,6 +169,7 @@ record ArrowField(
       case Type.Duration ->
           type(field, new Duration()).unit() == TimeUnit.NANOSECOND ? Kind.DURATION_NS : Kind.OTHER;
       case Type.Struct_ -> Kind.STRUCT;
+      case Type.List -> field.childrenLength() == 1 ? Kind.LIST : Kind.OTHER;
       default -> Kind.OTHER;
     };
   }
@@ -177,7 +179,7 @@ record ArrowField(
       case UNSIGNED, SIGNED -> type(field, new Int()).bitWidth() / Byte.SIZE;
       case FLOAT64, TIMESTAMP_NS, DURATION_NS -> Long.BYTES;
       case FIXED -> type(field, new FixedSizeBinary()).byteWidth();
-      case BOOL, UTF8, BINARY, STRUCT, OTHER -> 0;
+      case BOOL, UTF8, BINARY, STRUCT, LIST, OTHER -> 0;
     };
   }
 

@@ -147,7 +147,9 @@ final class ArrowStream {
               + header.id()
               + "; send the dictionaries of the schema");
     }
-    if (field.kind() == ArrowField.Kind.STRUCT || field.kind() == ArrowField.Kind.OTHER) {
+    if (field.kind() == ArrowField.Kind.STRUCT
+        || field.kind() == ArrowField.Kind.LIST
+        || field.kind() == ArrowField.Kind.OTHER) {
       return;
     }
     RecordBatch batch = header.data();
@@ -219,7 +221,8 @@ final class ArrowStream {
 
     @Nullable Column columnOrSkip(ArrowField field) {
       if (field.kind() == ArrowField.Kind.OTHER
-          || (field.kind() == ArrowField.Kind.STRUCT && field.index() != null)) {
+          || ((field.kind() == ArrowField.Kind.STRUCT || field.kind() == ArrowField.Kind.LIST)
+              && field.index() != null)) {
         node += field.layout().nodes();
         buffer += field.layout().buffers();
         for (int i = 0; i < field.layout().views(); i++) {
@@ -285,6 +288,11 @@ final class ArrowStream {
             }
           }
           yield Column.struct(field, rows, validity, children);
+        }
+        case LIST -> {
+          Slice offsets = next();
+          Column elements = columnOrSkip(field.children().getFirst());
+          yield Column.list(field, rows, validity, offsets, elements);
         }
         case OTHER -> throw new IllegalStateException("not a column of OTAP: " + field);
       };

@@ -46,15 +46,7 @@ final class AttributeRows {
     typeColumn.longs(0, rows, types);
     long[] parents = new long[rows];
     parentColumn.longs(0, rows, parents);
-    long[] values = new long[rows];
-    for (int from = 0; from < rows; ) {
-      int end = from + 1;
-      while (end < rows && types[end] == types[from]) {
-        end++;
-      }
-      values(table, types[from], from, end, values);
-      from = end;
-    }
+    long[] values = values(table, types);
     IdColumns.sumParents(
         parentColumn,
         parents,
@@ -74,6 +66,23 @@ final class AttributeRows {
         owner = owners.next(owner);
       }
     }
+  }
+
+  /// Reads the values of a table that has a column for each type of value.
+  ///
+  /// @param types of all rows
+  long[] values(ArrowTable table, long[] types) {
+    int rows = types.length;
+    long[] values = new long[rows];
+    for (int from = 0; from < rows; ) {
+      int end = from + 1;
+      while (end < rows && types[end] == types[from]) {
+        end++;
+      }
+      values(table, types[from], from, end, values);
+      from = end;
+    }
+    return values;
   }
 
   /// Reads the values of a run of rows of one type; a null value is the type's default.

@@ -1,5 +1,6 @@
 package io.headspan.wire.otap;
 
+import io.headspan.wire.Attributes;
 import io.headspan.wire.CborReader;
 import io.headspan.wire.CborWriter;
 import io.headspan.wire.SpanBatch;
@@ -8,6 +9,7 @@ import io.opentelemetry.proto.experimental.arrow.v1.ArrowPayloadType;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
@@ -207,6 +209,30 @@ final class BatchRows implements Dictionary.Interner {
     links = new OwnerIndex(orderedIds, order.length);
   }
 
+  /// The rows' resources and scopes alone, for records that are no spans: row i is span i, of which
+  /// nothing but its scope is set.
+  void owners(ArrowTable rows) {
+    scopes(rows);
+  }
+
+  /// Attributes of owners that are no spans, by the owner's place in `owners`.
+  Attributes attributes(List<ArrowTable> tables, OwnerIndex owners, int count) {
+    Attributes.Builder collected = new Attributes.Builder();
+    for (ArrowTable each : tables) {
+      attributes.decode(each, owners, collected);
+    }
+    return collected.build(count);
+  }
+
+  /// Values of a table that has a column for each type of value.
+  long[] values(ArrowTable rows, long[] types) {
+    return attributes.values(rows, types);
+  }
+
+  Utf8Table table() {
+    return table;
+  }
+
   /// Starts a span in every row, with its resource and scope. Both are told apart by id and by what
   /// the span's row says of them, since a sender may leave out the id of one without attributes. A
   /// row without an id belongs to the resource or scope before it.
@@ -355,7 +381,7 @@ final class BatchRows implements Dictionary.Interner {
     return order;
   }
 
-  private int[] texts(@Nullable Column column, int rows) {
+  int[] texts(@Nullable Column column, int rows) {
     int[] ids = new int[rows];
     if (column != null) {
       column.texts(0, rows, ids, this);
@@ -363,7 +389,7 @@ final class BatchRows implements Dictionary.Interner {
     return ids;
   }
 
-  private static void numbers(@Nullable Column column, long[] out) {
+  static void numbers(@Nullable Column column, long[] out) {
     if (column != null) {
       column.longs(0, out.length, out);
     }

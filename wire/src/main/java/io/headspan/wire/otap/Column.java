@@ -96,6 +96,24 @@ final class Column {
     return new Column(field, rows, validity, Slice.EMPTY, Slice.EMPTY, null, masked);
   }
 
+  /// A column of lists. Elements of a type that no column of OTAP has are left out.
+  static Column list(
+      ArrowField field,
+      int rows,
+      @Nullable Slice validity,
+      Slice offsets,
+      @Nullable Column elements) {
+    checkLength(field, offsets, rows == 0 ? 0 : (rows + 1L) * Integer.BYTES);
+    return new Column(
+        field,
+        rows,
+        validity,
+        Slice.EMPTY,
+        offsets,
+        null,
+        elements == null ? List.of() : List.of(elements));
+  }
+
   String name() {
     return field.name();
   }
@@ -179,7 +197,7 @@ final class Column {
           out[i] = bit(data, from + i) ? 1 : 0;
         }
       }
-      case UTF8, BINARY, FIXED, STRUCT, OTHER -> require(false, "a number");
+      case UTF8, BINARY, FIXED, STRUCT, LIST, OTHER -> require(false, "a number");
     }
     for (int row = nextNull(from, to); row < to; row = nextNull(row + 1, to)) {
       out[row - from] = 0;
@@ -269,6 +287,41 @@ final class Column {
     for (int row = nextNull(0, rows); row < rows; row = nextNull(row + 1, rows)) {
       out[row] = 0;
     }
+  }
+
+  /// The elements of a column of lists.
+  Column elements() {
+    require(field.kind() == ArrowField.Kind.LIST && !children.isEmpty(), "a list");
+    return children.getFirst();
+  }
+
+  /// The first element of the list in `row`; the first of the next row is the one after its last.
+  int listBegin(int row) {
+    return rows == 0 ? 0 : (int) Slice.INT.get(offsets.array(), offsets.offset() + 4 * row);
+  }
+
+  /// How many elements the list in `row` has; none if it is null.
+  int listLength(int row) {
+    if (isNull(row)) {
+      return 0;
+    }
+    int begin = listBegin(row);
+    int end = listBegin(row + 1);
+    if (begin < 0 || end < begin || end > elements().rows()) {
+      throw OtapException.invalid(
+          "bad offsets in OTAP data: column="
+              + name()
+              + ", row="
+              + row
+              + ", start="
+              + begin
+              + ", end="
+              + end
+              + ", elements="
+              + elements().rows()
+              + "; send ascending offsets into the elements");
+    }
+    return end - begin;
   }
 
   /// Total length of all texts, byte strings or fixed-size values of a plain column.
@@ -431,7 +484,10 @@ final class Column {
         data,
         offsets,
         dictionary,
-        children.stream().map(c -> c.masked(mask)).toList());
+        // Elements of lists are no rows.
+        field.kind() == ArrowField.Kind.LIST
+            ? children
+            : children.stream().map(c -> c.masked(mask)).toList());
   }
 
   private static void eightBytes(byte[] array, int at, int count, long[] out) {

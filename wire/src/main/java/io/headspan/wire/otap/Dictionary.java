@@ -55,7 +55,8 @@ final class Dictionary {
         values.longs(0, count, added);
         System.arraycopy(added, 0, numbers, size, count);
       }
-      case STRUCT, OTHER -> throw new IllegalStateException("not a dictionary of OTAP: " + field);
+      case STRUCT, LIST, OTHER ->
+          throw new IllegalStateException("not a dictionary of OTAP: " + field);
     }
     size += count;
   }

@@ -78,7 +78,16 @@ final class IdColumns {
   /// @param stored numbers in, ids out
   /// @param equality whether two rows agree in the columns that the payload names for this
   static void sumParents(Column column, long[] stored, Equality equality) {
-    Encoding encoding = encoding(column, Encoding.QUASI_DELTA);
+    sumParents(column, stored, Encoding.QUASI_DELTA, equality);
+  }
+
+  /// The same for a column whose encoding is DELTA unless its metadata says otherwise.
+  static void sumParents(Column column, long[] stored) {
+    sumParents(column, stored, Encoding.DELTA, (_, _) -> false);
+  }
+
+  private static void sumParents(Column column, long[] stored, Encoding own, Equality equality) {
+    Encoding encoding = encoding(column, own);
     if (encoding == Encoding.PLAIN) {
       return;
     }

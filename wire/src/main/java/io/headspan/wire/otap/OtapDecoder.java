@@ -3,17 +3,22 @@ package io.headspan.wire.otap;
 import com.github.luben.zstd.ZstdDecompressCtx;
 import io.headspan.wire.SpanBatch;
 import io.headspan.wire.WireException;
+import io.opentelemetry.proto.collector.logs.v1.ExportLogsServiceRequest;
+import io.opentelemetry.proto.collector.metrics.v1.ExportMetricsServiceRequest;
 import io.opentelemetry.proto.experimental.arrow.v1.ArrowPayload;
 import io.opentelemetry.proto.experimental.arrow.v1.ArrowPayloadType;
 import io.opentelemetry.proto.experimental.arrow.v1.BatchArrowRecords;
 import java.util.ArrayList;
 import java.util.EnumMap;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
-/// Decodes the trace batches of one gRPC stream, in their order. Schemas and dictionaries live as
-/// long as the stream; close it when the stream ends. Not thread-safe.
+/// Decodes the batches of one gRPC stream, in their order; all are of one signal. Schemas and
+/// dictionaries live as long as the stream; close it when the stream ends. Not thread-safe.
 ///
 /// Follows the OTAP specification, and where that leaves room, what the Go implementation's
 /// consumer does. Takes columns plain or with a dictionary, of any index width, in any order, with
@@ -46,7 +51,7 @@ public final class OtapDecoder implements AutoCloseable {
     budget = new MemoryBudget(limitBytes);
   }
 
-  /// Decodes one batch. Spans come in the order of the sender's rows.
+  /// Decodes one batch of spans. They come in the order of the sender's rows.
   ///
   /// After an exception of another kind than UNSUPPORTED the state of the stream is unknown, and
   /// every further call fails.
@@ -54,6 +59,40 @@ public final class OtapDecoder implements AutoCloseable {
   /// @throws OtapException if it is not a valid continuation of the stream, holds another signal,
   ///   or needs more memory than allowed
   public SpanBatch decode(BatchArrowRecords records) {
+    return decode(records, Signal.TRACES, this::spans);
+  }
+
+  /// Decodes one batch of log records, as [#decode] does spans.
+  ///
+  /// @throws OtapException as there
+  public ExportLogsServiceRequest decodeLogs(BatchArrowRecords records) {
+    return decode(
+        records,
+        Signal.LOGS,
+        tables -> {
+          LogRows rows = new LogRows(batches, tables);
+          ExportLogsServiceRequest request = rows.decode();
+          ignoredRows += rows.ignored();
+          return request;
+        });
+  }
+
+  /// Decodes one batch of metrics, as [#decode] does spans.
+  ///
+  /// @throws OtapException as there
+  public ExportMetricsServiceRequest decodeMetrics(BatchArrowRecords records) {
+    return decode(
+        records,
+        Signal.METRICS,
+        tables -> {
+          MetricRows rows = new MetricRows(batches, tables);
+          ExportMetricsServiceRequest request = rows.decode();
+          ignoredRows += rows.ignored();
+          return request;
+        });
+  }
+
+  private <T> T decode(BatchArrowRecords records, Signal signal, Function<Payloads, T> decoding) {
     if (closed || failed) {
       throw OtapException.invalid(
           "OTAP stream has ended: batch="
@@ -62,10 +101,10 @@ public final class OtapDecoder implements AutoCloseable {
               + "; start another one");
     }
     for (ArrowPayload payload : records.getArrowPayloadsList()) {
-      checkType(payload);
+      checkType(payload, signal);
     }
     try {
-      return decodeChecked(records);
+      return decoding.apply(read(records, signal));
     } catch (OtapException e) {
       failed = true;
       throw e;
@@ -106,31 +145,29 @@ public final class OtapDecoder implements AutoCloseable {
     }
   }
 
-  private static void checkType(ArrowPayload payload) {
+  private static void checkType(ArrowPayload payload, Signal signal) {
     switch (payload.getType()) {
-      case RESOURCE_ATTRS,
-          SCOPE_ATTRS,
-          SPANS,
-          SPAN_ATTRS,
-          SPAN_EVENTS,
-          SPAN_LINKS,
-          SPAN_EVENT_ATTRS,
-          SPAN_LINK_ATTRS -> {}
       case UNKNOWN, UNRECOGNIZED ->
           throw OtapException.invalid(
               "unknown payload type: type="
                   + payload.getTypeValue()
-                  + "; send the payloads of traces");
-      default ->
+                  + "; send the payloads of "
+                  + signal.label);
+      default -> {
+        if (!signal.types.contains(payload.getType())) {
           throw new OtapException(
               OtapException.Kind.UNSUPPORTED,
-              "not a payload of traces: type="
+              "not a payload of "
+                  + signal.label
+                  + ": type="
                   + payload.getType()
-                  + "; send logs and metrics to another receiver");
+                  + "; send other signals to their own receivers");
+        }
+      }
     }
   }
 
-  private SpanBatch decodeChecked(BatchArrowRecords records) {
+  private Payloads read(BatchArrowRecords records, Signal signal) {
     budget.startBatch();
     batches++;
     Map<ArrowPayloadType, List<ArrowTable>> tables = new EnumMap<>(ArrowPayloadType.class);
@@ -140,31 +177,39 @@ public final class OtapDecoder implements AutoCloseable {
       budget.use((long) table.rows() * rowBytes(payload.getType()));
       tables.computeIfAbsent(payload.getType(), _ -> new ArrayList<>()).add(table);
     }
-    ArrowTable spans = single(tables, ArrowPayloadType.SPANS);
-    if (spans == null) {
-      boolean empty =
-          tables.values().stream().flatMap(List::stream).allMatch(table -> table.rows() == 0);
-      if (empty) {
-        return new SpanBatch.Builder().build();
-      }
+    Payloads payloads = new Payloads(tables);
+    boolean empty = tables.values().stream().flatMap(List::stream).allMatch(t -> t.rows() == 0);
+    if (!empty && payloads.single(signal.root) == null) {
       throw OtapException.invalid(
-          "batch without spans: batch="
+          "batch without "
+              + signal.items
+              + ": batch="
               + records.getBatchId()
               + ", payloads="
               + tables.keySet()
-              + "; send a SPANS payload in every batch");
+              + "; send a "
+              + signal.root
+              + " payload in every batch");
+    }
+    return payloads;
+  }
+
+  private SpanBatch spans(Payloads payloads) {
+    ArrowTable spans = payloads.single(ArrowPayloadType.SPANS);
+    if (spans == null) {
+      return new SpanBatch.Builder().build();
     }
     BatchRows batch = new BatchRows(batches, spans.rows());
     batch.spans(spans);
-    ArrowTable events = single(tables, ArrowPayloadType.SPAN_EVENTS);
+    ArrowTable events = payloads.single(ArrowPayloadType.SPAN_EVENTS);
     if (events != null) {
       batch.events(events);
     }
-    ArrowTable links = single(tables, ArrowPayloadType.SPAN_LINKS);
+    ArrowTable links = payloads.single(ArrowPayloadType.SPAN_LINKS);
     if (links != null) {
       batch.links(links);
     }
-    tables.forEach((type, all) -> all.forEach(table -> batch.attributes(type, table)));
+    payloads.tables().forEach((type, all) -> all.forEach(table -> batch.attributes(type, table)));
     ignoredRows += batch.ignored();
     return batch.build();
   }
@@ -190,21 +235,72 @@ public final class OtapDecoder implements AutoCloseable {
     return zstd;
   }
 
-  private static @Nullable ArrowTable single(
-      Map<ArrowPayloadType, List<ArrowTable>> tables, ArrowPayloadType type) {
-    List<ArrowTable> all = tables.getOrDefault(type, List.of());
-    if (all.size() > 1) {
-      throw OtapException.invalid(
-          "more than one payload of a type: type=" + type + "; send one in each batch");
-    }
-    return all.isEmpty() ? null : all.getFirst();
-  }
-
   private static int rowBytes(ArrowPayloadType type) {
     return switch (type) {
-      case SPANS -> SPAN_BYTES;
-      case SPAN_EVENTS, SPAN_LINKS -> CHILD_BYTES;
+      case SPANS,
+          LOGS,
+          NUMBER_DATA_POINTS,
+          SUMMARY_DATA_POINTS,
+          HISTOGRAM_DATA_POINTS,
+          EXP_HISTOGRAM_DATA_POINTS,
+          UNIVARIATE_METRICS ->
+          SPAN_BYTES;
+      case SPAN_EVENTS,
+          SPAN_LINKS,
+          NUMBER_DP_EXEMPLARS,
+          HISTOGRAM_DP_EXEMPLARS,
+          EXP_HISTOGRAM_DP_EXEMPLARS ->
+          CHILD_BYTES;
       default -> ATTRIBUTE_BYTES;
     };
+  }
+
+  /// What a stream carries: the payloads that belong to it, and which one the others hang from.
+  private enum Signal {
+    TRACES(
+        "traces",
+        "spans",
+        ArrowPayloadType.SPANS,
+        EnumSet.of(
+            ArrowPayloadType.SPAN_ATTRS,
+            ArrowPayloadType.SPAN_EVENTS,
+            ArrowPayloadType.SPAN_LINKS,
+            ArrowPayloadType.SPAN_EVENT_ATTRS,
+            ArrowPayloadType.SPAN_LINK_ATTRS)),
+    LOGS("logs", "log records", ArrowPayloadType.LOGS, EnumSet.of(ArrowPayloadType.LOG_ATTRS)),
+    METRICS(
+        "metrics",
+        "metrics",
+        ArrowPayloadType.UNIVARIATE_METRICS,
+        EnumSet.of(
+            ArrowPayloadType.METRIC_ATTRS,
+            ArrowPayloadType.NUMBER_DATA_POINTS,
+            ArrowPayloadType.SUMMARY_DATA_POINTS,
+            ArrowPayloadType.HISTOGRAM_DATA_POINTS,
+            ArrowPayloadType.EXP_HISTOGRAM_DATA_POINTS,
+            ArrowPayloadType.NUMBER_DP_ATTRS,
+            ArrowPayloadType.SUMMARY_DP_ATTRS,
+            ArrowPayloadType.HISTOGRAM_DP_ATTRS,
+            ArrowPayloadType.EXP_HISTOGRAM_DP_ATTRS,
+            ArrowPayloadType.NUMBER_DP_EXEMPLARS,
+            ArrowPayloadType.HISTOGRAM_DP_EXEMPLARS,
+            ArrowPayloadType.EXP_HISTOGRAM_DP_EXEMPLARS,
+            ArrowPayloadType.NUMBER_DP_EXEMPLAR_ATTRS,
+            ArrowPayloadType.HISTOGRAM_DP_EXEMPLAR_ATTRS,
+            ArrowPayloadType.EXP_HISTOGRAM_DP_EXEMPLAR_ATTRS));
+
+    private final String label;
+    private final String items;
+    private final ArrowPayloadType root;
+    private final Set<ArrowPayloadType> types;
+
+    Signal(String label, String items, ArrowPayloadType root, Set<ArrowPayloadType> own) {
+      this.label = label;
+      this.items = items;
+      this.root = root;
+      Set<ArrowPayloadType> all = EnumSet.copyOf(own);
+      all.addAll(List.of(root, ArrowPayloadType.RESOURCE_ATTRS, ArrowPayloadType.SCOPE_ATTRS));
+      types = Set.copyOf(all);
+    }
   }
 }

@@ -1,17 +1,10 @@
 package io.headspan.wire.otlp;
 
 import com.google.protobuf.ByteString;
-import io.headspan.wire.AttributeType;
-import io.headspan.wire.Attributes;
-import io.headspan.wire.CborReader;
 import io.headspan.wire.SpanBatch;
 import io.headspan.wire.Utf8Table;
 import io.headspan.wire.WireException;
-import io.opentelemetry.proto.common.v1.AnyValue;
-import io.opentelemetry.proto.common.v1.ArrayValue;
 import io.opentelemetry.proto.common.v1.InstrumentationScope;
-import io.opentelemetry.proto.common.v1.KeyValue;
-import io.opentelemetry.proto.common.v1.KeyValueList;
 import io.opentelemetry.proto.resource.v1.Resource;
 import io.opentelemetry.proto.trace.v1.ResourceSpans;
 import io.opentelemetry.proto.trace.v1.ScopeSpans;
@@ -21,23 +14,22 @@ import io.opentelemetry.proto.trace.v1.TracesData;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.function.Consumer;
 
 /// A [SpanBatch] to OTLP messages: a ResourceSpans per resource and a ScopeSpans per scope, in the
 /// batch's order, empty ones too. An id of zero is left out, as OTLP writes an absent one.
 public final class OtlpEncoder {
   private final SpanBatch batch;
-  private final Utf8Table table;
-  private final CborReader cbor = new CborReader();
+  private final OtlpAttributes attributes;
 
   private OtlpEncoder(SpanBatch batch) {
     this.batch = batch;
-    table = batch.table();
+    attributes = new OtlpAttributes(batch.table());
   }
 
   /// Encodes all of `batch`.
   ///
-  /// @throws WireException if a map or slice of the batch is not CBOR as [CborReader] reads it
+  /// @throws WireException if a map or slice of the batch is not CBOR as
+  ///   [io.headspan.wire.CborReader] reads it
   public static TracesData encode(SpanBatch batch) {
     return new OtlpEncoder(batch).traces();
   }
@@ -64,24 +56,42 @@ public final class OtlpEncoder {
     return traces.build();
   }
 
-  private ResourceSpans.Builder resource(int row) {
+  /// Resource `row` of a batch, without its schema URL.
+  public static Resource resource(SpanBatch batch, int row) {
+    return new OtlpEncoder(batch).resourceOf(row);
+  }
+
+  /// Scope `row` of a batch, without its schema URL.
+  public static InstrumentationScope scope(SpanBatch batch, int row) {
+    return new OtlpEncoder(batch).scopeOf(row);
+  }
+
+  private Resource resourceOf(int row) {
     Resource.Builder resource =
         Resource.newBuilder().setDroppedAttributesCount(batch.resourceDroppedAttributes(row));
-    attributes(batch.resourceAttributes(), row, resource::addAttributes);
+    attributes.each(batch.resourceAttributes(), row, resource::addAttributes);
+    return resource.build();
+  }
+
+  private ResourceSpans.Builder resource(int row) {
     return ResourceSpans.newBuilder()
-        .setResource(resource)
+        .setResource(resourceOf(row))
         .setSchemaUrl(batch.text(batch.resourceSchemaUrl(row)));
   }
 
-  private ScopeSpans.Builder scope(int row) {
+  private InstrumentationScope scopeOf(int row) {
     InstrumentationScope.Builder scope =
         InstrumentationScope.newBuilder()
             .setName(batch.text(batch.scopeName(row)))
             .setVersion(batch.text(batch.scopeVersion(row)))
             .setDroppedAttributesCount(batch.scopeDroppedAttributes(row));
-    attributes(batch.scopeAttributes(), row, scope::addAttributes);
+    attributes.each(batch.scopeAttributes(), row, scope::addAttributes);
+    return scope.build();
+  }
+
+  private ScopeSpans.Builder scope(int row) {
     return ScopeSpans.newBuilder()
-        .setScope(scope)
+        .setScope(scopeOf(row))
         .setSchemaUrl(batch.text(batch.scopeSchemaUrl(row)));
   }
 
@@ -106,7 +116,7 @@ public final class OtlpEncoder {
               .setCodeValue(batch.statusCode(row))
               .setMessage(batch.text(batch.statusMessage(row))));
     }
-    attributes(batch.spanAttributes(), row, span::addAttributes);
+    attributes.each(batch.spanAttributes(), row, span::addAttributes);
     for (int event = batch.eventBegin(row); event < batch.eventEnd(row); event++) {
       span.addEvents(event(event));
     }
@@ -122,7 +132,7 @@ public final class OtlpEncoder {
             .setTimeUnixNano(batch.eventTimeNs(row))
             .setName(batch.text(batch.eventName(row)))
             .setDroppedAttributesCount(batch.eventDroppedAttributes(row));
-    attributes(batch.eventAttributes(), row, event::addAttributes);
+    attributes.each(batch.eventAttributes(), row, event::addAttributes);
     return event.build();
   }
 
@@ -134,75 +144,8 @@ public final class OtlpEncoder {
             .setTraceState(batch.text(batch.linkTraceState(row)))
             .setFlags(batch.linkFlags(row))
             .setDroppedAttributesCount(batch.linkDroppedAttributes(row));
-    attributes(batch.linkAttributes(), row, link::addAttributes);
+    attributes.each(batch.linkAttributes(), row, link::addAttributes);
     return link.build();
-  }
-
-  private void attributes(Attributes from, int owner, Consumer<KeyValue> to) {
-    for (int row = from.begin(owner); row < from.end(owner); row++) {
-      to.accept(
-          KeyValue.newBuilder()
-              .setKey(batch.text(from.key(row)))
-              .setValue(value(from, row))
-              .build());
-    }
-  }
-
-  private AnyValue value(Attributes from, int row) {
-    AnyValue.Builder value = AnyValue.newBuilder();
-    int id = (int) from.value(row);
-    switch (from.type(row)) {
-      case AttributeType.EMPTY -> {}
-      case AttributeType.STRING -> value.setStringValue(table.string(id));
-      case AttributeType.INT -> value.setIntValue(from.value(row));
-      case AttributeType.DOUBLE -> value.setDoubleValue(from.doubleValue(row));
-      case AttributeType.BOOL -> value.setBoolValue(from.value(row) != 0);
-      case AttributeType.BYTES ->
-          value.setBytesValue(
-              ByteString.copyFrom(table.backing(), table.offset(id), table.length(id)));
-      case AttributeType.MAP, AttributeType.SLICE -> {
-        cbor.reset(table, id);
-        AnyValue container = value(cbor.next());
-        if (cbor.next() != CborReader.Token.DONE) {
-          throw new IllegalStateException("container did not end");
-        }
-        return container;
-      }
-      default -> throw new IllegalStateException("unknown attribute type: type=" + from.type(row));
-    }
-    return value.build();
-  }
-
-  private AnyValue value(CborReader.Token token) {
-    AnyValue.Builder value = AnyValue.newBuilder();
-    switch (token) {
-      case TEXT -> value.setStringValue(cbor.text());
-      case BYTES ->
-          value.setBytesValue(
-              ByteString.copyFrom(cbor.valueArray(), cbor.valueOffset(), cbor.valueLength()));
-      case INT -> value.setIntValue(cbor.integer());
-      case DOUBLE -> value.setDoubleValue(cbor.real());
-      case BOOL -> value.setBoolValue(cbor.bool());
-      case NULL -> {}
-      case ARRAY_BEGIN -> {
-        ArrayValue.Builder array = ArrayValue.newBuilder();
-        CborReader.Token element;
-        while ((element = cbor.next()) != CborReader.Token.END) {
-          array.addValues(value(element));
-        }
-        value.setArrayValue(array);
-      }
-      case MAP_BEGIN -> {
-        KeyValueList.Builder map = KeyValueList.newBuilder();
-        while (cbor.next() != CborReader.Token.END) {
-          KeyValue.Builder entry = KeyValue.newBuilder().setKey(cbor.text());
-          map.addValues(entry.setValue(value(cbor.next())));
-        }
-        value.setKvlistValue(map);
-      }
-      case END, DONE -> throw new IllegalStateException("unexpected token: token=" + token);
-    }
-    return value.build();
   }
 
   private static ByteString traceId(long high, long low) {

@@ -97,7 +97,7 @@ class OtapDecoderHostileTest {
             .hasMessage(
                 "not a payload of traces: type="
                     + type
-                    + "; send logs and metrics to another receiver");
+                    + "; send other signals to their own receivers");
       }
       assertThat(decoder.decode(traces.batches().get(1)).size()).isPositive();
     }

@@ -39,7 +39,7 @@ record RecordedStream(
     return batches;
   }
 
-  private static List<ByteString> messages(String file) throws IOException {
+  static List<ByteString> messages(String file) throws IOException {
     List<ByteString> messages = new ArrayList<>();
     try (InputStream resource = RecordedStream.class.getResourceAsStream("/otap/" + file)) {
       byte[] rest = Objects.requireNonNull(resource, file).readAllBytes();
