@@ -256,51 +256,50 @@ public final class OtapDecoder implements AutoCloseable {
   }
 
   /// What a stream carries: the payloads that belong to it, and which one the others hang from.
-  private enum Signal {
-    TRACES(
-        "traces",
-        "spans",
-        ArrowPayloadType.SPANS,
-        EnumSet.of(
-            ArrowPayloadType.SPAN_ATTRS,
-            ArrowPayloadType.SPAN_EVENTS,
-            ArrowPayloadType.SPAN_LINKS,
-            ArrowPayloadType.SPAN_EVENT_ATTRS,
-            ArrowPayloadType.SPAN_LINK_ATTRS)),
-    LOGS("logs", "log records", ArrowPayloadType.LOGS, EnumSet.of(ArrowPayloadType.LOG_ATTRS)),
-    METRICS(
-        "metrics",
-        "metrics",
-        ArrowPayloadType.UNIVARIATE_METRICS,
-        EnumSet.of(
-            ArrowPayloadType.METRIC_ATTRS,
-            ArrowPayloadType.NUMBER_DATA_POINTS,
-            ArrowPayloadType.SUMMARY_DATA_POINTS,
-            ArrowPayloadType.HISTOGRAM_DATA_POINTS,
-            ArrowPayloadType.EXP_HISTOGRAM_DATA_POINTS,
-            ArrowPayloadType.NUMBER_DP_ATTRS,
-            ArrowPayloadType.SUMMARY_DP_ATTRS,
-            ArrowPayloadType.HISTOGRAM_DP_ATTRS,
-            ArrowPayloadType.EXP_HISTOGRAM_DP_ATTRS,
-            ArrowPayloadType.NUMBER_DP_EXEMPLARS,
-            ArrowPayloadType.HISTOGRAM_DP_EXEMPLARS,
-            ArrowPayloadType.EXP_HISTOGRAM_DP_EXEMPLARS,
-            ArrowPayloadType.NUMBER_DP_EXEMPLAR_ATTRS,
-            ArrowPayloadType.HISTOGRAM_DP_EXEMPLAR_ATTRS,
-            ArrowPayloadType.EXP_HISTOGRAM_DP_EXEMPLAR_ATTRS));
+  private record Signal(
+      String label, String items, ArrowPayloadType root, Set<ArrowPayloadType> types) {
+    private static final Signal TRACES =
+        of(
+            "traces",
+            "spans",
+            ArrowPayloadType.SPANS,
+            EnumSet.of(
+                ArrowPayloadType.SPAN_ATTRS,
+                ArrowPayloadType.SPAN_EVENTS,
+                ArrowPayloadType.SPAN_LINKS,
+                ArrowPayloadType.SPAN_EVENT_ATTRS,
+                ArrowPayloadType.SPAN_LINK_ATTRS));
 
-    private final String label;
-    private final String items;
-    private final ArrowPayloadType root;
-    private final Set<ArrowPayloadType> types;
+    private static final Signal LOGS =
+        of("logs", "log records", ArrowPayloadType.LOGS, EnumSet.of(ArrowPayloadType.LOG_ATTRS));
 
-    Signal(String label, String items, ArrowPayloadType root, Set<ArrowPayloadType> own) {
-      this.label = label;
-      this.items = items;
-      this.root = root;
+    private static final Signal METRICS =
+        of(
+            "metrics",
+            "metrics",
+            ArrowPayloadType.UNIVARIATE_METRICS,
+            EnumSet.of(
+                ArrowPayloadType.METRIC_ATTRS,
+                ArrowPayloadType.NUMBER_DATA_POINTS,
+                ArrowPayloadType.SUMMARY_DATA_POINTS,
+                ArrowPayloadType.HISTOGRAM_DATA_POINTS,
+                ArrowPayloadType.EXP_HISTOGRAM_DATA_POINTS,
+                ArrowPayloadType.NUMBER_DP_ATTRS,
+                ArrowPayloadType.SUMMARY_DP_ATTRS,
+                ArrowPayloadType.HISTOGRAM_DP_ATTRS,
+                ArrowPayloadType.EXP_HISTOGRAM_DP_ATTRS,
+                ArrowPayloadType.NUMBER_DP_EXEMPLARS,
+                ArrowPayloadType.HISTOGRAM_DP_EXEMPLARS,
+                ArrowPayloadType.EXP_HISTOGRAM_DP_EXEMPLARS,
+                ArrowPayloadType.NUMBER_DP_EXEMPLAR_ATTRS,
+                ArrowPayloadType.HISTOGRAM_DP_EXEMPLAR_ATTRS,
+                ArrowPayloadType.EXP_HISTOGRAM_DP_EXEMPLAR_ATTRS));
+
+    private static Signal of(
+        String label, String items, ArrowPayloadType root, Set<ArrowPayloadType> own) {
       Set<ArrowPayloadType> all = EnumSet.copyOf(own);
       all.addAll(List.of(root, ArrowPayloadType.RESOURCE_ATTRS, ArrowPayloadType.SCOPE_ATTRS));
-      types = Set.copyOf(all);
+      return new Signal(label, items, root, Set.copyOf(all));
     }
   }
 }
