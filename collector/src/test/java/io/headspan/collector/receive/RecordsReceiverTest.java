@@ -116,8 +116,10 @@ class RecordsReceiverTest {
   void takesOtlpOverHttpInBothForms() throws Exception {
     ExportLogsServiceRequest logs = RecordedStream.logs("20-logs").getFirst();
     ExportMetricsServiceRequest metrics = RecordedStream.metrics("30-metrics").getFirst();
-    for (Message request : List.of(logs, metrics)) {
-      String path = request == logs ? "/v1/logs" : "/v1/metrics";
+    Map<String, Message> requests = Map.of("/v1/logs", logs, "/v1/metrics", metrics);
+    for (Map.Entry<String, Message> each : requests.entrySet()) {
+      String path = each.getKey();
+      Message request = each.getValue();
       HttpResponse<byte[]> binary = post(path, request.toByteArray(), "application/x-protobuf");
       HttpResponse<byte[]> json = post(path, OtlpJson.write(request), "application/json");
 
