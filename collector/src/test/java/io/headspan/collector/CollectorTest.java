@@ -66,7 +66,7 @@ class CollectorTest {
   @Test
   void doesNotKnowOtherSignals() throws Exception {
     try (Collector collector = Collector.start(config(0))) {
-      assertThat(get(collector, "/v1/logs").statusCode()).isEqualTo(404);
+      assertThat(get(collector, "/v1/profiles").statusCode()).isEqualTo(404);
     }
   }
 

@@ -271,7 +271,8 @@ public final class OtlpSignals {
 
   /// Eight bytes of an id; 0 if it has another length than it should.
   private static long id(ByteString id, int length, int skip) {
-    return id.size() == length ? id.asReadOnlyByteBuffer().getLong(skip) : 0;
+    // The buffer of a part of a message begins somewhere in the message's bytes.
+    return id.size() == length ? id.asReadOnlyByteBuffer().slice().getLong(skip) : 0;
   }
 
   /// Enumerations are open in protobuf; what no byte holds was never assigned and counts as unset.
