@@ -156,6 +156,7 @@ final class StreamingQuerier extends StreamingQuerierGrpc.StreamingQuerierImplBa
     return tags.names(
         request,
         message.getScope().isEmpty() ? Tags.NO_SCOPE : message.getScope(),
+        message.getQuery(),
         range(request, message.getStart(), message.getEnd()),
         bounded(
             "max_tags_per_scope", message.getMaxTagsPerScope(), Tags.DEFAULT_LIMIT, Tags.MAX_LIMIT),

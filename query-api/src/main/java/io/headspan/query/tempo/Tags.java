@@ -83,6 +83,7 @@ final class Tags {
     return names(
         request,
         request.parameter("scope").orElse(NO_SCOPE),
+        request.parameter("q").orElse(""),
         request.timeRange(),
         request.integer("limit", DEFAULT_LIMIT, 0, MAX_LIMIT),
         _ -> {});
@@ -91,11 +92,13 @@ final class Tags {
   /// Names by scope; a scope without any is left out, as in Tempo.
   ///
   /// @param scope one of the scopes, or "none" for all
+  /// @param halfTyped what is known already of the query; only spans that fulfil it count
   /// @param limit most names of a scope, 0 for as many as can be
   /// @param sofar gets the names of the scopes so far, as they come
   Map<String, List<String>> names(
       Request request,
       String scope,
+      String halfTyped,
       TimeRange range,
       int limit,
       Consumer<Map<String, List<String>>> sofar) {
@@ -110,7 +113,11 @@ final class Tags {
                 ? SUGGESTED_INTRINSICS
                 : queries.run(
                     request,
-                    TagPlanner.names(scope(one), range, limit == 0 ? MAX_LIMIT : limit),
+                    TagPlanner.names(
+                        scope(one),
+                        TraceQl.completeConditions(halfTyped),
+                        range,
+                        limit == 0 ? MAX_LIMIT : limit),
                     row -> row.text(0));
         if (!found.isEmpty()) {
           names.put(one, found);

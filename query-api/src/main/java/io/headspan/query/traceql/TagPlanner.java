@@ -9,26 +9,44 @@ import java.util.stream.Collectors;
 public final class TagPlanner {
   private TagPlanner() {}
 
-  /// Names of the attributes of one scope, of whatever type, of spans of `range`: rows of one text.
+  /// Names of the attributes of one scope, of whatever type, of spans of `range` that fulfil all of
+  /// `conditions`: rows of one text.
   ///
   /// @param scope any but [AttributeScope#ANY]
-  public static SqlQuery names(AttributeScope scope, TimeRange range, int limit) {
+  /// @throws TraceQlException if a condition cannot be run
+  public static SqlQuery names(
+      AttributeScope scope, List<FieldExpression> conditions, TimeRange range, int limit) {
     Bindings bindings = new Bindings();
     SpanSource source = new SpanSource(bindings, range);
+    String where = where(conditions, new FieldSql(bindings, source));
+    String spans = source.from() + " WHERE " + source.inRange() + where;
     String from =
         switch (scope) {
-          case SPAN -> spans(Columns.spanAttributeNames(), source);
-          case EVENT -> spans("event_attributes.key", source);
-          case LINK -> spans("link_attributes.key", source);
-          case RESOURCE -> "arrayJoin(keys) AS name FROM resources WHERE " + source.onDays();
-          case INSTRUMENTATION -> "arrayJoin(keys) AS name FROM scopes WHERE " + source.onDays();
+          case SPAN -> "arrayJoin(" + Columns.spanAttributeNames() + ") AS name FROM " + spans;
+          case EVENT -> "arrayJoin(event_attributes.key) AS name FROM " + spans;
+          case LINK -> "arrayJoin(link_attributes.key) AS name FROM " + spans;
+          case RESOURCE -> side("resources", "resource_fp", source, where, spans);
+          case INSTRUMENTATION -> side("scopes", "scope_fp", source, where, spans);
           case ANY -> throw new IllegalArgumentException("not one scope: scope=" + scope);
         };
     return bindings.bind(SqlQuery.of("SELECT DISTINCT " + from + " ORDER BY name LIMIT " + limit));
   }
 
-  private static String spans(String names, SpanSource source) {
-    return "arrayJoin(" + names + ") AS name FROM spans WHERE " + source.inRange();
+  /// Without conditions the names are those of the days of the range, which needs no look at spans.
+  private static String side(
+      String table, String key, SpanSource source, String where, String spans) {
+    return "arrayJoin(keys) AS name FROM "
+        + table
+        + " WHERE "
+        + source.onDays()
+        + (where.isEmpty() ? "" : " AND fp IN (SELECT " + key + " FROM " + spans + ")");
+  }
+
+  /// Suggestions need not be exact: what would need the tree of each trace is left out.
+  private static String where(List<FieldExpression> conditions, FieldSql fields) {
+    return conditions.stream()
+        .map(condition -> " AND " + fields.conditionWithoutTree(condition))
+        .collect(Collectors.joining());
   }
 
   /// Different values of `field` on spans of `range` that fulfil all of `conditions`, for
@@ -41,10 +59,11 @@ public final class TagPlanner {
     SpanSource source = new SpanSource(bindings, range);
     FieldSql fields = new FieldSql(bindings, source);
     String values = fields.allTagged(field);
-    String where =
-        conditions.stream()
-            .map(condition -> " AND " + fields.condition(condition))
-            .collect(Collectors.joining());
+    if (fields.usesTree()) {
+      throw TraceQlException.unsupported(
+          field.at(), "a list of the values of " + FieldText.of(field));
+    }
+    String where = where(conditions, fields);
     return bindings.bind(
         SqlQuery.of(
             "SELECT DISTINCT arrayJoin(%s) AS value FROM %s WHERE %s%s ORDER BY value LIMIT %d"

@@ -319,6 +319,22 @@ class TempoApiIT {
     assertThat(RecordedSearch.stream(event.get("tags")).map(JsonNode::asText))
         .containsExactly("attempt", "exception.type");
     assertThat(text(api.get("/api/search/tags?x=1" + RANGE, JSON))).contains("\"service.name\"");
+    JsonNode ofRedis =
+        json(
+            "/api/v2/search/tags?q="
+                + encoded("{ resource.service.name = `redis` && name = }")
+                + RANGE);
+    assertThat(
+            api.get("/api/v2/search/tags?q=" + encoded("{ nestedSetLeft = 1 && ") + RANGE, JSON)
+                .statusCode())
+        .isEqualTo(200);
+    assertThat(api.get("/api/v2/search/tag/childCount/values?x=1" + RANGE, JSON).statusCode())
+        .isEqualTo(400);
+    JsonNode ofAll = json("/api/v2/search/tags?x=1" + RANGE);
+    assertThat(ofRedis.toString())
+        .contains("db.system.name", "service.name")
+        .doesNotContain("k8s.namespace.name", "url.path");
+    assertThat(ofAll.toString()).contains("k8s.namespace.name", "url.path");
     assertThat(api.get("/api/v2/search/tags?scope=nosuch", JSON).statusCode()).isEqualTo(400);
   }
 
