@@ -93,7 +93,7 @@ final class AllCommand extends RoleCommand {
                             address.substring(address.lastIndexOf(':') + 1)))
                 .with(
                     "HEADSPAN_AGENT_COLLECTOR", address(collectorConfig.host(), collector.port()));
-        parts.add(NodeAgent.start(AgentConfig.from(agentSettings)));
+        parts.add(NodeAgent.startBesideOthers(AgentConfig.from(agentSettings)));
       }
       return new Started("all", address(queryConfig.host(), query.port()), parts);
     } catch (RuntimeException e) {

@@ -31,7 +31,8 @@ import org.jspecify.annotations.Nullable;
 ///   `HEADSPAN_AGENT_IDENTITY_WAIT`
 /// @param batchSpans spans in a full batch, `HEADSPAN_AGENT_BATCH_SPANS`
 /// @param batchAge how long a batch is filled, `HEADSPAN_AGENT_BATCH_AGE`
-/// @param queueBytes memory for batches not acknowledged, `HEADSPAN_AGENT_QUEUE_MIB`
+/// @param queueBytes memory for batches not acknowledged, less than the heap,
+///   `HEADSPAN_AGENT_QUEUE_MIB`
 /// @param queueBatches number of batches not acknowledged, `HEADSPAN_AGENT_QUEUE_BATCHES`
 /// @param inFlight batches sent and not acknowledged, `HEADSPAN_AGENT_IN_FLIGHT`
 /// @param acknowledgeTimeout when a collector that does not answer counts as gone,
@@ -95,7 +96,7 @@ public record AgentConfig(
             settings.duration("identity_wait", Duration.ofSeconds(10)),
             settings.number("batch_spans", 5_000, 1, 50_000),
             settings.duration("batch_age", Duration.ofSeconds(1)),
-            settings.number("queue_mib", 64, 1, 1 << 20) * MIB,
+            queueBytes(settings),
             settings.number("queue_batches", 4_096, 1, 1_000_000),
             settings.number("in_flight", 8, 1, 1_000),
             settings.duration("acknowledge_timeout", Duration.ofSeconds(30)),
@@ -109,6 +110,18 @@ public record AgentConfig(
     settings.finish(
         "the agent", message -> new AgentException(AgentException.Kind.CONFIGURATION, message));
     return config;
+  }
+
+  private static long queueBytes(Settings settings) {
+    long bytes = settings.number("queue_mib", 64, 1, 1 << 20) * MIB;
+    long heapBytes = Runtime.getRuntime().maxMemory();
+    if (bytes >= heapBytes) {
+      settings.problem(
+          "queue_mib",
+          "the heap is not larger: heapMib=%d; lower it, or give the agent more with -Xmx"
+              .formatted(heapBytes / MIB));
+    }
+    return bytes;
   }
 
   private static @Nullable Boolean isOn(String text) {

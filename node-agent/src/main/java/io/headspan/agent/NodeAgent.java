@@ -93,6 +93,17 @@ public final class NodeAgent implements AutoCloseable {
   /// @throws AgentException that lists what this machine or process lacks, or names the port that
   ///   cannot be had
   public static NodeAgent start(AgentConfig config) {
+    return start(config, true);
+  }
+
+  /// Starts an agent in one process with other roles, whose use of processors is not the agent's.
+  ///
+  /// @throws AgentException as [#start]
+  public static NodeAgent startBesideOthers(AgentConfig config) {
+    return start(config, false);
+  }
+
+  private static NodeAgent start(AgentConfig config, boolean alone) {
     List<BpfSupport.Missing> missing = BpfSupport.check();
     if (!missing.isEmpty()) {
       StringBuilder message = new StringBuilder("the agent cannot capture here:");
@@ -106,7 +117,7 @@ public final class NodeAgent implements AutoCloseable {
             .orElseThrow(() ->
                 new AgentException(
                     AgentException.Kind.CAPTURE, "the cgroup v2 hierarchy was unmounted"));
-    return onItsOwnThread(() -> new NodeAgent(config, cgroups));
+    return onItsOwnThread(() -> new NodeAgent(config, alone, cgroups));
   }
 
   /// The agent lays down rights when its programs are loaded. That is a matter of threads, and not
@@ -129,7 +140,7 @@ public final class NodeAgent implements AutoCloseable {
     }
   }
 
-  private NodeAgent(AgentConfig config, Path cgroups) {
+  private NodeAgent(AgentConfig config, boolean alone, Path cgroups) {
     this.config = config;
     open.add(registry::close);
     try {
@@ -181,7 +192,7 @@ public final class NodeAgent implements AutoCloseable {
               new SplittableRandom(new SecureRandom().nextLong()));
       AgentMetrics.register(registry, pipeline, delivery, counters);
       accountMetrics = new AccountMetrics(registry, accounts);
-      detail = new Detail(config.budget(), this::followDetail, nowNs());
+      detail = new Detail(config.budget(), alone, this::followDetail, nowNs());
       detail.register(registry);
       capture = Thread.ofPlatform().daemon().name("headspan-capture").unstarted(this::capture);
       capturing = true;
@@ -207,7 +218,9 @@ public final class NodeAgent implements AutoCloseable {
 
   private void followDetail(DetailLevel level) {
     pipeline.detail(level);
-    if (!level.hasTimeAccounts()) {
+    if (level.hasTimeAccounts()) {
+      accounts.switchOn();
+    } else {
       accounts.switchOff("the agent keeps within its budget");
     }
   }

@@ -16,6 +16,16 @@ import org.junit.jupiter.api.Test;
 
 class AgentConfigTest {
   @Test
+  void refusesAQueueThatTheHeapCannotHold() {
+    long heapMib = Runtime.getRuntime().maxMemory() >> 20;
+    assertThatThrownBy(
+            () -> AgentConfig.from(Map.of("HEADSPAN_AGENT_QUEUE_MIB", Long.toString(heapMib + 1))))
+        .isInstanceOf(AgentException.class)
+        .hasMessageContaining("the heap is not larger: heapMib=" + heapMib)
+        .hasMessageContaining("HEADSPAN_AGENT_QUEUE_MIB=" + (heapMib + 1));
+  }
+
+  @Test
   void hasDefaults() {
     assertThat(AgentConfig.from(Map.of("PATH", "/bin", "HEADSPAN_QUERY_LISTEN", "x")))
         .isEqualTo(

@@ -8,6 +8,7 @@ import io.headspan.agent.ledger.DropReason;
 import io.headspan.agent.ledger.Ledger;
 import io.headspan.agent.ledger.Place;
 import io.headspan.agent.ledger.TenantCounts;
+import io.headspan.agent.log.FailureLog;
 import io.headspan.agent.spool.Spool;
 import io.headspan.agent.spool.SpoolException;
 import io.headspan.agent.spool.SpooledBatch;
@@ -57,7 +58,6 @@ public final class SpanExporter implements AutoCloseable {
 
   private static final Duration PAUSE_FIRST = Duration.ofMillis(100);
   private static final Duration PAUSE_MOST = Duration.ofSeconds(5);
-  private static final long LOG_EVERY_NS = TimeUnit.MINUTES.toNanos(1);
   private static final long FAREWELL_MILLIS = 1_000;
   private static final int STREAMS_BROKEN_MAX = 3;
 
@@ -83,10 +83,9 @@ public final class SpanExporter implements AutoCloseable {
   /// While there are batches up to this position, one at a time is sent.
   private long suspectPosition = -1;
 
+  private final FailureLog failures = new FailureLog(LOG);
   private boolean closing;
   private boolean stopped;
-  private long loggedNs = System.nanoTime() - LOG_EVERY_NS;
-  private long unloggedFailures;
 
   /// One gRPC stream. Fields are guarded by the lock, the encoder belongs to the sender.
   private final class Stream implements ClientResponseObserver<BatchArrowRecords, BatchStatus> {
@@ -588,25 +587,17 @@ public final class SpanExporter implements AutoCloseable {
     last.encoder.close();
   }
 
-  /// One line a minute, however often it fails.
   private void logFailure(String what, Outgoing outgoing, String why) {
-    long nowNs = System.nanoTime();
-    if (nowNs - loggedNs < LOG_EVERY_NS) {
-      unloggedFailures++;
-      return;
-    }
-    loggedNs = nowNs;
-    LOG.warn(
-        "{}: sequence={}, spans={}, collector={}:{}, held={} batches, since the last line={}, {}",
+    failures.warn(
         what,
-        outgoing.sequence,
-        outgoing.spans.total(),
-        settings.collectorHost(),
-        settings.collectorPort(),
-        queue.residentBatches() + queue.spooledBatches(),
-        unloggedFailures,
-        why);
-    unloggedFailures = 0;
+        "sequence=%d, spans=%d, collector=%s:%d, heldBatches=%d, reason=%s"
+            .formatted(
+                outgoing.sequence,
+                outgoing.spans.total(),
+                settings.collectorHost(),
+                settings.collectorPort(),
+                queue.residentBatches() + queue.spooledBatches(),
+                why.replaceAll("\\s+", " ")));
   }
 
   private void shutDown() {

@@ -22,10 +22,11 @@ public final class Detail {
 
   /// Begins with full detail.
   ///
+  /// @param alone whether the agent is all that there is in this process
   /// @param follower is told of each change, by the thread that polls
-  public Detail(Budget budget, Consumer<DetailLevel> follower, long nowNs) {
+  public Detail(Budget budget, boolean alone, Consumer<DetailLevel> follower, long nowNs) {
     governor = new Governor(budget, nowNs);
-    use = new OwnUse(nowNs);
+    use = new OwnUse(alone, nowNs);
     this.follower = follower;
     measuredNs = nowNs;
   }
@@ -36,7 +37,7 @@ public final class Detail {
         .description("Detail that is given up to keep within budgets: 0 none, 4 most")
         .register(registry);
     Gauge.builder("headspan_agent_cpu_cores", () -> lastUse.cores())
-        .description("Processors that the agent's own threads used in the last second")
+        .description("Processors that the agent used in the last second")
         .register(registry);
     Gauge.builder("headspan_agent_live_memory_bytes", () -> lastUse.memoryBytes())
         .description("Memory of what lives: heap after collections, and outside of it")

@@ -6,7 +6,7 @@ public enum DetailLevel {
   /// Everything.
   FULL(0, 1, "everything is captured"),
   /// Without the time accounts of invocations.
-  NO_TIME_ACCOUNTS(1, 1, "time accounts of invocations are off until the agent is started again"),
+  NO_TIME_ACCOUNTS(1, 1, "time accounts of invocations are off until there is room for them again"),
   /// Without spans of calls out of containers.
   NO_CALLS(2, 1, "calls out of containers are no spans; whose call led to what still counts"),
   /// Every fourth invocation.

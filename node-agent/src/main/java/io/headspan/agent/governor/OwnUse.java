@@ -1,5 +1,6 @@
 package io.headspan.agent.governor;
 
+import com.sun.management.OperatingSystemMXBean;
 import java.lang.management.BufferPoolMXBean;
 import java.lang.management.ManagementFactory;
 import java.lang.management.MemoryPoolMXBean;
@@ -10,28 +11,44 @@ import java.lang.management.ThreadMXBean;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.TimeUnit;
 
-/// Measures what the agent uses. CPU is that of its own threads, told by their names, so that an
-/// agent in one process with other roles does not pay for them, nor for compiling at its start.
-/// Memory is what was left by the last garbage collections, and what is outside of the heap: the
-/// size of the process would not fall again when less is kept.
+/// Measures what the agent uses. CPU is that of its process, with whatever the Java runtime and
+/// libraries do there; but for [#COMPILING_NS] after the start, because what is compiled then is no
+/// reason to give up anything. Before that, and in one process with other roles, it is that of the
+/// agent's own threads, told by their names. Memory is what was left by the last garbage
+/// collections, and what is outside of the heap: the size of the process would not fall again when
+/// less is kept.
 ///
 /// For one thread.
 public final class OwnUse {
   /// What the agent's threads are called.
   public static final String THREADS = "headspan-";
 
+  /// How long after the start only the agent's own threads count.
+  static final long COMPILING_NS = TimeUnit.SECONDS.toNanos(30);
+
+  private static final long NOT_COUNTED = -1;
+
+  private final boolean alone;
+  private final long startedNs;
+  private final OperatingSystemMXBean process =
+      ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class);
   private final ThreadMXBean threads = ManagementFactory.getThreadMXBean();
   private final List<MemoryPoolMXBean> pools = ManagementFactory.getMemoryPoolMXBeans();
   private final List<BufferPoolMXBean> buffers =
       ManagementFactory.getPlatformMXBeans(BufferPoolMXBean.class);
   private Map<Long, Long> cpuNsByThread = cpuNsByThread();
+  private long processCpuNs = NOT_COUNTED;
   private long measuredNs;
 
   /// Begins to measure.
   ///
+  /// @param alone whether the agent is all that there is in this process
   /// @param nowNs CLOCK_MONOTONIC
-  public OwnUse(long nowNs) {
+  public OwnUse(boolean alone, long nowNs) {
+    this.alone = alone;
+    startedNs = nowNs;
     measuredNs = nowNs;
   }
 
@@ -42,6 +59,13 @@ public final class OwnUse {
     for (Map.Entry<Long, Long> thread : now.entrySet()) {
       // What a thread used that has ended since is lost; those that matter do not end.
       usedNs += thread.getValue() - cpuNsByThread.getOrDefault(thread.getKey(), 0L);
+    }
+    if (alone && nowNs - startedNs >= COMPILING_NS) {
+      long processNowNs = process.getProcessCpuTime();
+      if (processCpuNs != NOT_COUNTED) {
+        usedNs = processNowNs - processCpuNs;
+      }
+      processCpuNs = processNowNs;
     }
     long passedNs = Math.max(1, nowNs - measuredNs);
     cpuNsByThread = now;

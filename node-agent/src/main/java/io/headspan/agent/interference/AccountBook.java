@@ -206,6 +206,14 @@ final class AccountBook {
     }
   }
 
+  /// Forgets all requests: nothing more is measured of them.
+  void forgetAll() {
+    visits.values().forEach(ofConnection -> ofConnection.forEach(this::discard));
+    visits.clear();
+    workers.clear();
+    pools.clear();
+  }
+
   /// What belongs to no invocation, up to now.
   Amounts unassigned() {
     return unassigned.copy();

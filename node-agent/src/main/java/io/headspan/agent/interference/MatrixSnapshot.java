@@ -2,6 +2,7 @@ package io.headspan.agent.interference;
 
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
@@ -54,6 +55,27 @@ public record MatrixSnapshot(long timeNs, List<Cell> cells) {
       }
     }
     return new MatrixSnapshot(timeNs, added);
+  }
+
+  /// What there is when `more` is added.
+  MatrixSnapshot plus(long timeNs, List<Cell> more) {
+    if (cells.isEmpty()) {
+      return new MatrixSnapshot(timeNs, more);
+    }
+    Map<Pair, Cell> sums = new LinkedHashMap<>();
+    cells.forEach(cell -> sums.put(Pair.of(cell), cell));
+    for (Cell cell : more) {
+      sums.merge(
+          Pair.of(cell),
+          cell,
+          (one, other) ->
+              new Cell(
+                  one.victim(),
+                  one.culprit(),
+                  one.waitNs() + other.waitNs(),
+                  one.waits() + other.waits()));
+    }
+    return new MatrixSnapshot(timeNs, List.copyOf(sums.values()));
   }
 
   /// How long `victim` waited for `culprit`; 0 if never.

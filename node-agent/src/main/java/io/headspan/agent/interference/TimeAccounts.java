@@ -15,12 +15,14 @@ import io.headspan.agent.probe.sched.SchedProbe;
 import io.headspan.agent.probe.sched.TenantNumber;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -32,7 +34,8 @@ import org.slf4j.LoggerFactory;
 /// [#ACCOUNT_PATIENCE_NS] with what there is.
 ///
 /// It can be off: because the configuration says so, because this kernel lacks something, or
-/// because it was switched off to save time ([#switchOff]). Then exchanges have no accounts.
+/// because it is switched off to save time ([#switchOff], until [#switchOn]). Then exchanges have
+/// no accounts, and what threads wait for is not measured.
 ///
 /// One thread, that of the capture; [#matrix], [#offReason] and the counters are for any.
 public final class TimeAccounts implements AutoCloseable {
@@ -56,7 +59,15 @@ public final class TimeAccounts implements AutoCloseable {
   /// What the kernel knows.
   private final Map<Long, Integer> tenantOfCgroup = new HashMap<>();
 
+  /// Opens the probe; null if there is none to be opened.
+  private final @Nullable Supplier<SchedProbe> opener;
+
   private @Nullable SchedProbe probe;
+
+  /// What probes measured that are closed.
+  private MatrixSnapshot matrixBefore = MatrixSnapshot.EMPTY;
+
+  private Map<SchedCounter, Long> countersBefore = Map.of();
   private volatile @Nullable String offReason;
   private volatile MatrixSnapshot matrix = MatrixSnapshot.EMPTY;
   private volatile Map<SchedCounter, Long> counters = Map.of();
@@ -72,7 +83,11 @@ public final class TimeAccounts implements AutoCloseable {
 
   private record RemovedCgroup(long cgroupId, long forgetNs) {}
 
-  private TimeAccounts(@Nullable SchedProbe probe, @Nullable String offReason) {
+  private TimeAccounts(
+      @Nullable Supplier<SchedProbe> opener,
+      @Nullable SchedProbe probe,
+      @Nullable String offReason) {
+    this.opener = opener;
     this.probe = probe;
     this.offReason = offReason;
     nowNs = System.nanoTime();
@@ -82,16 +97,17 @@ public final class TimeAccounts implements AutoCloseable {
   /// Starts accounting for the connections of `http`, if this machine allows it; else it is off.
   public static TimeAccounts start(HttpProbe http) {
     try {
-      SchedProbe probe = SchedProbe.open(http.connections(), http.transcripts());
+      Supplier<SchedProbe> opener = () -> SchedProbe.open(http.connections(), http.transcripts());
+      SchedProbe probe = opener.get();
       if (!probe.seesAnswers()) {
         LOG.warn(
             "Spans have no time accounts, only the interference matrix is measured: this kernel"
                 + " does not tell which thread answers (tracepoint sock_send_length, Linux 6.3)");
       }
-      return new TimeAccounts(probe, null);
+      return new TimeAccounts(opener, probe, null);
     } catch (LibbpfException e) {
       LOG.warn("Time accounts and interference matrix are off: {}", e.getMessage());
-      return new TimeAccounts(null, e.getMessage());
+      return new TimeAccounts(null, null, e.getMessage());
     }
   }
 
@@ -99,10 +115,10 @@ public final class TimeAccounts implements AutoCloseable {
   ///
   /// @param reason for those who wonder
   public static TimeAccounts off(String reason) {
-    return new TimeAccounts(null, reason);
+    return new TimeAccounts(null, null, reason);
   }
 
-  /// Stops accounting and detaches from the scheduler, for good. Does nothing the second time.
+  /// Stops accounting and detaches from the scheduler. Does nothing if it is off.
   public void switchOff(String reason) {
     SchedProbe open = probe;
     if (open == null) {
@@ -112,9 +128,33 @@ public final class TimeAccounts implements AutoCloseable {
     drain(open);
     flush();
     readMatrix(open);
+    matrixBefore = matrix;
+    countersBefore = counters;
+    // What is half measured does not go on.
+    book.forgetAll();
     offReason = reason;
     probe = null;
     open.close();
+  }
+
+  /// Starts accounting again after [#switchOff]. Does nothing if it is on, or never was.
+  public void switchOn() {
+    if (probe != null || opener == null) {
+      return;
+    }
+    try {
+      SchedProbe open = opener.get();
+      probe = open;
+      offReason = null;
+      Map<Long, Integer> known = Map.copyOf(tenantOfCgroup);
+      tenantOfCgroup.clear();
+      known.forEach(
+          (cgroupId, tenant) -> setTenant(open, cgroupId, tenant, tenant != TenantNumber.HOST));
+      LOG.info("Time accounts and interference matrix are on again: cgroups={}", known.size());
+    } catch (LibbpfException e) {
+      offReason = e.getMessage();
+      LOG.warn("Time accounts and interference matrix stay off: {}", e.getMessage());
+    }
   }
 
   /// Why there are no accounts; empty if there are.
@@ -125,7 +165,7 @@ public final class TimeAccounts implements AutoCloseable {
   /// Takes note of what a cgroup turned out to be; again if more is known of it.
   public void onCgroup(long cgroupId, Lookup lookup) {
     SchedProbe open = probe;
-    if (open == null) {
+    if (opener == null) {
       return;
     }
     switch (lookup) {
@@ -135,12 +175,13 @@ public final class TimeAccounts implements AutoCloseable {
     }
   }
 
-  private void setTenant(SchedProbe open, long cgroupId, int tenant, boolean watched) {
+  /// @param open null while it is switched off
+  private void setTenant(@Nullable SchedProbe open, long cgroupId, int tenant, boolean watched) {
     Integer before = tenantOfCgroup.get(cgroupId);
     if (before != null && before == tenant) {
       return;
     }
-    if (!open.setTenant(cgroupId, tenant, watched)) {
+    if (open != null && !open.setTenant(cgroupId, tenant, watched)) {
       outcomes.add(AccountOutcome.CGROUP_REFUSED);
       return;
     }
@@ -150,7 +191,7 @@ public final class TimeAccounts implements AutoCloseable {
 
   /// Takes note of what happened to a cgroup.
   public void onEvent(LifecycleEvent event) {
-    if (probe != null && event instanceof LifecycleEvent.CgroupRemoved gone) {
+    if (opener != null && event instanceof LifecycleEvent.CgroupRemoved gone) {
       removed.add(new RemovedCgroup(gone.cgroupId(), nowNs + FORGET_CGROUP_AFTER_NS));
     }
   }
@@ -179,6 +220,7 @@ public final class TimeAccounts implements AutoCloseable {
   public void poll(long nowNs) {
     this.nowNs = nowNs;
     SchedProbe open = probe;
+    forgetRemoved(open);
     if (open == null) {
       return;
     }
@@ -189,15 +231,20 @@ public final class TimeAccounts implements AutoCloseable {
     }
     drain(open);
     settleWaiting();
-    while (!removed.isEmpty() && removed.element().forgetNs() - nowNs <= 0) {
-      long cgroupId = removed.remove().cgroupId();
-      open.removeTenant(cgroupId);
-      tenantOfCgroup.remove(cgroupId);
-    }
     if (nowNs - matrixReadNs >= READ_MATRIX_EVERY_NS) {
       matrixReadNs = nowNs;
       readMatrix(open);
       book.expire(nowNs);
+    }
+  }
+
+  private void forgetRemoved(@Nullable SchedProbe open) {
+    while (!removed.isEmpty() && removed.element().forgetNs() - nowNs <= 0) {
+      long cgroupId = removed.remove().cgroupId();
+      if (open != null) {
+        open.removeTenant(cgroupId);
+      }
+      tenantOfCgroup.remove(cgroupId);
     }
   }
 
@@ -287,8 +334,10 @@ public final class TimeAccounts implements AutoCloseable {
     open.readMatrix((victim, culprit, waitNs, waits) ->
         cells.add(
             new MatrixSnapshot.Cell(tenants.name(victim), tenants.name(culprit), waitNs, waits)));
-    matrix = new MatrixSnapshot(System.nanoTime(), cells);
-    counters = open.statistics();
+    matrix = matrixBefore.plus(System.nanoTime(), cells);
+    Map<SchedCounter, Long> counted = new EnumMap<>(open.statistics());
+    countersBefore.forEach((counter, times) -> counted.merge(counter, times, Long::sum));
+    counters = counted;
   }
 
   private MatrixSnapshot snapshot(Amounts amounts) {

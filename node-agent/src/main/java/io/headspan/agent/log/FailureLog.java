@@ -4,6 +4,7 @@ import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.event.Level;
 
@@ -47,6 +48,14 @@ public final class FailureLog {
     log(Level.WARN, what, where, failure);
   }
 
+  /// Logs a failure of something else than this process, of which there is no exception.
+  ///
+  /// @param what failed, the same for all failures of a kind
+  /// @param where and why it failed, `key=value`
+  public void warn(String what, String where) {
+    log(Level.WARN, what, where, null);
+  }
+
   /// Logs a failure that costs the user something.
   ///
   /// @param what failed, the same for all failures of a kind
@@ -55,7 +64,7 @@ public final class FailureLog {
     log(Level.ERROR, what, where, failure);
   }
 
-  private void log(Level level, String what, String where, Throwable failure) {
+  private void log(Level level, String what, String where, @Nullable Throwable failure) {
     log.debug("{}: {}", what, where, failure);
     long leftOut = leftOut(what);
     if (leftOut >= 0) {
@@ -63,8 +72,8 @@ public final class FailureLog {
           .log(
               "{}: {}{}{}",
               what,
-              where.isEmpty() ? "" : where + ", ",
-              reason(failure),
+              where.isEmpty() || failure == null ? where : where + ", ",
+              failure == null ? "" : reason(failure),
               leftOut == 0 ? "" : " (" + leftOut + " more like it since the last such line)");
     }
   }
