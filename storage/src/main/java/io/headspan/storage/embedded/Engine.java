@@ -109,7 +109,8 @@ final class Engine implements AutoCloseable {
     return timeZone;
   }
 
-  /// A session in `database` with default settings, to be closed by the caller.
+  /// A session in `database`, to be closed by the caller. Its settings are what an earlier lease
+  /// may have left: see [EngineSession#set].
   ///
   /// @throws EngineException if there is no such database
   /// @throws StoreException if the engine is closing
@@ -159,7 +160,7 @@ final class Engine implements AutoCloseable {
     EngineSession.Connection connection = session.connection();
     if (!keep(session, connection)) {
       // Closed before it leaves the set of leased ones, so that draining waits for it.
-      library.close(connection.handle());
+      library.close(connection.handle);
     }
     lock.lock();
     try {
@@ -176,13 +177,13 @@ final class Engine implements AutoCloseable {
       if (!session.isPristine() || closing) {
         return false;
       }
-      ArrayDeque<EngineSession.Connection> ready = idle.get(connection.database());
+      ArrayDeque<EngineSession.Connection> ready = idle.get(connection.database);
       if (ready == null) {
         if (idle.size() == IDLE_DATABASES) {
           return false;
         }
         ready = new ArrayDeque<>();
-        idle.put(connection.database(), ready);
+        idle.put(connection.database, ready);
       }
       if (ready.size() == IDLE_PER_DATABASE) {
         return false;
@@ -223,7 +224,7 @@ final class Engine implements AutoCloseable {
     drain();
     lock.lock();
     try {
-      idle.values().forEach(ready -> ready.forEach(each -> library.close(each.handle())));
+      idle.values().forEach(ready -> ready.forEach(each -> library.close(each.handle)));
       idle.clear();
     } finally {
       lock.unlock();

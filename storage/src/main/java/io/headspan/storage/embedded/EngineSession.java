@@ -3,23 +3,43 @@ package io.headspan.storage.embedded;
 import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
 import java.util.Map;
+import java.util.Set;
 import java.util.StringJoiner;
 import org.jspecify.annotations.Nullable;
 
 /// The lease of a connection: one statement at a time, by one thread; only [#kill()] may be called
 /// by others, at any time. Close it to give the connection back.
 final class EngineSession implements AutoCloseable {
-  /// An open connection of the engine.
-  ///
-  /// @param mark the `log_comment` of its statements, by which they can be killed
-  /// @param database its current database
-  record Connection(MemorySegment handle, String mark, String database) {}
+  /// An open connection of the engine. It keeps its settings from lease to lease, because opening
+  /// another costs more than most statements.
+  static final class Connection {
+    final MemorySegment handle;
+
+    /// The `log_comment` of its statements, by which they can be killed.
+    final String mark;
+
+    final String database;
+
+    /// Settings that are not as the engine opened it. Only its lease touches them.
+    private Map<String, String> settings = Map.of();
+
+    Connection(MemorySegment handle, String mark, String database) {
+      this.handle = handle;
+      this.mark = mark;
+      this.database = database;
+    }
+  }
+
+  /// Settings that cannot be taken back, change others, or are ours ([Engine]).
+  private static final Set<String> LASTING =
+      Set.of("readonly", "profile", "log_comment", "implicit_select");
 
   private final Engine engine;
   private final LibChdb library;
   private final Connection owner;
   private final MemorySegment connection;
   private volatile boolean pristine = true;
+  private boolean settingsKnown = true;
 
   /// Guarded by `this`: whether a statement of this lease may be running.
   private boolean running;
@@ -28,16 +48,17 @@ final class EngineSession implements AutoCloseable {
     this.engine = engine;
     this.library = library;
     this.owner = connection;
-    this.connection = connection.handle();
+    this.connection = connection.handle;
   }
 
   Connection connection() {
     return owner;
   }
 
-  /// Whether the connection is as the engine opened it, and can serve another request.
+  /// Whether the connection can serve another request: but for its known settings, it is as the
+  /// engine opened it.
   boolean isPristine() {
-    return pristine;
+    return pristine && settingsKnown;
   }
 
   /// Says that the connection must not serve another request: a statement has changed its state.
@@ -45,18 +66,33 @@ final class EngineSession implements AutoCloseable {
     pristine = false;
   }
 
-  /// Changes settings for the rest of the lease.
+  /// Gives the connection these settings for the lease, and to all others their defaults.
   ///
   /// @throws EngineException if one is unknown or has a bad value
   void set(Map<String, String> settings) throws EngineException {
-    if (settings.isEmpty()) {
+    StringJoiner assignments = new StringJoiner(", ", "SET ", "").setEmptyValue("");
+    for (String name : owner.settings.keySet()) {
+      if (!settings.containsKey(name)) {
+        assignments.add(name + " = DEFAULT");
+      }
+    }
+    settings.forEach((name, value) -> {
+      if (!value.equals(owner.settings.get(name))) {
+        assignments.add(name + " = " + quoted(value));
+      }
+      if (LASTING.contains(name)) {
+        pristine = false;
+      }
+    });
+    String command = assignments.toString();
+    if (command.isEmpty()) {
       return;
     }
-    pristine = false;
-    StringJoiner assignments = new StringJoiner(", ", "SET ", "");
-    settings.forEach((name, value) -> assignments.add(name + " = " + quoted(value)));
-    String command = assignments.toString();
+    // If it fails, what it has changed is not known.
+    settingsKnown = false;
     query(command.getBytes(StandardCharsets.UTF_8), "TabSeparated", Map.of()).close();
+    owner.settings = Map.copyOf(settings);
+    settingsKnown = true;
   }
 
   /// Runs a statement to its end and gives its whole result.
@@ -120,7 +156,7 @@ final class EngineSession implements AutoCloseable {
     if (running) {
       // A statement killed between two chunks leaves the next one on its connection cancelled.
       pristine = false;
-      engine.kill(owner.mark());
+      engine.kill(owner.mark);
     }
   }
 
