@@ -103,8 +103,11 @@ class NodeAgentBpfIT {
           .containsEntry("http.request.method", "GET")
           .containsEntry("http.response.status_code", 200L)
           .containsEntry("server.port", (long) port(front))
-          .containsKeys("headspan.scope", "headspan.queue_ns", "headspan.cpu_ns")
           .doesNotContainKey("headspan.header_parent");
+      if (hasTimeAccounts()) {
+        assertThat(shop.attributes)
+            .containsKeys("headspan.scope", "headspan.queue_ns", "headspan.cpu_ns");
+      }
       assertThat(shop.resource)
           .containsEntry("service.name", "shop")
           .containsEntry("service.version", "1")
@@ -321,7 +324,16 @@ class NodeAgentBpfIT {
                     batch, batch.resourceAttributes(), batch.scopeResource(batch.scope(row)))));
       }
     }
+    // What a slow machine took more than 5 s for comes twice: open, and at its end.
+    spans.removeIf(span -> Long.valueOf(1).equals(span.attributes.get("headspan.open")));
     return spans;
+  }
+
+  /// Before Linux 6.3 no tracepoint tells which thread answers, and spans have no accounts.
+  private static boolean hasTimeAccounts() {
+    String[] version = System.getProperty("os.version").split("[.-]", 3);
+    int major = Integer.parseInt(version[0]);
+    return major > 6 || major == 6 && Integer.parseInt(version[1]) >= 3;
   }
 
   private static Map<String, Object> attributes(SpanBatch batch, Attributes from, int owner) {
