@@ -17,6 +17,7 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -24,6 +25,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 import java.util.stream.Stream;
@@ -36,6 +38,9 @@ import org.junit.jupiter.api.io.TempDir;
 /// The agent as a process of its own: what rights it needs and keeps, and what is left of it.
 @Tag("privileged")
 class AgentMannersBpfIT {
+  /// Detail is raised by a level each 20 s at most.
+  private static final Duration PATIENCE = Duration.ofSeconds(150);
+
   private static final String LEAST = "-all,+bpf,+perfmon,+net_admin";
   private static final Path SETPRIV = Path.of("/usr/bin/setpriv");
   private static final Path BPFTOOL = Path.of("/usr/sbin/bpftool");
@@ -110,6 +115,49 @@ class AgentMannersBpfIT {
     until("links are gone", () -> disjoint(all("link"), links));
   }
 
+  @Test
+  void givesLessDetailUnderLoadAndAllOfItAgainWhenThatIsOver() throws Exception {
+    int port = startHttpServer();
+    Agent agent = startAgent(List.of(), Map.of("HEADSPAN_AGENT_CPU_BUDGET", "0.12"));
+    assertThat(metric(agent, "headspan_agent_detail_level")).isZero();
+    assertThat(metric(agent, "headspan_agent_time_accounts_on")).isEqualTo(1);
+    AtomicBoolean loaded = new AtomicBoolean(true);
+    Runnable load =
+        () -> {
+          while (loaded.get()) {
+            get(port, "/load");
+          }
+        };
+    List<Thread> loads =
+        List.of(Thread.ofPlatform().daemon().start(load), Thread.ofPlatform().daemon().start(load));
+    try {
+      until("detail is lowered", () -> metric(agent, "headspan_agent_detail_level") > 0);
+      assertThat(get(agent.port(), "/ready")).contains("time accounts of invocations are off");
+    } finally {
+      loaded.set(false);
+      for (Thread each : loads) {
+        each.join();
+      }
+    }
+    until("time accounts are off", () -> metric(agent, "headspan_agent_time_accounts_on") == 0);
+    // Asking is work for the agent too.
+    until(
+        "detail is raised again",
+        Duration.ofSeconds(2),
+        () -> metric(agent, "headspan_agent_detail_level") == 0);
+    until("time accounts are on", () -> metric(agent, "headspan_agent_time_accounts_on") == 1);
+    capturesARequest(port);
+  }
+
+  private double metric(Agent agent, String name) {
+    return get(agent.port(), "/metrics")
+        .lines()
+        .filter(line -> line.startsWith(name + " "))
+        .mapToDouble(line -> Double.parseDouble(line.substring(name.length() + 1)))
+        .findFirst()
+        .orElseThrow(() -> new AssertionError("no such metric: " + name));
+  }
+
   /// Where the build is to prove it, a test that cannot run has failed.
   private static void needs(Path program) {
     boolean there = Files.isExecutable(program);
@@ -119,7 +167,7 @@ class AgentMannersBpfIT {
     assumeTrue(there, program + " is not installed");
   }
 
-  private record Agent(Process process) {
+  private record Agent(Process process, int port) {
     void kill() throws InterruptedException {
       process.destroyForcibly();
       assertThat(process.waitFor(10, TimeUnit.SECONDS)).isTrue();
@@ -127,6 +175,10 @@ class AgentMannersBpfIT {
   }
 
   private Agent startAgent(List<String> prefix) throws Exception {
+    return startAgent(prefix, Map.of());
+  }
+
+  private Agent startAgent(List<String> prefix, Map<String, String> settings) throws Exception {
     int port;
     try (ServerSocket free = new ServerSocket(0)) {
       port = free.getLocalPort();
@@ -155,7 +207,8 @@ class AgentMannersBpfIT {
                 "100ms",
                 "HEADSPAN_RUN_DIR",
                 directory.resolve("run").toString()));
-    Agent agent = new Agent(builder.start());
+    builder.environment().putAll(settings);
+    Agent agent = new Agent(builder.start(), port);
     open.add(agent::kill);
     until(
         "the agent is ready: " + log,
@@ -271,10 +324,14 @@ class AgentMannersBpfIT {
   }
 
   private static void until(String what, BooleanSupplier condition) {
-    long deadlineNs = System.nanoTime() + TimeUnit.SECONDS.toNanos(60);
+    until(what, Duration.ofMillis(20), condition);
+  }
+
+  private static void until(String what, Duration interval, BooleanSupplier condition) {
+    long deadlineNs = System.nanoTime() + PATIENCE.toNanos();
     while (!condition.getAsBoolean()) {
       assertThat(System.nanoTime() - deadlineNs).as(what).isNegative();
-      LockSupport.parkNanos(20_000_000);
+      LockSupport.parkNanos(interval.toNanos());
     }
   }
 }

@@ -333,7 +333,7 @@ class NodeAgentBpfIT {
   private static boolean hasTimeAccounts() {
     String[] version = System.getProperty("os.version").split("[.-]", 3);
     int major = Integer.parseInt(version[0]);
-    return major > 6 || major == 6 && Integer.parseInt(version[1]) >= 3;
+    return major > 6 || (major == 6 && Integer.parseInt(version[1]) >= 3);
   }
 
   private static Map<String, Object> attributes(SpanBatch batch, Attributes from, int owner) {
