@@ -1,0 +1,348 @@
+package io.headspan.collector.sampling;
+
+import io.headspan.wire.AttributeType;
+import java.math.BigDecimal;
+import java.math.BigInteger;
+import java.math.MathContext;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.TimeUnit;
+import java.util.function.LongSupplier;
+import java.util.regex.Pattern;
+
+/// A policy of the `tail_sampling` processor, with the meaning it has there (contrib v0.112,
+/// `processor/tailsamplingprocessor/internal/sampling`). Those with a rate keep count, so one
+/// instance serves one sampler; not thread-safe.
+sealed interface Policy {
+  PolicyDecision decide(SampledTrace trace);
+
+  record AlwaysSample() implements Policy {
+    @Override
+    public PolicyDecision decide(SampledTrace trace) {
+      return PolicyDecision.SAMPLED;
+    }
+  }
+
+  /// From the first start to the last end, in whole ms.
+  ///
+  /// @param upperMillis 0 for none; with one, the threshold itself does not match
+  record Latency(long thresholdMillis, long upperMillis) implements Policy {
+    @Override
+    public PolicyDecision decide(SampledTrace trace) {
+      long first = Long.MAX_VALUE;
+      long last = Long.MIN_VALUE;
+      for (int span = 0; span < trace.size(); span++) {
+        first = Math.min(first, trace.spans().startNs(span));
+        last = Math.max(last, trace.spans().startNs(span) + trace.spans().durationNs(span));
+        long millis = TimeUnit.NANOSECONDS.toMillis(last - first);
+        // As the processor: at each span, with those before it.
+        boolean matches =
+            upperMillis == 0
+                ? millis >= thresholdMillis
+                : millis > thresholdMillis && millis <= upperMillis;
+        if (matches) {
+          return PolicyDecision.SAMPLED;
+        }
+      }
+      return PolicyDecision.NOT_SAMPLED;
+    }
+  }
+
+  /// Whether any span has one of some status codes.
+  ///
+  /// @param codes OTLP's numbers
+  record StatusCode(Set<Integer> codes) implements Policy {
+    @Override
+    public PolicyDecision decide(SampledTrace trace) {
+      return PolicyDecision.of(
+          trace.anySpan(span -> codes.contains((int) trace.spans().statusCode(span))));
+    }
+  }
+
+  record NumericAttribute(String key, long min, long max, boolean invert) implements Policy {
+    @Override
+    public PolicyDecision decide(SampledTrace trace) {
+      return inverted(
+          invert,
+          trace.anyAttribute(
+              key,
+              (type, value) -> {
+                long number = type == AttributeType.INT ? value : 0;
+                return number >= min && number <= max;
+              }));
+    }
+  }
+
+  /// Whether a text of any span or its resource matches.
+  ///
+  /// @param patterns whole texts, or expressions to be found in the text
+  record StringAttribute(String key, List<Pattern> patterns, boolean invert) implements Policy {
+    @Override
+    public PolicyDecision decide(SampledTrace trace) {
+      // What is no text counts as an empty one with a resource and as nothing with a span, as in
+      // the processor.
+      return inverted(
+          invert,
+          trace.anyResourceAttribute(key, (type, value) -> matches(trace.text(type, value)))
+              || trace.anySpanAttribute(
+                  key,
+                  (type, value) -> {
+                    String text = trace.text(type, value);
+                    return !text.isEmpty() && matches(text);
+                  }));
+    }
+
+    private boolean matches(String text) {
+      return patterns.stream().anyMatch(each -> each.matcher(text).find());
+    }
+  }
+
+  record BooleanAttribute(String key, boolean value, boolean invert) implements Policy {
+    @Override
+    public PolicyDecision decide(SampledTrace trace) {
+      return inverted(
+          invert,
+          trace.anyAttribute(
+              key, (type, bits) -> (type == AttributeType.BOOL && bits != 0) == value));
+    }
+  }
+
+  /// Whether the trace has as many spans.
+  ///
+  /// @param max 0 for none
+  record SpanCount(int min, int max) implements Policy {
+    @Override
+    public PolicyDecision decide(SampledTrace trace) {
+      return PolicyDecision.of(trace.size() >= min && (max == 0 || trace.size() <= max));
+    }
+  }
+
+  record TraceState(String key, Set<String> values) implements Policy {
+    @Override
+    public PolicyDecision decide(SampledTrace trace) {
+      return PolicyDecision.of(
+          trace.anySpan(span -> {
+            for (String entry : trace.spans().text(trace.spans().traceState(span)).split(",", -1)) {
+              int equals = entry.indexOf('=');
+              if (equals > 0
+                  && entry.substring(0, equals).strip().equals(key)
+                  && values.contains(entry.substring(equals + 1).strip())) {
+                return true;
+              }
+            }
+            return false;
+          }));
+    }
+  }
+
+  /// Whether the sampled bit of any span's flags is set.
+  record TraceFlags() implements Policy {
+    private static final int SAMPLED = 1;
+
+    @Override
+    public PolicyDecision decide(SampledTrace trace) {
+      return PolicyDecision.of(trace.anySpan(span -> (trace.spans().flags(span) & SAMPLED) != 0));
+    }
+  }
+
+  /// By a hash of the trace id (FNV-1a, 64 bits), so that collectors with the same salt agree.
+  record Probabilistic(long threshold, byte[] salt) implements Policy {
+    private static final long FNV_OFFSET = 0xcbf29ce484222325L;
+    private static final long FNV_PRIME = 0x100000001b3L;
+
+    static Probabilistic of(double percentage, String salt) {
+      BigDecimal ratio = BigDecimal.valueOf(Math.clamp(percentage / 100, 0, 1));
+      BigInteger all = BigInteger.ONE.shiftLeft(Long.SIZE).subtract(BigInteger.ONE);
+      long threshold =
+          new BigDecimal(all).multiply(ratio, MathContext.UNLIMITED).toBigInteger().longValue();
+      return new Probabilistic(
+          threshold,
+          (salt.isEmpty() ? "default-hash-seed" : salt).getBytes(StandardCharsets.UTF_8));
+    }
+
+    @Override
+    public PolicyDecision decide(SampledTrace trace) {
+      if (trace.size() == 0) {
+        return PolicyDecision.NOT_SAMPLED;
+      }
+      byte[] id =
+          ByteBuffer.allocate(2 * Long.BYTES)
+              .putLong(trace.spans().traceIdHigh(0))
+              .putLong(trace.spans().traceIdLow(0))
+              .array();
+      long hash = hash(hash(FNV_OFFSET, salt), id);
+      return PolicyDecision.of(Long.compareUnsigned(hash, threshold) <= 0);
+    }
+
+    private static long hash(long from, byte[] bytes) {
+      long hash = from;
+      for (byte each : bytes) {
+        hash = (hash ^ (each & 0xff)) * FNV_PRIME;
+      }
+      return hash;
+    }
+  }
+
+  /// As many spans a second, in whole traces.
+  final class RateLimiting implements Policy {
+    private final long spansPerSecond;
+    private final LongSupplier epochSecond;
+    private long second;
+    private long spans;
+
+    RateLimiting(long spansPerSecond, LongSupplier epochSecond) {
+      this.spansPerSecond = spansPerSecond;
+      this.epochSecond = epochSecond;
+    }
+
+    @Override
+    public PolicyDecision decide(SampledTrace trace) {
+      long now = epochSecond.getAsLong();
+      if (now != second) {
+        second = now;
+        spans = 0;
+      }
+      if (spans + trace.size() > spansPerSecond) {
+        return PolicyDecision.NOT_SAMPLED;
+      }
+      spans += trace.size();
+      return PolicyDecision.SAMPLED;
+    }
+  }
+
+  /// As many bytes a second, in whole traces, and more at once after quiet seconds.
+  final class BytesLimiting implements Policy {
+    private final long bytesPerSecond;
+    private final long burstBytes;
+    private final LongSupplier epochSecond;
+    private long second;
+    private long left;
+
+    BytesLimiting(long bytesPerSecond, long burstBytes, LongSupplier epochSecond) {
+      this.bytesPerSecond = bytesPerSecond;
+      this.burstBytes = burstBytes;
+      this.epochSecond = epochSecond;
+      second = epochSecond.getAsLong();
+      left = burstBytes;
+    }
+
+    @Override
+    public PolicyDecision decide(SampledTrace trace) {
+      long now = epochSecond.getAsLong();
+      while (second < now && left < burstBytes) {
+        left = Math.min(burstBytes, left + bytesPerSecond);
+        second++;
+      }
+      second = now;
+      long size = trace.sizeBytes();
+      if (size > left) {
+        return PolicyDecision.NOT_SAMPLED;
+      }
+      left -= size;
+      return PolicyDecision.SAMPLED;
+    }
+  }
+
+  /// Whether a condition holds for any span or event.
+  ///
+  /// @param span conditions of which one must hold for a span
+  /// @param event conditions of which one must hold for an event
+  record Ottl(List<OttlCondition> span, List<OttlCondition> event) implements Policy {
+    @Override
+    public PolicyDecision decide(SampledTrace trace) {
+      return PolicyDecision.of(
+          trace.anySpan(row -> {
+            if (span.stream().anyMatch(each -> each.holdsForSpan(trace, row))) {
+              return true;
+            }
+            for (int i = trace.spans().eventBegin(row); i < trace.spans().eventEnd(row); i++) {
+              int eventRow = i;
+              if (event.stream().anyMatch(each -> each.holdsForEvent(trace, row, eventRow))) {
+                return true;
+              }
+            }
+            return false;
+          }));
+    }
+  }
+
+  record And(List<Policy> policies) implements Policy {
+    @Override
+    public PolicyDecision decide(SampledTrace trace) {
+      return PolicyDecision.of(policies.stream().allMatch(each -> each.decide(trace).isSampled()));
+    }
+  }
+
+  /// The opposite of what another policy says.
+  record Not(Policy policy) implements Policy {
+    @Override
+    public PolicyDecision decide(SampledTrace trace) {
+      return PolicyDecision.of(!policy.decide(trace).isSampled());
+    }
+  }
+
+  /// Drops what all its policies match, whatever others say.
+  record Drop(List<Policy> policies) implements Policy {
+    @Override
+    public PolicyDecision decide(SampledTrace trace) {
+      return policies.stream().allMatch(each -> each.decide(trace).isSampled())
+          ? PolicyDecision.DROPPED
+          : PolicyDecision.NOT_SAMPLED;
+    }
+  }
+
+  /// The first policy that matches decides, within its share of the spans of a second.
+  final class Composite implements Policy {
+    /// One of them, with its own count.
+    static final class Share {
+      private final Policy policy;
+      private final long spansPerSecond;
+      private long spans;
+
+      Share(Policy policy, long spansPerSecond) {
+        this.policy = policy;
+        this.spansPerSecond = spansPerSecond;
+      }
+    }
+
+    private final List<Share> shares;
+    private final long maxTotal;
+    private final LongSupplier epochSecond;
+    private long second;
+
+    Composite(List<Share> shares, long maxTotal, LongSupplier epochSecond) {
+      this.shares = List.copyOf(shares);
+      this.maxTotal = maxTotal;
+      this.epochSecond = epochSecond;
+    }
+
+    @Override
+    public PolicyDecision decide(SampledTrace trace) {
+      long now = epochSecond.getAsLong();
+      if (now != second) {
+        second = now;
+        shares.forEach(each -> each.spans = 0);
+      }
+      for (Share share : shares) {
+        if (share.policy.decide(trace).isSampled()) {
+          long wanted = share.spans + trace.size();
+          if (wanted > share.spansPerSecond || wanted > maxTotal) {
+            return PolicyDecision.NOT_SAMPLED;
+          }
+          share.spans = wanted;
+          return PolicyDecision.SAMPLED;
+        }
+      }
+      return PolicyDecision.NOT_SAMPLED;
+    }
+  }
+
+  private static PolicyDecision inverted(boolean invert, boolean matches) {
+    if (invert) {
+      return matches ? PolicyDecision.INVERT_NOT_SAMPLED : PolicyDecision.INVERT_SAMPLED;
+    }
+    return PolicyDecision.of(matches);
+  }
+}

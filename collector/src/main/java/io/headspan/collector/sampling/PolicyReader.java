@@ -1,0 +1,290 @@
+package io.headspan.collector.sampling;
+
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.LongSupplier;
+import java.util.regex.Pattern;
+import java.util.regex.PatternSyntaxException;
+import org.jspecify.annotations.Nullable;
+import org.snakeyaml.engine.v2.api.Load;
+import org.snakeyaml.engine.v2.api.LoadSettings;
+import org.snakeyaml.engine.v2.exceptions.YamlEngineException;
+import org.snakeyaml.engine.v2.schema.CoreSchema;
+
+/// Reads policies from the `tail_sampling` processor's YAML.
+final class PolicyReader {
+  private static final int DOCUMENT_CHARS_MAX = 1 << 20;
+
+  private final LongSupplier epochSecond;
+
+  PolicyReader(LongSupplier epochSecond) {
+    this.epochSecond = epochSecond;
+  }
+
+  List<SamplingPolicies.Named> read(String yaml) {
+    Object root;
+    try {
+      root =
+          new Load(
+                  LoadSettings.builder()
+                      .setSchema(new CoreSchema())
+                      .setCodePointLimit(DOCUMENT_CHARS_MAX)
+                      .build())
+              .loadFromString(yaml);
+    } catch (YamlEngineException e) {
+      throw new SamplingException("policies are no YAML: reason=" + e.getMessage(), e);
+    }
+    if (root instanceof Map<?, ?> document) {
+      Object inner = document.get("processors") instanceof Map<?, ?> processors ? processors : root;
+      if (inner instanceof Map<?, ?> map && map.get("tail_sampling") instanceof Map<?, ?> own) {
+        inner = own;
+      }
+      root = inner instanceof Map<?, ?> map ? map.get("policies") : null;
+    }
+    if (!(root instanceof List<?> list) || list.isEmpty()) {
+      throw new SamplingException("no policies found; give a list under policies");
+    }
+    List<SamplingPolicies.Named> policies = new ArrayList<>();
+    Set<String> names = new HashSet<>();
+    for (Object each : list) {
+      Section section = section(each, "a policy");
+      String name = section.text("name", "");
+      if (name.isEmpty() || !names.add(name)) {
+        throw new SamplingException(
+            "policy without a name of its own: name=" + name + "; name each differently");
+      }
+      policies.add(new SamplingPolicies.Named(name, policy(section)));
+    }
+    return policies;
+  }
+
+  private Policy policy(Section policy) {
+    String type = policy.text("type", "");
+    Section of = policy.section(type);
+    return switch (type) {
+      case "always_sample" -> new Policy.AlwaysSample();
+      case "latency" ->
+          new Policy.Latency(of.number("threshold_ms", 0), of.number("upper_threshold_ms", 0));
+      case "numeric_attribute" ->
+          new Policy.NumericAttribute(
+              of.required("key"),
+              of.number("min_value", Long.MIN_VALUE),
+              of.number("max_value", Long.MAX_VALUE),
+              of.flag("invert_match"));
+      case "probabilistic" ->
+          Policy.Probabilistic.of(of.real("sampling_percentage"), of.text("hash_salt", ""));
+      case "status_code" -> new Policy.StatusCode(statusCodes(of));
+      case "string_attribute" ->
+          new Policy.StringAttribute(of.required("key"), patterns(of), of.flag("invert_match"));
+      case "boolean_attribute" ->
+          new Policy.BooleanAttribute(
+              of.required("key"), of.flag("value"), of.flag("invert_match"));
+      case "trace_state" ->
+          new Policy.TraceState(of.required("key"), Set.copyOf(of.texts("values")));
+      case "trace_flags" -> new Policy.TraceFlags();
+      case "rate_limiting" ->
+          new Policy.RateLimiting(of.number("spans_per_second", 0), epochSecond);
+      case "bytes_limiting" -> bytesLimiting(of);
+      case "span_count" ->
+          new Policy.SpanCount((int) of.number("min_spans", 0), (int) of.number("max_spans", 0));
+      case "ottl_condition" ->
+          new Policy.Ottl(conditions(of, "span", false), conditions(of, "spanevent", true));
+      case "and" -> new Policy.And(policies(of, "and_sub_policy"));
+      case "not" -> new Policy.Not(policy(section(of.value("not_sub_policy"), of.name)));
+      case "drop" -> new Policy.Drop(policies(of, "drop_sub_policy"));
+      case "composite" -> composite(of);
+      default ->
+          throw new SamplingException(
+              "unknown type of policy: name="
+                  + policy.text("name", "")
+                  + ", type="
+                  + type
+                  + "; use one that tail_sampling has");
+    };
+  }
+
+  private Policy bytesLimiting(Section of) {
+    long rate = of.number("bytes_per_second", 0);
+    if (rate <= 0 || rate > Long.MAX_VALUE / 4) {
+      throw of.wrong("bytes_per_second", "a rate above 0");
+    }
+    long burst = of.number("burst_capacity", 0);
+    return new Policy.BytesLimiting(rate, burst > 0 ? burst : 2 * rate, epochSecond);
+  }
+
+  /// As in the processor, a sub-policy that `rate_allocation` does not name has no share, and one
+  /// that it names without a percentage has an equal share.
+  private Policy composite(Section of) {
+    long total = of.number("max_total_spans_per_second", 0);
+    Map<String, Section> byName = new LinkedHashMap<>();
+    for (Object each : of.list("composite_sub_policy")) {
+      Section section = section(each, of.name);
+      byName.put(section.text("name", ""), section);
+    }
+    Map<String, Long> percents = new HashMap<>();
+    for (Object each : of.list("rate_allocation")) {
+      Section section = section(each, of.name);
+      percents.put(section.text("policy", ""), section.number("percent", 0));
+    }
+    if (byName.isEmpty()) {
+      throw new SamplingException(
+          "policy without sub-policies: policy=" + of.name + ", key=composite_sub_policy");
+    }
+    Set<String> order = new LinkedHashSet<>(of.texts("policy_order"));
+    order.addAll(byName.keySet());
+    List<Policy.Composite.Share> shares = new ArrayList<>();
+    for (String name : order) {
+      Section section = byName.get(name);
+      if (section == null) {
+        throw new SamplingException(
+            "policy_order names a policy that is not there: policy=" + of.name + ", name=" + name);
+      }
+      Long percent = percents.get(name);
+      double share =
+          percent == null
+              ? 0
+              : percent > 0 ? percent / 100.0 * total : (double) total / byName.size();
+      shares.add(new Policy.Composite.Share(policy(section), (long) share));
+    }
+    return new Policy.Composite(shares, total, epochSecond);
+  }
+
+  private List<Policy> policies(Section of, String key) {
+    List<Policy> policies = new ArrayList<>();
+    for (Object each : of.list(key)) {
+      policies.add(policy(section(each, of.name)));
+    }
+    if (policies.isEmpty()) {
+      throw new SamplingException(
+          "policy without sub-policies: policy=" + of.name + ", key=" + key);
+    }
+    return policies;
+  }
+
+  private static Set<Integer> statusCodes(Section of) {
+    Set<Integer> codes = new HashSet<>();
+    for (String each : of.texts("status_codes")) {
+      codes.add(
+          switch (each) {
+            case "UNSET" -> 0;
+            case "OK" -> 1;
+            case "ERROR" -> 2;
+            default ->
+                throw new SamplingException(
+                    "unknown status code: policy="
+                        + of.name
+                        + ", code="
+                        + each
+                        + "; use ERROR, OK or UNSET");
+          });
+    }
+    return codes;
+  }
+
+  private static List<Pattern> patterns(Section of) {
+    boolean regex = of.flag("enabled_regex_matching");
+    List<Pattern> patterns = new ArrayList<>();
+    for (String each : of.texts("values")) {
+      if (each.isEmpty() && !regex) {
+        continue;
+      }
+      try {
+        patterns.add(Pattern.compile(regex ? each : "\\A" + Pattern.quote(each) + "\\z"));
+      } catch (PatternSyntaxException e) {
+        throw new SamplingException(
+            "bad regular expression: policy=" + of.name + ", reason=" + e.getDescription(), e);
+      }
+    }
+    return patterns;
+  }
+
+  private static List<OttlCondition> conditions(Section of, String key, boolean ofEvents) {
+    return of.texts(key).stream().map(each -> OttlCondition.parse(each, ofEvents)).toList();
+  }
+
+  private static Section section(@Nullable Object value, String what) {
+    if (value instanceof Map<?, ?> map) {
+      return new Section(String.valueOf(map.get("name")), map);
+    }
+    throw new SamplingException("not a policy: where=" + what + "; give it a name and a type");
+  }
+
+  /// A mapping of the document.
+  ///
+  /// @param name the policy it belongs to
+  private record Section(String name, Map<?, ?> values) {
+    @Nullable Object value(String key) {
+      return values.get(key);
+    }
+
+    Section section(String key) {
+      return value(key) instanceof Map<?, ?> map
+          ? new Section(name, map)
+          : new Section(name, Map.of());
+    }
+
+    String text(String key, String otherwise) {
+      Object value = value(key);
+      return value == null ? otherwise : String.valueOf(value);
+    }
+
+    String required(String key) {
+      String text = text(key, "");
+      if (text.isEmpty()) {
+        throw wrong(key, "a text");
+      }
+      return text;
+    }
+
+    long number(String key, long otherwise) {
+      return switch (value(key)) {
+        case null -> otherwise;
+        case Integer number -> number;
+        case Long number -> number;
+        default -> throw wrong(key, "an integer");
+      };
+    }
+
+    double real(String key) {
+      return value(key) instanceof Number number ? number.doubleValue() : 0;
+    }
+
+    boolean flag(String key) {
+      return switch (value(key)) {
+        case null -> false;
+        case Boolean flag -> flag;
+        default -> throw wrong(key, "true or false");
+      };
+    }
+
+    List<?> list(String key) {
+      return switch (value(key)) {
+        case null -> List.of();
+        case List<?> list -> list;
+        default -> throw wrong(key, "a list");
+      };
+    }
+
+    List<String> texts(String key) {
+      return list(key).stream().map(String::valueOf).toList();
+    }
+
+    private SamplingException wrong(String key, String expected) {
+      return new SamplingException(
+          "bad value of a policy: policy="
+              + name
+              + ", key="
+              + key
+              + ", value="
+              + value(key)
+              + "; expected "
+              + expected);
+    }
+  }
+}

@@ -1,0 +1,135 @@
+package io.headspan.collector.sampling;
+
+import io.headspan.wire.AttributeType;
+import io.headspan.wire.Attributes;
+import io.headspan.wire.SpanBatch;
+import java.util.function.IntPredicate;
+
+/// A trace as policies look at it: all its spans that are there when it is decided.
+public final class SampledTrace {
+  /// A count of what was dropped.
+  private static final int COUNT_BYTES = 4;
+
+  /// Three ids, two times, kind, status and three counts.
+  private static final int SPAN_BYTES = 68;
+
+  /// A time and a count.
+  private static final int EVENT_BYTES = 12;
+
+  /// Two ids and a count.
+  private static final int LINK_BYTES = 28;
+
+  private final SpanBatch spans;
+
+  /// @param spans of one trace
+  public SampledTrace(SpanBatch spans) {
+    this.spans = spans;
+  }
+
+  SpanBatch spans() {
+    return spans;
+  }
+
+  int size() {
+    return spans.size();
+  }
+
+  boolean anySpan(IntPredicate condition) {
+    for (int span = 0; span < spans.size(); span++) {
+      if (condition.test(span)) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /// Whether `test` holds for the attribute `key` of any span or any span's resource.
+  boolean anyAttribute(String key, ValueTest test) {
+    return anyResourceAttribute(key, test) || anySpanAttribute(key, test);
+  }
+
+  boolean anyResourceAttribute(String key, ValueTest test) {
+    return anySpan(span -> holds(spans.resourceAttributes(), resource(span), key, test));
+  }
+
+  boolean anySpanAttribute(String key, ValueTest test) {
+    return anySpan(span -> holds(spans.spanAttributes(), span, key, test));
+  }
+
+  /// About how large the trace is, uncompressed: its texts, its values, and what a span, event,
+  /// link, resource or scope has in any case.
+  long sizeBytes() {
+    long size = 0;
+    for (int resource = 0; resource < spans.resources(); resource++) {
+      size += COUNT_BYTES + sizeBytes(spans.resourceAttributes(), resource);
+    }
+    for (int scope = 0; scope < spans.scopes(); scope++) {
+      size +=
+          COUNT_BYTES + sizeBytes(spans.scopeName(scope)) + sizeBytes(spans.scopeVersion(scope));
+      size += sizeBytes(spans.scopeAttributes(), scope);
+    }
+    for (int span = 0; span < spans.size(); span++) {
+      size += SPAN_BYTES + sizeBytes(spans.name(span)) + sizeBytes(spans.traceState(span));
+      size += sizeBytes(spans.statusMessage(span)) + sizeBytes(spans.spanAttributes(), span);
+    }
+    for (int event = 0; event < spans.events(); event++) {
+      size += EVENT_BYTES + sizeBytes(spans.eventName(event));
+      size += sizeBytes(spans.eventAttributes(), event);
+    }
+    for (int link = 0; link < spans.links(); link++) {
+      size += LINK_BYTES + sizeBytes(spans.linkTraceState(link));
+      size += sizeBytes(spans.linkAttributes(), link);
+    }
+    return size;
+  }
+
+  private long sizeBytes(int text) {
+    return spans.table().length(text);
+  }
+
+  private long sizeBytes(Attributes attributes, int owner) {
+    long size = 0;
+    for (int row = attributes.begin(owner); row < attributes.end(owner); row++) {
+      byte type = attributes.type(row);
+      size += sizeBytes(attributes.key(row));
+      if (AttributeType.isTableId(type)) {
+        size += sizeBytes((int) attributes.value(row));
+      } else if (type == AttributeType.BOOL) {
+        size += 1;
+      } else if (type != AttributeType.EMPTY) {
+        size += Long.BYTES;
+      }
+    }
+    return size;
+  }
+
+  int resource(int span) {
+    return spans.scopeResource(spans.scope(span));
+  }
+
+  private boolean holds(Attributes attributes, int owner, String key, ValueTest test) {
+    int row = find(attributes, owner, key);
+    return row >= 0 && test.test(attributes.type(row), attributes.value(row));
+  }
+
+  /// The row of an attribute, -1 if its owner has none.
+  int find(Attributes attributes, int owner, String key) {
+    for (int row = attributes.begin(owner); row < attributes.end(owner); row++) {
+      if (spans.text(attributes.key(row)).equals(key)) {
+        return row;
+      }
+    }
+    return -1;
+  }
+
+  /// The text of a value; "" if it is none.
+  String text(byte type, long value) {
+    return type == AttributeType.STRING ? spans.text((int) value) : "";
+  }
+
+  /// Looks at a value as [Attributes] holds it.
+  @FunctionalInterface
+  interface ValueTest {
+    boolean test(byte type, long value);
+  }
+}

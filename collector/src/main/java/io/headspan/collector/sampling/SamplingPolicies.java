@@ -1,0 +1,67 @@
+package io.headspan.collector.sampling;
+
+import java.util.ArrayList;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Set;
+import java.util.function.LongSupplier;
+
+/// Policies in their order, and what they decide together about a trace, as the `tail_sampling`
+/// processor of the OpenTelemetry Collector does. Not thread-safe, since policies with a rate keep
+/// count.
+public final class SamplingPolicies {
+  record Named(String name, Policy policy) {}
+
+  /// What one policy says about a trace.
+  public record Vote(String policy, PolicyDecision decision) {}
+
+  /// What becomes of a trace.
+  ///
+  /// @param votes of all policies, in their order
+  public record Verdict(boolean kept, List<Vote> votes) {
+    public Verdict {
+      votes = List.copyOf(votes);
+    }
+
+    /// The names of the policies that kept it, in order; none if it is not kept.
+    public List<String> policies() {
+      return kept
+          ? votes.stream().filter(vote -> vote.decision().isSampled()).map(Vote::policy).toList()
+          : List.of();
+    }
+  }
+
+  private final List<Named> policies;
+
+  SamplingPolicies(List<Named> policies) {
+    this.policies = List.copyOf(policies);
+  }
+
+  /// Reads the processor's YAML: its configuration, or the list of policies alone.
+  ///
+  /// @param epochSecond the clock of policies with a rate
+  /// @throws SamplingException if it is not understood; it names the policy
+  public static SamplingPolicies parse(String yaml, LongSupplier epochSecond) {
+    return new SamplingPolicies(new PolicyReader(epochSecond).read(yaml));
+  }
+
+  /// Decides about a trace. What is dropped is not kept; then an inverted policy that matches
+  /// vetoes; then one policy for it is enough; an inverted one that does not match keeps only what
+  /// no other policy leaves out.
+  public Verdict decide(SampledTrace trace) {
+    Set<PolicyDecision> decisions = EnumSet.noneOf(PolicyDecision.class);
+    List<Vote> votes = new ArrayList<>();
+    for (Named each : policies) {
+      PolicyDecision decision = each.policy().decide(trace);
+      decisions.add(decision);
+      votes.add(new Vote(each.name(), decision));
+    }
+    boolean kept =
+        !decisions.contains(PolicyDecision.DROPPED)
+            && !decisions.contains(PolicyDecision.INVERT_NOT_SAMPLED)
+            && (decisions.contains(PolicyDecision.SAMPLED)
+                || (decisions.contains(PolicyDecision.INVERT_SAMPLED)
+                    && !decisions.contains(PolicyDecision.NOT_SAMPLED)));
+    return new Verdict(kept, votes);
+  }
+}
