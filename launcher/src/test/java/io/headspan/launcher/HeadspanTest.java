@@ -26,7 +26,8 @@ final class HeadspanTest {
   void listsEveryRole() {
     assertThat(run("--help")).isZero();
     assertThat(out.toString())
-        .contains("demo", "all", "agent", "collector", "query", "store", "wasm", "doctor");
+        .contains(
+            "demo", "all", "agent", "collector", "query", "store", "wasm", "sampling", "doctor");
   }
 
   @ParameterizedTest
@@ -43,10 +44,35 @@ final class HeadspanTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"", "nonsense", "demo --for soon", "demo --rate 0", "collector --port 1"})
+  @ValueSource(
+      strings = {
+        "",
+        "nonsense",
+        "demo --for soon",
+        "demo --rate 0",
+        "collector --port 1",
+        "sampling",
+        "sampling explain abc"
+      })
   void wrongUsageExitsWithTwo(String line) {
     assertThat(run(line.isEmpty() ? new String[0] : line.split(" ", -1))).isEqualTo(2);
     assertThat(err.toString()).isNotBlank().doesNotContain("\tat ");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "test POLICIES | unknown type of policy: name=a, type=magic",
+        "explain abc --policies POLICIES | unknown type of policy: name=a, type=magic",
+        "test nowhere.yaml | policies cannot be read: file=nowhere.yaml",
+      })
+  void samplingSaysWhatIsWrongWithPolicies(String line, String message) throws Exception {
+    Path file = Files.writeString(directory.resolve("policies.yaml"), "[{name: a, type: magic}]");
+    String[] arguments = ("sampling " + line.replace("POLICIES", file.toString())).split(" ", -1);
+
+    assertThat(run(arguments)).isEqualTo(1);
+    assertThat(err.toString()).contains(message).doesNotContain("\tat ");
   }
 
   /// Whatever this machine allows, the report is whole and its exit code the one it says.

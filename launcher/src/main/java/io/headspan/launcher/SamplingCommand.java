@@ -1,0 +1,217 @@
+package io.headspan.launcher;
+
+import io.headspan.collector.sampling.PolicyDecision;
+import io.headspan.collector.sampling.SamplingPolicies;
+import io.headspan.collector.sampling.SamplingTrial;
+import io.headspan.storage.SpanStore;
+import io.headspan.storage.StoreAddress;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Locale;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/// `headspan sampling`: what policies would decide about traces that are in the store. It reads
+/// only.
+@Command(
+    name = "sampling",
+    mixinStandardHelpOptions = true,
+    description = {
+      "Try tail sampling policies on the traces in the store; changes nothing.",
+      "The policies are those of the OpenTelemetry Collector's tail_sampling processor, in its YAML."
+    },
+    subcommands = {SamplingCommand.Trial.class, SamplingCommand.Explain.class})
+final class SamplingCommand implements Runnable {
+  private static final String LINE = "%-32s %10s %10s %12s %12s %10s %10s%n";
+  private static final double MEBIBYTE = 1024.0 * 1024;
+
+  @Spec private CommandSpec spec = CommandSpec.create();
+
+  @Override
+  public void run() {
+    throw new ParameterException(spec.commandLine(), "missing subcommand");
+  }
+
+  /// The option that says where the traces are.
+  static final class StoreOption {
+    @Option(
+        names = "--store",
+        paramLabel = "URL",
+        defaultValue = "http://127.0.0.1:8123",
+        description = "ClickHouse or `headspan store` (default ${DEFAULT-VALUE}).")
+    private String url = "";
+
+    SpanStore connect() {
+      return SpanStore.connect(StoreAddress.parse(url));
+    }
+  }
+
+  /// `headspan sampling test`.
+  @Command(
+      name = "test",
+      mixinStandardHelpOptions = true,
+      description = "Say what would be kept of the traces that ended lately, by policy and tenant.")
+  static final class Trial implements Callable<Integer> {
+    @Parameters(paramLabel = "POLICIES", description = "YAML file with the policies.")
+    private Path file = Path.of("");
+
+    @Option(
+        names = "--window",
+        paramLabel = "DURATION",
+        converter = DurationConverter.class,
+        defaultValue = "10m",
+        description = "How far back (default ${DEFAULT-VALUE}).")
+    private Duration window = Duration.ZERO;
+
+    @Option(
+        names = "--max-traces",
+        paramLabel = "N",
+        defaultValue = "2000",
+        description =
+            "The most traces to look at; of more, a random choice (default ${DEFAULT-VALUE}).")
+    private int maxTraces;
+
+    @Mixin private StoreOption store = new StoreOption();
+
+    @Spec private CommandSpec spec = CommandSpec.create();
+
+    @Override
+    public Integer call() {
+      if (window.isZero() || maxTraces < 1) {
+        throw new ParameterException(
+            spec.commandLine(), "--window and --max-traces must be above 0");
+      }
+      String yaml = read(file);
+      Instant now = Instant.now();
+      try (SpanStore connected = store.connect()) {
+        print(
+            spec.commandLine().getOut(),
+            SamplingTrial.run(connected, yaml, now.minus(window), now, maxTraces));
+      }
+      return 0;
+    }
+
+    private static void print(PrintWriter out, SamplingTrial.Report report) {
+      long looked = report.total().all().traces();
+      if (looked < report.found()) {
+        out.printf(
+            "%d of %d traces looked at, by chance; policies with a rate see only these%n",
+            looked, report.found());
+      }
+      out.printf(LINE, "", "traces", "kept", "spans", "kept", "MiB", "kept");
+      line(out, "all", report.total());
+      report
+          .byTenant()
+          .forEach((tenant, share) ->
+              line(out, tenant.isEmpty() ? "no tenant" : "tenant " + tenant, share));
+      report
+          .byPolicy()
+          .forEach((policy, kept) ->
+              out.printf(
+                  LINE,
+                  "policy " + policy,
+                  "",
+                  kept.traces(),
+                  "",
+                  kept.spans(),
+                  "",
+                  mebibytes(kept)));
+      out.flush();
+    }
+
+    private static void line(PrintWriter out, String what, SamplingTrial.Share share) {
+      out.printf(
+          LINE,
+          what,
+          share.all().traces(),
+          share.kept().traces(),
+          share.all().spans(),
+          share.kept().spans(),
+          mebibytes(share.all()),
+          mebibytes(share.kept()));
+    }
+
+    private static String mebibytes(SamplingTrial.Volume volume) {
+      return String.format(Locale.ROOT, "%.2f", volume.sizeBytes() / MEBIBYTE);
+    }
+  }
+
+  /// `headspan sampling explain`.
+  @Command(
+      name = "explain",
+      mixinStandardHelpOptions = true,
+      description = "Say whether policies would keep a trace, and what each of them says.")
+  static final class Explain implements Callable<Integer> {
+    @Parameters(paramLabel = "TRACE_ID", description = "Up to 32 hex digits.")
+    private String traceId = "";
+
+    @Option(
+        names = "--policies",
+        required = true,
+        paramLabel = "POLICIES",
+        description = "YAML file with the policies.")
+    private Path file = Path.of("");
+
+    @Mixin private StoreOption store = new StoreOption();
+
+    @Spec private CommandSpec spec = CommandSpec.create();
+
+    @Override
+    public Integer call() {
+      String yaml = read(file);
+      try (SpanStore connected = store.connect()) {
+        SamplingTrial.Explanation explanation =
+            SamplingTrial.explain(connected, yaml, traceId)
+                .orElseThrow(() ->
+                    new LauncherException(
+                        "no such trace: id="
+                            + traceId
+                            + ", store="
+                            + connected.address()
+                            + "; it may be older than the store keeps, or not have arrived yet"));
+        print(spec.commandLine().getOut(), explanation);
+      }
+      return 0;
+    }
+
+    private static void print(PrintWriter out, SamplingTrial.Explanation explanation) {
+      out.printf(
+          "%s: %d spans, about %d bytes%n",
+          explanation.verdict().kept() ? "kept" : "not kept",
+          explanation.volume().spans(),
+          explanation.volume().sizeBytes());
+      for (SamplingPolicies.Vote vote : explanation.verdict().votes()) {
+        out.printf("%-32s %s%n", "policy " + vote.policy(), says(vote.decision()));
+      }
+      out.flush();
+    }
+
+    private static String says(PolicyDecision decision) {
+      return switch (decision) {
+        case SAMPLED -> "keep it";
+        case NOT_SAMPLED -> "leave it to others";
+        case INVERT_SAMPLED -> "keep it unless another policy leaves it (inverted, no match)";
+        case INVERT_NOT_SAMPLED -> "do not keep it (inverted, matches)";
+        case DROPPED -> "drop it";
+      };
+    }
+  }
+
+  private static String read(Path file) {
+    try {
+      return Files.readString(file);
+    } catch (IOException e) {
+      throw new LauncherException("policies cannot be read: file=" + file + ", reason=" + e, e);
+    }
+  }
+}
