@@ -272,14 +272,24 @@ class AgentMannersBpfIT {
     Set<Integer> held = new TreeSet<>();
     try (Stream<Path> descriptors = Files.list(Path.of("/proc/" + pid + "/fdinfo"))) {
       for (Path descriptor : descriptors.toList()) {
-        if (Files.exists(descriptor)) { // not closed meanwhile
-          Files.readAllLines(descriptor).stream()
-              .filter(line -> line.startsWith(field))
-              .forEach(line -> held.add(Integer.parseInt(line.substring(field.length()).strip())));
-        }
+        linesOf(descriptor).stream()
+            .filter(line -> line.startsWith(field))
+            .forEach(line -> held.add(Integer.parseInt(line.substring(field.length()).strip())));
       }
     }
     return held;
+  }
+
+  private static List<String> linesOf(Path descriptor) throws IOException {
+    try {
+      return Files.readAllLines(descriptor);
+    } catch (IOException e) {
+      // The descriptor was closed meanwhile, perhaps between opening its file and reading it.
+      if (!Files.exists(descriptor)) {
+        return List.of();
+      }
+      throw e;
+    }
   }
 
   private static Set<Integer> all(String kind) {

@@ -196,7 +196,13 @@ final class Spooler {
           try {
             byte[] payload = SpoolCodec.encode(content);
             gone.addAll(spool.makeRoom(payload.length));
-            onDisk = spool.append(outgoing.sequence, outgoing.madeMillis, outgoing.spans, payload);
+            onDisk =
+                spool.append(
+                    outgoing.bootId,
+                    outgoing.sequence,
+                    outgoing.madeMillis,
+                    outgoing.spans,
+                    payload);
           } catch (OtapException e) {
             LOG.error("A batch cannot be encoded: spans={}", outgoing.spans.total(), e);
             unencodable.add(outgoing);

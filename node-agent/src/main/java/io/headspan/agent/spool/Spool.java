@@ -162,11 +162,21 @@ public final class Spool implements AutoCloseable {
   ///
   /// @param madeMillis when it was filled, ms since the Unix epoch
   /// @throws SpoolException of kind DISK_FULL or FAILED; nothing was appended then
+  public SpooledBatch append(long sequence, long madeMillis, TenantCounts spans, byte[] payload) {
+    return append(bootId, sequence, madeMillis, spans, payload);
+  }
+
+  /// Appends a batch of any start: one of an earlier start comes back if its segment had to go
+  /// while it was under way. It keeps its name, because another batch of this start has its
+  /// sequence too.
+  ///
+  /// @param boot names the start that made it
+  /// @throws SpoolException as [#append]
   public synchronized SpooledBatch append(
-      long sequence, long madeMillis, TenantCounts spans, byte[] payload) {
+      String boot, long sequence, long madeMillis, TenantCounts spans, byte[] payload) {
     checkOpen();
     try {
-      Segment segment = writable();
+      Segment segment = writable(boot);
       long before = segment.sizeBytes();
       SpooledBatch batch = segment.append(sequence, madeMillis, spans, payload);
       sizeBytes += segment.sizeBytes() - before;
@@ -178,9 +188,11 @@ public final class Spool implements AutoCloseable {
     }
   }
 
-  private Segment writable() throws IOException {
+  private Segment writable(String boot) throws IOException {
     Segment segment = open;
-    if (segment != null && segment.sizeBytes() < settings.segmentBytes()) {
+    if (segment != null
+        && segment.sizeBytes() < settings.segmentBytes()
+        && segment.bootId().equals(boot)) {
       return segment;
     }
     if (segment != null) {
@@ -189,7 +201,7 @@ public final class Spool implements AutoCloseable {
       deleteIfEmpty(segment);
     }
     String name = String.format(Locale.ROOT, "%016x.spool", nextSegment);
-    Segment begun = Segment.create(settings.directory().resolve(name), bootId);
+    Segment begun = Segment.create(settings.directory().resolve(name), boot);
     nextSegment++;
     open = begun;
     add(begun);

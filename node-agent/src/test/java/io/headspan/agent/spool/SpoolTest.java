@@ -66,6 +66,25 @@ class SpoolTest {
         .containsExactly("boot-b/1", "boot-b/2", "boot-b/3", "boot-a/1");
   }
 
+  /// Each start counts from 1, so a batch of an earlier one that comes back must keep its name.
+  @Test
+  void tellsBatchesOfDifferentStartsWithTheSameSequenceApart() {
+    Spool second = open("boot-2");
+    append(second, 1);
+    second.append("boot-1", 1, 1_001, spans(2), payload(2));
+    append(second, 2);
+    second.sync();
+    second.close();
+    Spool third = open("boot-3");
+    assertThat(third.held())
+        .extracting(each -> each.bootId() + "/" + each.sequence())
+        .containsExactlyInAnyOrder("boot-2/1", "boot-1/1", "boot-2/2");
+    assertThat(third.held())
+        .filteredOn(each -> each.bootId().equals("boot-1"))
+        .singleElement()
+        .satisfies(each -> assertThat(third.read(each)).isEqualTo(payload(2)));
+  }
+
   @Test
   void deletesASegmentOnlyWhenAllOfItIsReleased() {
     Spool spool = open("boot-1");
