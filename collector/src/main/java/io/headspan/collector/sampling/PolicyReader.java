@@ -74,8 +74,8 @@ final class PolicyReader {
       case "numeric_attribute" ->
           new Policy.NumericAttribute(
               of.required("key"),
-              of.number("min_value", Long.MIN_VALUE),
-              of.number("max_value", Long.MAX_VALUE),
+              of.number("min_value", 0),
+              of.number("max_value", 0),
               of.flag("invert_match"));
       case "probabilistic" ->
           Policy.Probabilistic.of(of.real("sampling_percentage"), of.text("hash_salt", ""));

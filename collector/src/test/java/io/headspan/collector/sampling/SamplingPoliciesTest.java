@@ -81,6 +81,15 @@ class SamplingPoliciesTest {
   }
 
   @Test
+  void aBoundThatIsNotNamedIsZero() throws IOException {
+    String policy =
+        "[{name: n, type: numeric_attribute, numeric_attribute: {key: http.response.status_code, %s}}]";
+    assertThat(kept(policy.formatted("min_value: 1, max_value: 999"))).isNotEmpty();
+    assertThat(kept(policy.formatted("min_value: 1"))).isEmpty();
+    assertThat(kept(policy.formatted("max_value: 999"))).isNotEmpty();
+  }
+
+  @Test
   void ratesHoldWithinASecond() throws IOException {
     AtomicLong second = new AtomicLong(100);
     SamplingPolicies policies =
