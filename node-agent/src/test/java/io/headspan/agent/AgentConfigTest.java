@@ -41,7 +41,7 @@ class AgentConfigTest {
                 Duration.ofSeconds(10),
                 5_000,
                 Duration.ofSeconds(1),
-                64L << 20,
+                24L << 20,
                 4_096,
                 8,
                 Duration.ofSeconds(30),
