@@ -22,6 +22,7 @@ import picocli.CommandLine.Spec;
       QueryCommand.class,
       StoreCommand.class,
       WasmCommand.class,
+      ExplainCommand.class,
       SamplingCommand.class,
       DoctorCommand.class
     },

@@ -55,7 +55,10 @@ final class QueryClient {
         "/api/search?limit=" + limit + "&q=" + URLEncoder.encode(query, StandardCharsets.UTF_8));
   }
 
-  private JsonNode json(String path) {
+  /// The JSON answer of one of the API's paths.
+  ///
+  /// @throws LauncherException with the API's own words if it refuses
+  JsonNode json(String path) {
     HttpResponse<byte[]> response = get(path, "application/json");
     require(response, path);
     try {

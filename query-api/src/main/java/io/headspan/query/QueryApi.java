@@ -9,6 +9,7 @@ import com.linecorp.armeria.common.util.Exceptions;
 import com.linecorp.armeria.server.Server;
 import com.linecorp.armeria.server.ServerBuilder;
 import com.linecorp.armeria.server.metric.MetricCollectingService;
+import io.headspan.query.explain.ExplainApi;
 import io.headspan.query.functions.FunctionsApi;
 import io.headspan.query.http.Queries;
 import io.headspan.query.http.QueryThreads;
@@ -101,6 +102,7 @@ public final class QueryApi implements AutoCloseable {
     new TempoApi(queries).addTo(builder, threads);
     new JaegerApi(queries).addTo(builder, threads);
     new FunctionsApi(queries).addTo(builder, threads);
+    new ExplainApi(queries).addTo(builder, threads);
     builder
         .service("/ready", threads.service(_ -> ready()))
         .service(

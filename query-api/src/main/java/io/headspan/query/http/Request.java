@@ -137,6 +137,23 @@ public final class Request {
     return exactRange(optional(startNs), optional(endNs), RECENT);
   }
 
+  /// Two parameters as they stand, in any of the forms of [#timeRange]; the last hour up to now if
+  /// they are absent.
+  public TimeRange exactRange(String from, String to) {
+    return exactRange(time(from), time(to), RECENT);
+  }
+
+  /// Two times of one parameter.
+  public static TimeRange exactRange(String name, String from, String to) {
+    long fromNs = time(name, from).orElseThrow(() -> noTime(name, from));
+    long toNs = time(name, to).orElseThrow(() -> noTime(name, to));
+    if (fromNs >= toNs) {
+      throw RequestException.badRequest(
+          "start does not lie before end: " + name + "=" + from + "/" + to);
+    }
+    return new TimeRange(fromNs, toNs);
+  }
+
   private TimeRange exactRange(Optional<Long> start, Optional<Long> end, Duration back) {
     long endNs = end.orElseGet(() -> ns(clock.instant()));
     long startNs = start.orElse(Math.max(0, endNs - back.toNanos()));
@@ -173,11 +190,11 @@ public final class Request {
   }
 
   private Optional<Long> time(String name) {
-    Optional<String> parameter = parameter(name);
-    if (parameter.isEmpty()) {
-      return Optional.empty();
-    }
-    String text = parameter.get().strip();
+    return parameter(name).flatMap(text -> time(name, text.strip()));
+  }
+
+  /// Empty if it is 0.
+  private static Optional<Long> time(String name, String text) {
     try {
       BigDecimal number = new BigDecimal(text);
       if (number.signum() == 0) {
@@ -197,7 +214,11 @@ public final class Request {
     } catch (ArithmeticException _) {
       // Reported below.
     }
-    throw RequestException.badRequest(
+    throw noTime(name, text);
+  }
+
+  private static RequestException noTime(String name, String text) {
+    return RequestException.badRequest(
         "not a time: " + name + "=" + text + ", want=unix seconds or RFC 3339");
   }
 

@@ -1,0 +1,124 @@
+package io.headspan.query.explain;
+
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.stream.DoubleStream;
+import java.util.stream.IntStream;
+
+/// A mean latency in a range against that in a baseline, taken apart by cause. The components and
+/// the rest add up to the difference exactly.
+///
+/// @param components what took longer first
+/// @param rest what no cause accounts for
+/// @param total the whole latency, as if it were one cause
+/// @param fewest the fewest invocations of each side that are evidence
+record Difference(
+    long nowCount,
+    long baselineCount,
+    List<Component> components,
+    Component rest,
+    Component total,
+    long fewest) {
+  /// 97.5th percentile of the normal distribution.
+  private static final double Z95 = 1.96;
+
+  private static final int EXEMPLARS = 3;
+
+  /// Below this part of the latency a difference is not worth a sentence.
+  private static final double WORTH_TELLING = 0.02;
+
+  static Difference between(Sample now, Sample baseline, long fewest) {
+    Set<Cause> causes = new HashSet<>(now.causes());
+    causes.addAll(baseline.causes());
+    causes.remove(Cause.REST);
+    List<Component> components = new ArrayList<>();
+    for (Cause cause : causes) {
+      components.add(component(cause, now, values(now, cause), values(baseline, cause)));
+    }
+    components.sort(
+        Comparator.comparingDouble(Component::addedNs)
+            .reversed()
+            .thenComparing(component -> component.cause().toString()));
+    return new Difference(
+        now.size(),
+        baseline.size(),
+        List.copyOf(components),
+        component(Cause.REST, now, values(now, Cause.REST), values(baseline, Cause.REST)),
+        component(Cause.REST, now, durations(now), durations(baseline)),
+        fewest);
+  }
+
+  private static double[] values(Sample sample, Cause cause) {
+    return sample.accounts().stream()
+        .mapToDouble(account -> account.getOrDefault(cause, 0.0))
+        .toArray();
+  }
+
+  private static double[] durations(Sample sample) {
+    return sample.invocations().stream().mapToDouble(Invocation::durationNs).toArray();
+  }
+
+  private static Component component(Cause cause, Sample sample, double[] now, double[] baseline) {
+    double nowNs = mean(now);
+    double baselineNs = mean(baseline);
+    double errorNs =
+        Math.sqrt(squaredErrorOfMean(now, nowNs) + squaredErrorOfMean(baseline, baselineNs));
+    double addedNs = nowNs - baselineNs;
+    return new Component(
+        cause,
+        nowNs,
+        baselineNs,
+        addedNs - Z95 * errorNs,
+        addedNs + Z95 * errorNs,
+        exemplars(sample, now));
+  }
+
+  private static List<String> exemplars(Sample sample, double[] values) {
+    return IntStream.range(0, values.length)
+        .filter(i -> values[i] > 0)
+        .boxed()
+        .sorted(Comparator.comparingDouble((Integer i) -> values[i]).reversed())
+        .map(i -> sample.invocations().get(i).traceId())
+        .distinct()
+        .limit(EXEMPLARS)
+        .toList();
+  }
+
+  private static double mean(double[] values) {
+    return values.length == 0 ? 0 : DoubleStream.of(values).sum() / values.length;
+  }
+
+  private static double squaredErrorOfMean(double[] values, double mean) {
+    if (values.length < 2) {
+      return 0;
+    }
+    double squares = 0;
+    for (double value : values) {
+      squares += (value - mean) * (value - mean);
+    }
+    return squares / (values.length - 1) / values.length;
+  }
+
+  /// Whether both sides have invocations enough to tell.
+  boolean isEnough() {
+    return nowCount >= fewest && baselineCount >= fewest;
+  }
+
+  /// Whether the latency rose, by more than chance and by enough to speak of.
+  boolean isSlower() {
+    return isEnough() && total.lowNs() > 0 && total.addedNs() > WORTH_TELLING * total.baselineNs();
+  }
+
+  /// A cause's part of what was added; 1 is all of it.
+  double share(Component component) {
+    return component.addedNs() / total.addedNs();
+  }
+
+  /// The causes that surely added to the latency, the largest first.
+  List<Component> culprits() {
+    return components.stream().filter(component -> component.lowNs() > 0).toList();
+  }
+}

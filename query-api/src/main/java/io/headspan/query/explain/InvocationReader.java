@@ -1,0 +1,403 @@
+package io.headspan.query.explain;
+
+import io.headspan.query.http.Queries;
+import io.headspan.query.http.Request;
+import io.headspan.query.http.RequestException;
+import io.headspan.storage.SqlQuery;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+
+/// Reads invocations, their accounts and their calls from the store.
+///
+/// Counts, means and percentiles are of all invocations. Accounts are of a sample, chosen by a hash
+/// of the span id, so that the same question has the same answer.
+final class InvocationReader {
+  /// The most invocations of a sample.
+  private static final int SAMPLE = 2000;
+
+  private static final int CALLS_PER_TRACE = 90;
+  private static final int CULPRITS = 3;
+  private static final int MIN_FOR_MEAN = 30;
+
+  /// From here on the interval of the 99th percentile ends below the slowest invocation.
+  private static final int MIN_FOR_P99 = 400;
+
+  private static final double P99 = 0.99;
+  private static final double Z95 = 1.96;
+
+  /// Agents and the functions' own SDKs tell of the same invocations. Where an agent tells of this
+  /// many, its spans are taken: they have accounts.
+  private static final int ENOUGH_CAPTURED = 30;
+
+  private static final String TIME =
+      "time>=fromUnixTimestamp64Nano({from:Int64},'UTC') "
+          + "AND time<=fromUnixTimestamp64Nano({to:Int64},'UTC')";
+
+  /// Calls begin after their invocation, which may have begun at the range's end.
+  private static final String TIME_OF_CALLS =
+      "time>=fromUnixTimestamp64Nano({from:Int64},'UTC') "
+          + "AND time<=fromUnixTimestamp64Nano({to:Int64},'UTC')+INTERVAL 10 MINUTE";
+
+  private static final String CULPRIT = "string_values[indexOf(string_keys,'headspan.culprit')]";
+
+  private final Queries queries;
+  private final Request request;
+
+  InvocationReader(Queries queries, Request request) {
+    this.queries = queries;
+    this.request = request;
+  }
+
+  /// One side's invocations of one tenant.
+  record Side(String tenant, boolean ofSdk, Summary summary) {}
+
+  /// Where to look for a function's invocations.
+  ///
+  /// @param ofSdk whether the spans are the SDK's own and not the agent's
+  record Source(Scope scope, boolean ofSdk) {}
+
+  /// Which tenant, and whose spans.
+  ///
+  /// @throws RequestException if several tenants have a function of this name
+  Source source(Scope scope) {
+    List<Side> sides = sides(scope);
+    List<String> tenants =
+        sides.stream()
+            .map(Side::tenant)
+            .filter(tenant -> !tenant.isEmpty())
+            .distinct()
+            .sorted()
+            .toList();
+    if (tenants.size() > 1) {
+      throw RequestException.badRequest(
+          "several tenants have such a function: service="
+              + scope.service()
+              + ", tenants="
+              + String.join(",", tenants)
+              + "; say which with tenant=");
+    }
+    Scope narrowed = tenants.isEmpty() ? scope : scope.ofTenant(tenants.getFirst());
+    long captured = count(sides, false);
+    return new Source(narrowed, captured < ENOUGH_CAPTURED && captured < count(sides, true));
+  }
+
+  private static long count(List<Side> sides, boolean ofSdk) {
+    return sides.stream()
+        .filter(side -> side.ofSdk() == ofSdk)
+        .mapToLong(side -> side.summary().invocations())
+        .sum();
+  }
+
+  private List<Side> sides(Scope scope) {
+    String sql =
+        """
+        SELECT tenant, runtime='' AS of_sdk, count(), countIf(status=2), countIf(faas_coldstart), \
+        countIf(bitTest(promoted,1)), avg(duration), quantilesExact(%s)(duration) \
+        FROM spans WHERE %s GROUP BY tenant, of_sdk\
+        """
+            .formatted(Summary.LEVELS, invocations(scope));
+    return queries.run(
+        request,
+        bound(SqlQuery.of(sql), scope),
+        row ->
+            new Side(
+                row.text(0),
+                row.flag(1),
+                new Summary(
+                    row.integer(2),
+                    row.integer(3),
+                    row.integer(4),
+                    row.integer(5),
+                    row.number(6),
+                    row.numbers(7),
+                    List.of())));
+  }
+
+  Summary summary(Source source) {
+    List<Summary.VersionCount> versions =
+        queries.run(
+            request,
+            bound(
+                SqlQuery.of(
+                    "SELECT version, count() AS n FROM spans WHERE %s GROUP BY version ORDER BY n DESC LIMIT 20"
+                        .formatted(invocations(source))),
+                source.scope()),
+            row -> new Summary.VersionCount(row.text(0), row.integer(1)));
+    return sides(source.scope()).stream()
+        .filter(side -> side.ofSdk() == source.ofSdk())
+        .map(Side::summary)
+        .findFirst()
+        .map(found ->
+            new Summary(
+                found.invocations(),
+                found.errors(),
+                found.coldStarts(),
+                found.measured(),
+                found.meanNs(),
+                found.quantilesNs(),
+                versions))
+        .orElse(new Summary(0, 0, 0, 0, 0, new double[5], List.of()));
+  }
+
+  /// Some of all invocations.
+  Sample sample(Source source, Summary summary) {
+    return read(source, "true", summary.invocations(), Map.of());
+  }
+
+  /// Some of those around the 99th percentile.
+  Sample band(Source source, Summary summary) {
+    return read(
+        source,
+        "duration>={band_from:Int64} AND duration<={band_to:Int64}",
+        summary.invocations() / 100,
+        Map.of("band_from", summary.bandFromNs(), "band_to", summary.bandToNs()));
+  }
+
+  private Sample read(Source source, String condition, long expected, Map<String, Long> values) {
+    String chosen =
+        invocations(source) + " AND " + condition + " AND cityHash64(span_id)<={hash:UInt64}";
+    SqlQuery query =
+        SqlQuery.of(
+            """
+            SELECT lower(hex(trace_id)), span_id, toUnixTimestamp64Nano(time), duration, version, \
+            bitTest(promoted,1), queue_ns, cpu_ns, stolen_ns, %s, ints['headspan.throttled_ns'], \
+            if(mapContains(ints,'headspan.blocked_ns'),ints['headspan.blocked_ns'],-1), faas_coldstart \
+            FROM spans WHERE %s LIMIT %d\
+            """
+                .formatted(CULPRIT, chosen, 2 * SAMPLE));
+    Map<String, Map<Long, List<Call>>> calls = calls(source, chosen, expected, values);
+    return Sample.of(
+        queries.run(
+            request,
+            sampled(query, source.scope(), expected, values),
+            row ->
+                new Invocation(
+                    row.text(0),
+                    row.integer(2),
+                    Math.max(0, row.integer(3)),
+                    row.text(4),
+                    row.flag(5),
+                    row.integer(6),
+                    row.integer(7),
+                    row.integer(8),
+                    row.text(9),
+                    row.integer(10),
+                    row.integer(11),
+                    row.flag(12),
+                    calls
+                        .getOrDefault(row.text(0), Map.of())
+                        .getOrDefault(row.integer(1), List.of()))));
+  }
+
+  /// A span of the function below its invocation.
+  private record Inner(String traceId, long spanId, long parentId, boolean isCall, Call call) {}
+
+  /// The calls by trace id and by the span id of the nearest span above that is no call's and no
+  /// internal one's: the invocation that made them.
+  private Map<String, Map<Long, List<Call>>> calls(
+      Source source, String chosen, long expected, Map<String, Long> values) {
+    String traces = "SELECT trace_id FROM spans WHERE " + chosen + " LIMIT " + 2 * SAMPLE;
+    String sql =
+        """
+        SELECT lower(hex(trace_id)), span_id, parent_span_id, kind, toUnixTimestamp64Nano(time), \
+        duration, operation, status=2, callee, \
+        if(db_system!='',toString(db_system),string_values[indexOf(string_keys,'server.address')]), \
+        ints['server.port'] \
+        FROM (SELECT * FROM spans WHERE %1$s AND service={service:String} AND kind NOT IN (2,5) \
+        AND NOT open AND %2$s AND trace_id IN (%3$s) ORDER BY duration DESC LIMIT %4$d BY trace_id) AS calls \
+        LEFT ANY JOIN (SELECT trace_id AS callee_trace, parent_span_id AS caller, \
+        toString(service) AS callee FROM spans WHERE %1$s AND kind IN (2,5) AND parent_span_id!=0 \
+        AND NOT open AND trace_id IN (%3$s)) AS served \
+        ON calls.trace_id=served.callee_trace AND calls.span_id=served.caller\
+        """
+            .formatted(TIME_OF_CALLS, side(source), traces, CALLS_PER_TRACE);
+    Map<String, List<Inner>> byTrace =
+        queries
+            .run(
+                request,
+                sampled(SqlQuery.of(sql), source.scope(), expected, values),
+                row -> {
+                  long startNs = row.integer(4);
+                  int kind = (int) row.integer(3);
+                  return new Inner(
+                      row.text(0),
+                      row.integer(1),
+                      row.integer(2),
+                      kind == 3 || kind == 4,
+                      new Call(
+                          callee(row.text(8), row.text(9), row.integer(10)),
+                          row.text(6),
+                          startNs,
+                          startNs + Math.max(0, row.integer(5)),
+                          row.flag(7)));
+                })
+            .stream()
+            .collect(Collectors.groupingBy(Inner::traceId));
+    Map<String, Map<Long, List<Call>>> calls = new HashMap<>();
+    byTrace.forEach((trace, inner) -> calls.put(trace, byInvocation(inner)));
+    return calls;
+  }
+
+  private static Map<Long, List<Call>> byInvocation(List<Inner> inner) {
+    Map<Long, Inner> byId = new HashMap<>();
+    inner.forEach(span -> byId.put(span.spanId(), span));
+    Map<Long, List<Call>> calls = new HashMap<>();
+    for (Inner span : inner) {
+      if (span.isCall()) {
+        calls.computeIfAbsent(top(span, byId), _ -> new ArrayList<>()).add(span.call());
+      }
+    }
+    return calls;
+  }
+
+  /// The parent that is not among the spans below invocations. Parents may form a circle.
+  private static long top(Inner span, Map<Long, Inner> byId) {
+    long parentId = span.parentId();
+    for (int steps = 0; steps < byId.size(); steps++) {
+      @Nullable Inner parent = byId.get(parentId);
+      if (parent == null) {
+        break;
+      }
+      parentId = parent.parentId();
+    }
+    return parentId;
+  }
+
+  private static String callee(String service, String address, long port) {
+    if (!service.isEmpty()) {
+      return service;
+    }
+    if (address.isEmpty()) {
+      return "somebody unknown";
+    }
+    return port == 0 ? address : address + ":" + port;
+  }
+
+  /// What latencies would be without the culprits that took most.
+  List<Counterfactual> counterfactuals(Source source) {
+    List<String> culprits =
+        queries.run(
+            request,
+            bound(
+                SqlQuery.of(
+                    """
+                    SELECT %1$s AS culprit, sum(stolen_ns) AS taken FROM spans \
+                    WHERE %2$s AND stolen_ns>0 GROUP BY culprit ORDER BY taken DESC, culprit LIMIT %3$d\
+                    """
+                        .formatted(CULPRIT, invocations(source), CULPRITS)),
+                source.scope()),
+            row -> row.text(0));
+    List<Counterfactual> all = new ArrayList<>();
+    for (String culprit : culprits) {
+      all.addAll(without(source, culprit));
+    }
+    return all;
+  }
+
+  private List<Counterfactual> without(Source source, String culprit) {
+    long invocations =
+        sides(source.scope()).stream()
+            .filter(side -> side.ofSdk() == source.ofSdk())
+            .mapToLong(side -> side.summary().invocations())
+            .sum();
+    if (invocations < MIN_FOR_MEAN) {
+      return List.of();
+    }
+    double margin = Z95 * Math.sqrt(P99 * (1 - P99) / invocations);
+    String levels =
+        String.format(Locale.ROOT, "%.8f,%.8f,%.8f", P99 - margin, P99, Math.min(1, P99 + margin));
+    List<List<Counterfactual>> found =
+        queries.run(
+            request,
+            bound(
+                    SqlQuery.of(
+                        """
+                        SELECT count(), avg(without), stddevSamp(without), avg(duration), \
+                        quantilesExact(%s)(without), quantileExact(0.99)(duration) FROM \
+                        (SELECT duration, greatest(duration-if(%s={culprit:String},stolen_ns,0),0) AS without \
+                        FROM spans WHERE %s)\
+                        """
+                            .formatted(levels, CULPRIT, invocations(source))),
+                    source.scope())
+                .bind("culprit", culprit),
+            row -> {
+              double errorNs = Z95 * row.number(2) / Math.sqrt(row.number(0));
+              Counterfactual mean =
+                  new Counterfactual(
+                      culprit,
+                      Counterfactual.Statistic.MEAN,
+                      row.number(3),
+                      row.number(1),
+                      row.number(1) - errorNs,
+                      row.number(1) + errorNs);
+              double[] quantiles = row.numbers(4);
+              return invocations < MIN_FOR_P99
+                  ? List.of(mean)
+                  : List.of(
+                      new Counterfactual(
+                          culprit,
+                          Counterfactual.Statistic.P99,
+                          row.number(5),
+                          quantiles[1],
+                          quantiles[0],
+                          quantiles[2]),
+                      mean);
+            });
+    return found.isEmpty() ? List.of() : found.getFirst();
+  }
+
+  private static String side(Source source) {
+    return source.ofSdk() ? "runtime=''" : "runtime!=''";
+  }
+
+  private static String invocations(Source source) {
+    return invocations(source.scope()) + " AND " + side(source);
+  }
+
+  private static String invocations(Scope scope) {
+    return TIME
+        + " AND kind IN (2,5) AND NOT open AND service={service:String}"
+        + (scope.tenant().isPresent() ? " AND tenant={tenant:String}" : "")
+        + (scope.version().isPresent() ? " AND version={version:String}" : "")
+        + (scope.otherThan().isPresent() ? " AND version!={other_than:String}" : "");
+  }
+
+  private static SqlQuery bound(SqlQuery query, Scope scope) {
+    SqlQuery bound =
+        query
+            .bind("from", scope.range().fromNs())
+            .bind("to", scope.range().toNs())
+            .bind("service", scope.service());
+    bound = bindIfPresent(bound, "tenant", scope.tenant());
+    bound = bindIfPresent(bound, "version", scope.version());
+    return bindIfPresent(bound, "other_than", scope.otherThan());
+  }
+
+  private static SqlQuery bindIfPresent(SqlQuery query, String name, Optional<String> value) {
+    return value.isPresent() ? query.bind(name, value.get()) : query;
+  }
+
+  private static SqlQuery sampled(
+      SqlQuery query, Scope scope, long expected, Map<String, Long> values) {
+    SqlQuery bound = bound(query, scope).bind("hash", lastHash(expected));
+    for (Map.Entry<String, Long> value : values.entrySet()) {
+      bound = bound.bind(value.getKey(), value.getValue());
+    }
+    return bound;
+  }
+
+  /// Up to which hash spans belong to a sample.
+  private static String lastHash(long expected) {
+    if (expected <= SAMPLE) {
+      return Long.toUnsignedString(-1L);
+    }
+    double part = (double) SAMPLE / expected;
+    return Long.toUnsignedString(((long) (part * Long.MAX_VALUE)) * 2);
+  }
+}

@@ -1,0 +1,108 @@
+package io.headspan.query.explain;
+
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.Predicate;
+
+/// Some invocations with their accounts.
+///
+/// @param accounts of each of `invocations`, in their order
+record Sample(List<Invocation> invocations, List<Map<Cause, Double>> accounts) {
+  /// The fewest invocations whose mean stands for something.
+  private static final int ENOUGH_FOR_A_TYPE = 10;
+
+  static Sample of(List<Invocation> invocations) {
+    return new Sample(invocations, invocations.stream().map(Account::of).toList());
+  }
+
+  int size() {
+    return invocations.size();
+  }
+
+  /// The mean of each cause over those invocations; a cause that is absent is 0 there.
+  Map<Cause, Double> means(Predicate<Invocation> which) {
+    Map<Cause, Double> sums = new HashMap<>();
+    int count = 0;
+    for (int i = 0; i < size(); i++) {
+      if (which.test(invocations.get(i))) {
+        count++;
+        accounts.get(i).forEach((cause, ns) -> sums.merge(cause, ns, Double::sum));
+      }
+    }
+    int divisor = Math.max(1, count);
+    sums.replaceAll((_, ns) -> ns / divisor);
+    return sums;
+  }
+
+  long count(Predicate<Invocation> which) {
+    return invocations.stream().filter(which).count();
+  }
+
+  Set<Cause> causes() {
+    Set<Cause> causes = new HashSet<>();
+    accounts.forEach(account -> causes.addAll(account.keySet()));
+    return causes;
+  }
+
+  /// The same, with what first invocations of an instance took longer than warm ones of `typical`
+  /// as their cold start.
+  Sample withColdStarts(Sample typical) {
+    Predicate<Invocation> warm = invocation -> !invocation.coldStart();
+    if (typical.count(warm) < ENOUGH_FOR_A_TYPE) {
+      return this;
+    }
+    Map<Cause, Double> usual = typical.means(warm);
+    return mapped(
+        Invocation::coldStart,
+        account -> {
+          Map<Cause, Double> changed = new HashMap<>(account);
+          double excessNs = 0;
+          for (Cause cause : List.of(Cause.CPU, Cause.QUEUE, Cause.BLOCKED, Cause.REST)) {
+            double ns = changed.getOrDefault(cause, 0.0);
+            double usualNs = Math.max(0, usual.getOrDefault(cause, 0.0));
+            if (ns > usualNs) {
+              excessNs += ns - usualNs;
+              changed.put(cause, usualNs);
+            }
+          }
+          changed.put(Cause.COLD_START, excessNs);
+          return changed;
+        });
+  }
+
+  /// The same, with what the function's own code took longer than `usual` in one version as that
+  /// version's doing.
+  Sample withVersion(String version, Map<Cause, Double> usual) {
+    return mapped(
+        invocation -> invocation.version().equals(version),
+        account -> {
+          Map<Cause, Double> changed = new HashMap<>(account);
+          double excessNs = 0;
+          for (Cause cause : List.of(Cause.CPU, Cause.BLOCKED, Cause.REST)) {
+            double usualNs = usual.getOrDefault(cause, 0.0);
+            excessNs += changed.getOrDefault(cause, 0.0) - usualNs;
+            changed.put(cause, usualNs);
+          }
+          changed.put(Cause.version(version), excessNs);
+          return changed;
+        });
+  }
+
+  @FunctionalInterface
+  private interface Change {
+    Map<Cause, Double> apply(Map<Cause, Double> account);
+  }
+
+  private Sample mapped(Predicate<Invocation> which, Change change) {
+    List<Map<Cause, Double>> changed = new ArrayList<>(size());
+    for (int i = 0; i < size(); i++) {
+      Map<Cause, Double> account = accounts.get(i);
+      changed.add(which.test(invocations.get(i)) ? change.apply(account) : account);
+    }
+    return new Sample(invocations, changed);
+  }
+}
