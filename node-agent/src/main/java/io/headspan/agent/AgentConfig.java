@@ -113,7 +113,7 @@ public record AgentConfig(
   }
 
   private static long queueBytes(Settings settings) {
-    long bytes = settings.number("queue_mib", 24, 1, 1 << 20) * MIB;
+    long bytes = settings.number("queue_mib", 12, 1, 1 << 20) * MIB;
     long heapBytes = Runtime.getRuntime().maxMemory();
     if (bytes >= heapBytes) {
       settings.problem(

@@ -41,7 +41,7 @@ class AgentConfigTest {
                 Duration.ofSeconds(10),
                 5_000,
                 Duration.ofSeconds(1),
-                24L << 20,
+                12L << 20,
                 4_096,
                 8,
                 Duration.ofSeconds(30),
