@@ -35,6 +35,8 @@
 
 /* How a response is told from something else, and a final one from an interim one. */
 #define STATUS_LINE_BYTES 12
+/* Where in it the status is. */
+#define STATUS_AT 9
 /* How often one packet may fill the response's buffer with interim responses. */
 #define INTERIM_STEPS 8
 /* Pieces in which bytes are put behind others; also see struct connection. */
@@ -500,6 +502,8 @@ static __noinline struct transcript *begin_transcript(struct connection *c, stru
 	t->directions[HTTP_FROM_CLIENT].told = client_seq;
 	if (protocol == HTTP_PROTOCOL_2) {
 		t->directions[HTTP_FROM_CLIENT].keep = PREFACE_BYTES;
+		/* Told even if it is all of its packet: it is no frame, which would say so itself. */
+		t->directions[HTTP_FROM_CLIENT].due = 1;
 	} else {
 		t->directions[HTTP_FROM_CLIENT].raw = 1;
 		t->directions[HTTP_FROM_SERVER].raw = 1;
@@ -666,8 +670,9 @@ static __always_inline enum beginning judge_request(__u64 first, __u32 have)
 	RETURN_IF_METHOD(first, have, "UNLOCK ");
 	RETURN_IF_METHOD(first, have, "REPORT ");
 	RETURN_IF_METHOD(first, have, "SEARCH ");
+	/* No method is called so (RFC 9113, section 3.4), and servers go by these four bytes, too. */
 	if (STARTS_WITH(first, have, "PRI * HT"))
-		return have >= 8 ? BEGINNING_HTTP2 : BEGINNING_UNKNOWN;
+		return have >= 4 ? BEGINNING_HTTP2 : BEGINNING_UNKNOWN;
 	return BEGINNING_OTHER;
 }
 
@@ -1324,6 +1329,13 @@ SEPARATE int upgrades_to_http2(const struct connection *c, __u32 end)
 	return 0;
 }
 
+/* Whether the response makes the connection a tunnel (RFC 9110, section 9.3.6). */
+static __always_inline bool opens_tunnel(const struct connection *c)
+{
+	return STARTS_WITH(*(const __u64 *)c->event.head, 8, "CONNECT ") &&
+	       c->event.response[STATUS_AT] == '2';
+}
+
 static __always_inline void response_segment(struct __sk_buff *skb, struct bpf_sock *sk,
 					     struct connection *c, const struct segment *segment,
 					     __u64 time_ns, const bool outgoing)
@@ -1333,6 +1345,7 @@ static __always_inline void response_segment(struct __sk_buff *skb, struct bpf_s
 	__s32 growth = advance(&c->response, after, outgoing);
 	enum verdict verdict;
 	__u32 upgrade = 0;
+	bool tunnel;
 
 	if (growth > SEQUENCE_JUMP_MAX) {
 		count(HTTP_SEQUENCE_REFUSED);
@@ -1410,13 +1423,14 @@ static __always_inline void response_segment(struct __sk_buff *skb, struct bpf_s
 		return;
 	if (growth <= 0 && c->event.response_bytes > c->response.have)
 		c->event.flags |= HTTP_FLAG_RESPONSE_GAP;
+	tunnel = opens_tunnel(c);
 	tell_exchange(c, upgrade ? HTTP_END_TRANSCRIBED : HTTP_END_NONE, 0);
 	c->event.flags &= ~HTTP_FLAG_RESPONSE_GAP;
 	if (upgrade) {
 		if (begin_transcript(c, sk, c->request.seq, c->response.seq + upgrade,
 				     HTTP_PROTOCOL_2))
 			follow_transcript(&source, sk, segment, time_ns, HTTP_FROM_SERVER);
-	} else if (verdict == VERDICT_UPGRADE) {
+	} else if (verdict == VERDICT_UPGRADE || tunnel) {
 		abandon(c, sk, HTTP_UPGRADED);
 	}
 }

@@ -146,6 +146,7 @@ public final class NodeAgent implements AutoCloseable {
     try {
       http = HttpProbe.open(cgroups);
       open.add(http);
+      countOlderConnections();
       // After that: of a cgroup whose beginning is told, no connection was missed.
       lifecycle = LifecycleProbe.open();
       open.add(lifecycle);
@@ -213,6 +214,14 @@ public final class NodeAgent implements AutoCloseable {
     } catch (RuntimeException | Error e) {
       close();
       throw e;
+    }
+  }
+
+  private void countOlderConnections() {
+    try {
+      http.countOlderConnections();
+    } catch (LibbpfException e) {
+      failures.warn("Connections that were there before the agent are not counted", "", e);
     }
   }
 

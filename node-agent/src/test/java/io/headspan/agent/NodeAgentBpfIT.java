@@ -3,6 +3,10 @@ package io.headspan.agent;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.linecorp.armeria.client.WebClient;
+import com.linecorp.armeria.common.HttpMethod;
+import com.linecorp.armeria.common.RequestHeaders;
+import com.linecorp.armeria.server.Server;
 import com.sun.net.httpserver.HttpServer;
 import io.headspan.agent.export.ArrowCollector;
 import io.headspan.loadgen.runc.ContainerSpec;
@@ -32,6 +36,8 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /// The whole agent on the real kernel, with real containers, sending to a real gRPC server.
 @Tag("privileged")
@@ -148,6 +154,57 @@ class NodeAgentBpfIT {
         .contains("headspan_agent_time_accounts_on 1.0")
         .contains("headspan_agent_probe_sched_total{counter=\"waits_not_charged\"} 0.0")
         .contains("headspan_agent_probe_http_total{counter=\"exchange_dropped\"} 0.0");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"h1c", "h2c"})
+  void takesItsPlaceInTracesOfB3(String protocol) {
+    startAgent();
+    Server server =
+        Server.builder()
+            .http(new InetSocketAddress("127.0.0.1", 0))
+            .service("prefix:/", (_, _) -> com.linecorp.armeria.common.HttpResponse.of(200))
+            .build();
+    open.add(server);
+    server.start().join();
+    WebClient web = WebClient.of(protocol + "://127.0.0.1:" + server.activeLocalPort());
+    String trace = "%032x";
+    String span = "%016x";
+    List<RequestHeaders> requests =
+        List.of(
+            RequestHeaders.of(
+                HttpMethod.GET,
+                "/one",
+                "b3",
+                trace.formatted(11) + "-" + span.formatted(21) + "-1"),
+            RequestHeaders.of(
+                HttpMethod.GET,
+                "/several",
+                "x-b3-traceid",
+                trace.formatted(12),
+                "x-b3-spanid",
+                span.formatted(22),
+                "x-b3-sampled",
+                "1"),
+            // The W3C's header counts, if there are both.
+            RequestHeaders.of(
+                HttpMethod.GET,
+                "/both",
+                "b3",
+                trace.formatted(99) + "-" + span.formatted(99) + "-1",
+                "traceparent",
+                traceparent(13, 23)));
+    for (RequestHeaders request : requests) {
+      assertThat(web.execute(request).aggregate().join().status().code()).isEqualTo(200);
+    }
+    List<Span> spans = spans(s -> s.traceId >= 11 && s.traceId <= 13, 3);
+    assertThat(spans).hasSize(3);
+    for (int i = 1; i <= 3; i++) {
+      long number = i;
+      Span found = only(spans, s -> s.traceId == 10 + number);
+      assertThat(found.parentSpanId).isEqualTo(20 + number);
+      assertThat(found.kind).isEqualTo(2);
+    }
   }
 
   @Test

@@ -36,7 +36,7 @@ public final class Doctor {
   /// All is well but for leftovers.
   public static final int LEFTOVERS = 4;
 
-  private static final int RING_SIZE_BYTES = 1 << 16;
+  private static final String NOTHING_CAPTURED = "nothing is captured";
   private static final Path BPF_FILES = Path.of("/sys/fs/bpf");
   private static final String PINS = "headspan*";
 
@@ -50,7 +50,11 @@ public final class Doctor {
   }
 
   /// A probe: which objects may be it, the best first, and what it is for.
-  private record Probe(String id, List<String> objects, String gives, String cost) {}
+  private record Probe(String id, List<String> objects, String gives, String cost) {
+    boolean isOptional() {
+      return !cost.equals(NOTHING_CAPTURED);
+    }
+  }
 
   private static final List<Probe> PROBES =
       List.of(
@@ -58,17 +62,22 @@ public final class Doctor {
               "probe.http",
               List.of("http", "http-plain"),
               "requests and responses of all sockets",
-              "nothing is captured"),
+              NOTHING_CAPTURED),
           new Probe(
               "probe.lifecycle",
               List.of("lifecycle"),
               "beginnings and ends of processes and cgroups",
-              "nothing is captured"),
+              NOTHING_CAPTURED),
           new Probe(
               "probe.sched",
               List.of("sched"),
               "queue time, CPU, and what other tenants took",
-              "spans have no time accounts, and there is no victim x culprit matrix"));
+              "spans have no time accounts, and there is no victim x culprit matrix"),
+          new Probe(
+              "probe.older",
+              List.of("older"),
+              "how many connections are older than the agent",
+              "what is not captured because its connection was there before is not counted"));
 
   /// Looks at this machine as an agent with this configuration would find it.
   public static List<Finding> examine(AgentConfig config) {
@@ -177,7 +186,7 @@ public final class Doctor {
     }
     LibbpfException first = null;
     for (String object : there) {
-      try (BpfObject loaded = ProbeObject.open(object, RING_SIZE_BYTES)) {
+      try (BpfObject loaded = ProbeObject.open(object)) {
         loaded.load();
         String slower = object.equals(there.getFirst()) ? "" : ", in its form for older kernels";
         findings.add(Finding.ok(probe.id(), "the kernel takes it: " + probe.gives() + slower));
@@ -187,11 +196,10 @@ public final class Doctor {
       }
     }
     String reason = first == null ? "" : firstLine(String.valueOf(first.getMessage()));
-    boolean isOptional = probe.id().equals("probe.sched");
     findings.add(
         new Finding(
             probe.id(),
-            isOptional ? Status.OFF : Status.MISSING,
+            probe.isOptional() ? Status.OFF : Status.MISSING,
             "the kernel refuses it: " + probe.gives() + ": " + reason,
             probe.cost(),
             "use Linux 6.1 or newer, which it is tested with, and see that BPF is allowed"));

@@ -21,7 +21,7 @@ public final class ProbeObject {
   /// @param ringSizeBytes a power of two, at least a page
   /// @throws io.headspan.agent.libbpf.LibbpfException if libbpf cannot be called
   public static BpfObject open(String name, int ringSizeBytes) {
-    BpfObject object = BpfObject.open(name.replace('-', '_'), read(name));
+    BpfObject object = open(name);
     try {
       object.map(RING).setMaxEntries(ringSizeBytes);
       object.setGlobal("ring_wakeup_bytes", ringSizeBytes / WAKEUP_FRACTION);
@@ -30,6 +30,13 @@ public final class ProbeObject {
       object.close();
       throw failure;
     }
+  }
+
+  /// Opens `name.bpf.o` as it was built; the caller loads and closes it.
+  ///
+  /// @throws io.headspan.agent.libbpf.LibbpfException if libbpf cannot be called
+  public static BpfObject open(String name) {
+    return BpfObject.open(name.replace('-', '_'), read(name));
   }
 
   /// Whether this build has an object of that name.

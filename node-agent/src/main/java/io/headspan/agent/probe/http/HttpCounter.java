@@ -57,6 +57,9 @@ public enum HttpCounter {
   /// bytes.
   PIPELINES(23),
 
+  /// Accepted connections that were there before the probe. Nothing of them is reported: what is
+  /// under way on them is not known.
+  OLDER_CONNECTIONS,
   /// Exchanges reported.
   EXCHANGES,
   /// Exchanges not reported because requests were pipelined on their connection in a way that was

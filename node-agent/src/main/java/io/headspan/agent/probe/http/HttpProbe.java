@@ -25,7 +25,7 @@ import org.jspecify.annotations.Nullable;
 
 /// Sees the HTTP/1.1 and HTTP/2 exchanges of all sockets below a cgroup: those that were accepted
 /// everywhere, those that were connected only where it is asked for ([#watchCgroup]). Reads along
-/// and changes nothing. Connections that were there before are not followed.
+/// and changes nothing. Connections that were there before are not followed, but counted.
 ///
 /// Threads: one at a time drains and waits; it has to stop before another closes. Everything else
 /// may be called from any thread.
@@ -65,6 +65,7 @@ public final class HttpProbe implements AutoCloseable {
           HttpExchangeEventLayout.LAYOUT.byteAlignment());
   private final ExchangeAssembler assembler = new ExchangeAssembler();
   private final AtomicReference<@Nullable RuntimeException> sinkFailure = new AtomicReference<>();
+  private volatile int olderConnections;
   private long sweptNs = System.nanoTime();
   private long openSweptNs = System.nanoTime();
 
@@ -120,6 +121,14 @@ public final class HttpProbe implements AutoCloseable {
       object.close();
       throw failure;
     }
+  }
+
+  /// Counts the accepted connections that were there before the programs, as
+  /// [HttpCounter#OLDER_CONNECTIONS]. To be called once, soon after opening.
+  ///
+  /// @throws LibbpfException if the kernel cannot be asked (before 5.11)
+  public void countOlderConnections() {
+    olderConnections = OlderConnections.count(object.map("connections"), object.map("transcripts"));
   }
 
   /// Hands on the exchanges that ended since the last call. To be called every 1 to 50 ms; an
@@ -190,6 +199,7 @@ public final class HttpProbe implements AutoCloseable {
               ? inKernel.perCpuSum(counter.kernelIndex())
               : assembler.counted(counter));
     }
+    statistics.put(HttpCounter.OLDER_CONNECTIONS, (long) olderConnections);
     statistics.merge(HttpCounter.FAILED_RECORDS, ring.failures(), Long::sum);
     return statistics;
   }

@@ -24,6 +24,7 @@ import io.grpc.StatusRuntimeException;
 import io.grpc.stub.ClientCalls;
 import io.headspan.agent.probe.http.HttpExchange.End;
 import io.headspan.agent.probe.http.HttpExchange.Protocol;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -34,6 +35,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.IntFunction;
@@ -222,6 +224,112 @@ abstract class Http2ProbeContract {
       }
       captures.awaitServers(20);
       assertRight(captures.servers(), 20);
+    }
+  }
+
+  /// What no client here sends by itself: padding, a priority, and header blocks that are cut
+  /// anywhere.
+  @ParameterizedTest
+  @ValueSource(ints = {20, 40, 100_000})
+  void readsPaddedFramesAndHeadsThatAreCutAnywhere(int fragmentMax) throws IOException {
+    long malformed = counted(HttpCounter.HTTP2_MALFORMED);
+    try (Server server = startServer(100)) {
+      var captures = new Captures(probe, server.activeLocalPort());
+      int count = 20;
+      try (var client = new Http2TestClient(server.activeLocalPort())) {
+        for (int number = 0; number < count; number++) {
+          boolean padded = number % 2 == 0;
+          client.request(
+              1 + 2 * number,
+              List.of(
+                  Map.entry(":method", "POST"),
+                  Map.entry(":scheme", "http"),
+                  Map.entry(":authority", "localhost"),
+                  Map.entry(":path", "/n/" + number),
+                  Map.entry("traceparent", traceparent(number))),
+              // Nine bytes that look like the head of a frame.
+              new byte[] {0, 0, 5, 1, 5, 0, 0, 0, (byte) (3 + 2 * number)},
+              padded ? 1 + number * 12 : 0,
+              number % 3 == 0,
+              fragmentMax);
+        }
+        captures.awaitServers(count);
+      }
+      assertRight(captures.servers(), count);
+      assertThat(counted(HttpCounter.HTTP2_MALFORMED)).isEqualTo(malformed);
+    }
+  }
+
+  @Test
+  void readsAnswersInPaddedFrames() throws IOException {
+    TestServer.Handler handler =
+        connection -> {
+          connection.readBody(PREFACE.length());
+          connection.out().write(Http2TestClient.frame(4, 0, 0, new byte[0]));
+          for (int number = 0; number < 10; number++) {
+            Http2TestClient.readUntilEndOfStream(connection.in());
+            int stream = 1 + 2 * number;
+            var answer = new ByteArrayOutputStream();
+            answer.writeBytes(
+                Http2TestClient.head(
+                    stream,
+                    List.of(Map.entry(":status", Integer.toString(status(number)))),
+                    1 + number,
+                    false,
+                    number % 2 == 0 ? 1 : 1_000,
+                    false));
+            answer.writeBytes(Http2TestClient.data(stream, new byte[50], 200, false));
+            answer.writeBytes(Http2TestClient.data(stream, new byte[0], 255, true));
+            connection.out().write(answer.toByteArray());
+          }
+          connection.readBody(1);
+        };
+    try (var server = new TestServer(LOOPBACK, handler)) {
+      var captures = new Captures(probe, server.port());
+      try (var client = new Http2TestClient(server.port())) {
+        for (int number = 0; number < 10; number++) {
+          client.request(
+              1 + 2 * number,
+              List.of(
+                  Map.entry(":method", "GET"),
+                  Map.entry(":scheme", "http"),
+                  Map.entry(":path", "/n/" + number),
+                  Map.entry("traceparent", traceparent(number))),
+              new byte[10],
+              0,
+              false,
+              1_000);
+        }
+        captures.awaitServers(10);
+      }
+      assertRight(captures.servers(), 10);
+    }
+  }
+
+  @Test
+  void reportsNothingOfConnectionsThatAreOlder() throws IOException {
+    try (var echo = new GrpcEcho(LOOPBACK, byte[]::new)) {
+      ManagedChannel older = GrpcEcho.channel(echo.port());
+      ManagedChannel recent = GrpcEcho.channel(echo.port());
+      try {
+        GrpcEcho.call(older, GrpcEcho.UNARY, new byte[10], "traceparent", traceparent(1));
+        try (HttpProbe late =
+            HttpProbe.open(objectName, cgroup.path(), HttpProbe.RING_SIZE_BYTES)) {
+          late.countOlderConnections();
+          assertThat(late.statistics().get(HttpCounter.OLDER_CONNECTIONS)).isPositive();
+          var captures = new Captures(late, echo.port());
+          for (int i = 0; i < 50; i++) {
+            GrpcEcho.call(older, GrpcEcho.UNARY, new byte[i], "traceparent", traceparent(i));
+          }
+          GrpcEcho.call(recent, GrpcEcho.UNARY, new byte[10], "traceparent", traceparent(77));
+          captures.awaitServers(1);
+          captures.assertNothingMore(Duration.ofMillis(200));
+          assertThat(head(captures.servers().getFirst())).contains(traceparent(77));
+        }
+      } finally {
+        older.shutdownNow();
+        recent.shutdownNow();
+      }
     }
   }
 

@@ -733,6 +733,112 @@ abstract class HttpProbeContract {
   }
 
   @Test
+  void leavesATunnelThatAProxyOpened() throws IOException {
+    String connect = "CONNECT example.org:443 HTTP/1.1\r\nHost: example.org:443\r\n\r\n";
+    String refused = "HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 2\r\n\r\nno";
+    String established = "HTTP/1.1 200 Connection established\r\n\r\n";
+    TestServer.Handler handler =
+        connection -> {
+          connection.readHead();
+          connection.write(refused);
+          connection.readHead();
+          connection.write(established);
+          while (connection.readHead().isPresent()) {
+            connection.write(OK);
+          }
+        };
+    try (var server = new TestServer(LOOPBACK, handler)) {
+      var captures = new Captures(probe, server.port());
+      long before = count(HttpCounter.UPGRADED);
+      try (var client = new Client(server.address())) {
+        client.write(connect);
+        client.expect(refused);
+        client.write(connect);
+        client.expect(established);
+        captures.awaitServers(2);
+        client.write(get("/in/the/tunnel"));
+        client.expect(OK);
+        client.write(get("/in/the/tunnel"));
+        client.expect(OK);
+      }
+      assertThat(captures.servers().stream().map(Captures::requestLine))
+          .containsOnly("CONNECT example.org:443 HTTP/1.1");
+      assertThat(captures.servers().stream().map(HttpExchange::status)).containsExactly(407, 200);
+      assertNothingAfterMarker(captures, server, 2);
+      assertThat(count(HttpCounter.UPGRADED)).isGreaterThan(before);
+    }
+  }
+
+  @Test
+  void reportsNothingOfConnectionsThatAreOlder() throws IOException {
+    int connections = 20;
+    List<Client> clients = new ArrayList<>();
+    try (var server = new TestServer(LOOPBACK, answering(OK))) {
+      for (int i = 0; i < connections; i++) {
+        var client = new Client(server.address());
+        clients.add(client);
+        client.write(get("/before"));
+        client.expect(OK);
+        // Half of them are in the middle of a request.
+        client.write(i % 2 == 0 ? "" : get("/half").substring(0, 5 + i));
+      }
+      try (HttpProbe late = HttpProbe.open(objectName, cgroup.path(), HttpProbe.RING_SIZE_BYTES)) {
+        late.countOlderConnections();
+        assertThat(late.statistics().get(HttpCounter.OLDER_CONNECTIONS))
+            .isGreaterThanOrEqualTo(connections);
+        var captures = new Captures(late, server.port());
+        for (int i = 0; i < connections; i++) {
+          Client client = clients.get(i);
+          if (i % 2 == 1) {
+            client.write(get("/half").substring(5 + i));
+            client.expect(OK);
+          }
+          for (int j = 0; j < 10; j++) {
+            client.write(get("/older"));
+            client.expect(OK);
+          }
+        }
+        try (var client = new Client(server.address())) {
+          client.write(get("/new"));
+          client.expect(OK);
+          captures.awaitServers(1);
+        }
+        captures.assertNothingMore(Duration.ofMillis(200));
+        assertThat(requestLine(captures.servers().getFirst())).isEqualTo("GET /new HTTP/1.1");
+      }
+    } finally {
+      for (Client client : clients) {
+        client.close();
+      }
+    }
+  }
+
+  @Test
+  void countsOnlyConnectionsThatItDoesNotFollow() throws IOException {
+    try (var server = new TestServer(LOOPBACK, answering(OK));
+        HttpProbe early = HttpProbe.open(objectName, cgroup.path(), HttpProbe.RING_SIZE_BYTES)) {
+      early.countOlderConnections();
+      long before = early.statistics().get(HttpCounter.OLDER_CONNECTIONS);
+      List<Client> clients = new ArrayList<>();
+      try {
+        for (int i = 0; i < 500; i++) {
+          var client = new Client(server.address());
+          clients.add(client);
+          client.write(get("/followed"));
+          client.expect(OK);
+        }
+        early.countOlderConnections();
+        // Other programs of this machine come and go too, but not by the hundreds.
+        assertThat(early.statistics().get(HttpCounter.OLDER_CONNECTIONS) - before).isLessThan(250);
+      } finally {
+        for (Client client : clients) {
+          client.close();
+        }
+      }
+    }
+  }
+
+  @Test
   void cutsOffEndlessHeads() throws IOException {
     String start = "GET /endless HTTP/1.1\r\nX: ";
     String tooLarge = "HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Length: 0\r\n\r\n";
