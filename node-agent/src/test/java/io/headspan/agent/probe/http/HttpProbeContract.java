@@ -665,6 +665,10 @@ abstract class HttpProbeContract {
     }
   }
 
+  private static long older(HttpProbe probe) {
+    return probe.statistics().getOrDefault(HttpCounter.OLDER_CONNECTIONS, 0L);
+  }
+
   private long count(HttpCounter counter) {
     return probe.statistics().getOrDefault(counter, 0L);
   }
@@ -784,8 +788,7 @@ abstract class HttpProbeContract {
       }
       try (HttpProbe late = HttpProbe.open(objectName, cgroup.path(), HttpProbe.RING_SIZE_BYTES)) {
         late.countOlderConnections();
-        assertThat(late.statistics().get(HttpCounter.OLDER_CONNECTIONS))
-            .isGreaterThanOrEqualTo(connections);
+        assertThat(older(late)).isGreaterThanOrEqualTo(connections);
         var captures = new Captures(late, server.port());
         for (int i = 0; i < connections; i++) {
           Client client = clients.get(i);
@@ -818,7 +821,7 @@ abstract class HttpProbeContract {
     try (var server = new TestServer(LOOPBACK, answering(OK));
         HttpProbe early = HttpProbe.open(objectName, cgroup.path(), HttpProbe.RING_SIZE_BYTES)) {
       early.countOlderConnections();
-      long before = early.statistics().get(HttpCounter.OLDER_CONNECTIONS);
+      long before = older(early);
       List<Client> clients = new ArrayList<>();
       try {
         for (int i = 0; i < 500; i++) {
@@ -829,7 +832,7 @@ abstract class HttpProbeContract {
         }
         early.countOlderConnections();
         // Other programs of this machine come and go too, but not by the hundreds.
-        assertThat(early.statistics().get(HttpCounter.OLDER_CONNECTIONS) - before).isLessThan(250);
+        assertThat(older(early) - before).isLessThan(250);
       } finally {
         for (Client client : clients) {
           client.close();
