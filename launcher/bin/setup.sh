@@ -67,6 +67,7 @@ install_packages() {
     need nginx-light command -v nginx
     need wrk command -v wrk
     need procps command -v pgrep
+    need chromium command -v chromium
   fi
   if [[ $purposes = *" kernels "* ]]; then
     need qemu-system-x86 command -v qemu-system-x86_64
@@ -165,7 +166,7 @@ readonly launcher_stamp=launcher/target/headspan.stamp
 is_stale() {
   [ -e "$top/$launcher_stamp" ] || return 0
   local newer
-  newer=$(cd "$top" && find pom.xml .mvn */pom.xml */src */include launcher/bin -newer "$launcher_stamp" -print -quit)
+  newer=$(cd "$top" && find pom.xml .mvn */pom.xml */src */include launcher/bin query-api/web/src query-api/web/*.mjs query-api/web/package-lock.json -newer "$launcher_stamp" -print -quit)
   [ -n "$newer" ]
 }
 

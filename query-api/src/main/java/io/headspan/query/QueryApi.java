@@ -14,6 +14,7 @@ import io.headspan.query.functions.FunctionsApi;
 import io.headspan.query.http.Queries;
 import io.headspan.query.http.QueryThreads;
 import io.headspan.query.jaeger.JaegerApi;
+import io.headspan.query.page.Page;
 import io.headspan.query.tempo.TempoApi;
 import io.headspan.storage.SpanStore;
 import io.micrometer.core.instrument.binder.jvm.JvmMemoryMetrics;
@@ -28,8 +29,9 @@ import java.util.concurrent.CompletionException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/// A running query API: Tempo's HTTP API, Jaeger's, our own, `/ready` and `/metrics` on one port.
-/// It runs whether or not the store does, and answers 503 with the reason while the store is away.
+/// A running query API: the web page, Tempo's HTTP API, Jaeger's, our own, `/ready` and `/metrics`
+/// on one port. It runs whether or not the store does, and answers 503 with the reason while the
+/// store is away.
 public final class QueryApi implements AutoCloseable {
   private static final Logger logger = LoggerFactory.getLogger(QueryApi.class);
 
@@ -103,6 +105,7 @@ public final class QueryApi implements AutoCloseable {
     new JaegerApi(queries).addTo(builder, threads);
     new FunctionsApi(queries).addTo(builder, threads);
     new ExplainApi(queries).addTo(builder, threads);
+    Page.addTo(builder);
     builder
         .service("/ready", threads.service(_ -> ready()))
         .service(

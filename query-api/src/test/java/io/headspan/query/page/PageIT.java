@@ -1,0 +1,180 @@
+package io.headspan.query.page;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.abort;
+
+import com.google.protobuf.ByteString;
+import io.headspan.query.RunningApi;
+import io.headspan.query.ShopTraffic;
+import io.headspan.query.TestHttp;
+import io.opentelemetry.proto.collector.trace.v1.ExportTraceServiceRequest;
+import io.opentelemetry.proto.resource.v1.Resource;
+import io.opentelemetry.proto.trace.v1.ResourceSpans;
+import io.opentelemetry.proto.trace.v1.ScopeSpans;
+import io.opentelemetry.proto.trace.v1.Span;
+import java.io.IOException;
+import java.net.http.HttpResponse;
+import java.nio.ByteBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/// The page as a browser and as a person with a browser see it.
+class PageIT {
+  private static final int MINUTES = 20;
+  private static final int TRACES_PER_MINUTE = 30;
+  private static final int LARGE_TRACE_SPANS = 50_000;
+  private static final int SPANS_PER_REQUEST = 5_000;
+  private static final String LARGE_TRACE_ID = "000000000000000000000000000c0ffe";
+  private static final Duration BROWSER_DEADLINE = Duration.ofMinutes(4);
+
+  @TempDir static Path directory;
+
+  private static RunningApi api;
+
+  @BeforeAll
+  static void start() throws IOException {
+    long minute = Instant.now().getEpochSecond() / 60 - MINUTES - 1;
+    long startNs = minute * 60_000_000_000L;
+    List<ExportTraceServiceRequest> requests =
+        new ArrayList<>(new ShopTraffic(7, startNs, MINUTES, TRACES_PER_MINUTE).requests());
+    requests.addAll(largeTrace(startNs));
+    api = RunningApi.start(directory, requests);
+  }
+
+  @AfterAll
+  static void stop() {
+    api.close();
+  }
+
+  @Test
+  void servesItselfWithAStrictPolicy() throws Exception {
+    HttpResponse<byte[]> page = api.get("/", "text/html");
+    assertThat(page.statusCode()).isEqualTo(200);
+    assertThat(page.headers().firstValue("content-type")).contains("text/html; charset=utf-8");
+    assertThat(page.headers().firstValue("cache-control")).contains("no-cache");
+    assertThat(page.headers().firstValue("content-security-policy").orElseThrow())
+        .startsWith("default-src 'self';")
+        .doesNotContain("unsafe");
+    assertThat(TestHttp.text(page)).doesNotContain("<style", "style=", "onclick");
+  }
+
+  @Test
+  void namesScriptAndStyleAfterTheirContent() throws Exception {
+    String page = TestHttp.text(api.get("/", "text/html"));
+    Matcher file =
+        Pattern.compile("(?:src|href)=\"([a-z]+-[A-Z0-9]{8}\\.(?:js|css))\"").matcher(page);
+    int files = 0;
+    while (file.find()) {
+      files++;
+      HttpResponse<byte[]> response = api.get("/" + file.group(1), "*/*");
+      assertThat(response.statusCode()).isEqualTo(200);
+      assertThat(response.headers().firstValue("cache-control").orElseThrow())
+          .contains("immutable");
+      assertThat(response.headers().firstValue("x-content-type-options")).contains("nosniff");
+    }
+    assertThat(files).isEqualTo(2);
+  }
+
+  /// By clicking and typing, in a headless Chromium: `query-api/web/test/browser.mjs`.
+  @Test
+  void answersAnEngineerInABrowser() throws Exception {
+    Path web = Path.of("web").toAbsolutePath();
+    Optional<Path> chromium = chromium();
+    if (chromium.isEmpty()) {
+      skip("no chromium on PATH; ./dev setup installs it");
+    }
+    if (!Files.isDirectory(web.resolve("node_modules/playwright-core"))) {
+      skip("playwright-core is not installed; ./dev setup installs it");
+    }
+    Path output = Files.createTempFile(directory, "browser", ".log");
+    ProcessBuilder builder =
+        new ProcessBuilder("node", "--test", "test/browser.mjs")
+            .directory(web.toFile())
+            .redirectErrorStream(true)
+            .redirectOutput(output.toFile());
+    builder.environment().put("HEADSPAN_PAGE", "http://127.0.0.1:" + api.port() + "/");
+    builder.environment().put("HEADSPAN_CHROMIUM", chromium.orElseThrow().toString());
+    builder.environment().put("HEADSPAN_LARGE_TRACE", LARGE_TRACE_ID);
+    builder
+        .environment()
+        .put(
+            "HEADSPAN_PICTURES",
+            Files.createDirectories(Path.of("target/pictures").toAbsolutePath()).toString());
+    Process browser = builder.start();
+    try {
+      boolean ended = browser.waitFor(BROWSER_DEADLINE.toMillis(), TimeUnit.MILLISECONDS);
+      assertThat(ended).as("ended in time; so far:%n%s", Files.readString(output)).isTrue();
+      assertThat(browser.exitValue()).as(Files.readString(output)).isZero();
+    } finally {
+      browser.descendants().forEach(ProcessHandle::destroyForcibly);
+      browser.destroyForcibly();
+    }
+  }
+
+  private static void skip(String reason) {
+    assertThat(System.getenv("CI")).as(reason).isNotEqualTo("true");
+    abort(reason);
+  }
+
+  private static Optional<Path> chromium() {
+    return Stream.of(System.getenv().getOrDefault("PATH", "").split(":"))
+        .flatMap(directory ->
+            Stream.of("chromium", "chromium-browser", "google-chrome")
+                .map(Path.of(directory)::resolve))
+        .filter(Files::isExecutable)
+        .findFirst();
+  }
+
+  /// A trace as large as the API answers whole: a root with workers, each with a chain of calls.
+  private static List<ExportTraceServiceRequest> largeTrace(long startNs) {
+    ByteString traceId =
+        ByteString.copyFrom(ByteBuffer.allocate(16).putLong(0).putLong(0xc0ffe).flip());
+    List<ExportTraceServiceRequest> requests = new ArrayList<>();
+    ScopeSpans.Builder spans = ScopeSpans.newBuilder();
+    for (int i = 0; i < LARGE_TRACE_SPANS; i++) {
+      Span.Builder span =
+          Span.newBuilder()
+              .setTraceId(traceId)
+              .setSpanId(id(i))
+              .setName("step " + i)
+              .setKind(Span.SpanKind.SPAN_KIND_SERVER)
+              .setStartTimeUnixNano(startNs + i * 1_000L)
+              .setEndTimeUnixNano(startNs + LARGE_TRACE_SPANS * 1_000L)
+              .addAttributes(ShopTraffic.number("headspan.cpu_ns", 500 + i));
+      if (i > 0) {
+        span.setParentSpanId(id(i % 100 < 2 ? 0 : i - 1));
+      }
+      spans.addSpans(span);
+      if (spans.getSpansCount() == SPANS_PER_REQUEST) {
+        requests.add(
+            ExportTraceServiceRequest.newBuilder()
+                .addResourceSpans(
+                    ResourceSpans.newBuilder()
+                        .setResource(
+                            Resource.newBuilder()
+                                .addAttributes(ShopTraffic.text("service.name", "batch")))
+                        .addScopeSpans(spans))
+                .build());
+        spans.clearSpans();
+      }
+    }
+    return requests;
+  }
+
+  private static ByteString id(int index) {
+    return ByteString.copyFrom(ByteBuffer.allocate(8).putLong(index + 1L).flip());
+  }
+}

@@ -1,0 +1,272 @@
+import * as api from "./api.ts";
+import type { ExplainedCause, ExplainedSide, ExplainedStatistic, Explanation } from "./api.ts";
+import { type Child, el, place, replace } from "./dom.ts";
+import * as format from "./format.ts";
+import { address, rangeParameters } from "./location.ts";
+import { answerOf, heading, nothing, seconds, timeRange, type View, type ViewContext } from "./view.ts";
+
+/** Why a function is slower than it was. */
+export const explainView: View = { name: "explain", title: "Explain", key: "e", show };
+
+const ACCOUNT_OF_KIND: Record<string, string> = {
+  cpu: "cpu",
+  queue: "queue",
+  stolen: "stolen",
+  throttled: "throttled",
+  blocked: "blocked",
+};
+
+async function show(context: ViewContext): Promise<void> {
+  const { parameters } = context.place;
+  const service = parameters.get("service") ?? "";
+  const tenant = parameters.get("tenant") ?? "";
+  const baseline = parameters.get("baseline") ?? "";
+  const range = seconds(context);
+  const body = el("section", { class: "explain", "aria-label": "Explanation" });
+  const form = el("div");
+  replace(
+    context.main,
+    heading("Explain", el("span", { class: "faint" }, "what the added latency consists of")),
+    form,
+    body,
+  );
+  const known = await answerOf(context, form, (signal) => api.functions(range, signal));
+  if (!known) return;
+  replace(form, choice(context, known.functions, service, tenant, baseline));
+  if (service === "") {
+    replace(
+      body,
+      nothing("Which function?", "Choose one above; it is compared with the same length of time just before."),
+    );
+    return;
+  }
+  const answer = await answerOf(context, body, (signal) =>
+    api.explain(service, tenant || undefined, baseline || undefined, range, signal),
+  );
+  if (!answer) return;
+  replace(body, explanation(context, answer));
+  context.announce(answer.sentence);
+}
+
+function choice(
+  context: ViewContext,
+  functions: readonly api.FunctionRow[],
+  service: string,
+  tenant: string,
+  baseline: string,
+): HTMLElement {
+  const key = (one: { service: string; tenant: string }): string => `${one.tenant}/${one.service}`;
+  const options = new Map(functions.map((one) => [key(one), one]));
+  const chosen = functions.find((one) => one.service === service && (tenant === "" || one.tenant === tenant));
+  const select = el(
+    "select",
+    { "aria-label": "Function" },
+    !chosen && el("option", { value: "", selected: true }, service || "Choose a function"),
+    [...options].map(([value, one]) =>
+      el(
+        "option",
+        { value, selected: chosen !== undefined && key(chosen) === value },
+        one.tenant ? `${one.service} (${one.tenant})` : one.service,
+      ),
+    ),
+  );
+  const versions = [...new Set(functions.filter((one) => one.service === service).map((one) => one.version))];
+  const against = el(
+    "select",
+    { "aria-label": "Compare with" },
+    el("option", { value: "", selected: baseline === "" }, "the time just before"),
+    versions
+      .filter((version) => version !== "")
+      .map((version) =>
+        el(
+          "option",
+          { value: `version:${version}`, selected: baseline === `version:${version}` },
+          `version ${version}`,
+        ),
+      ),
+    baseline !== "" && !baseline.startsWith("version:") && el("option", { value: baseline, selected: true }, baseline),
+  );
+  const changed = (): void => {
+    const one = options.get(select.value);
+    if (!one) return;
+    context.go(
+      address("explain", {
+        ...rangeParameters(timeRange(context)),
+        service: one.service,
+        tenant: one.tenant,
+        baseline: one.service === service ? against.value : undefined,
+      }),
+    );
+  };
+  select.addEventListener("change", changed);
+  against.addEventListener("change", changed);
+  return el(
+    "div",
+    { class: "choices" },
+    el("label", null, "Function ", select),
+    el("label", null, "compared with ", against),
+  );
+}
+
+function explanation(context: ViewContext, answer: Explanation): Child[] {
+  const first = answer.verdict.statistic === "mean" ? answer.mean : answer.p99;
+  return [
+    el(
+      "div",
+      { class: `verdict ${answer.verdict.state.replace(/ /g, "-")}` },
+      el("span", { class: "tag" }, answer.verdict.state),
+      el("p", null, answer.sentence),
+    ),
+    sides(answer.range, answer.baseline),
+    statistic(context, answer.verdict.statistic === "mean" ? "Mean" : "p99", first),
+    answer.counterfactuals.length > 0 && counterfactuals(answer),
+    answer.verdict.statistic !== "mean" && statistic(context, "Mean", answer.mean),
+    answer.notes.length > 0 && [
+      el("h2", null, "Notes"),
+      el(
+        "ul",
+        null,
+        answer.notes.map((note) => el("li", null, note)),
+      ),
+    ],
+  ];
+}
+
+function sides(now: ExplainedSide, before: ExplainedSide): HTMLElement {
+  const row = (name: string, read: (side: ExplainedSide) => string): HTMLElement =>
+    el(
+      "tr",
+      null,
+      el("th", { scope: "row" }, name),
+      el("td", { class: "number" }, read(before)),
+      el("td", { class: "number" }, read(now)),
+    );
+  const times = (side: ExplainedSide): string =>
+    `${format.clock(Date.parse(side.from), false)}–${format.clock(Date.parse(side.to), false)}`;
+  return el(
+    "table",
+    { class: "sides" },
+    el(
+      "thead",
+      null,
+      el(
+        "tr",
+        null,
+        el("td"),
+        el("th", { scope: "col", class: "number" }, "Baseline ", el("span", { class: "faint" }, times(before))),
+        el("th", { scope: "col", class: "number" }, "Now ", el("span", { class: "faint" }, times(now))),
+      ),
+    ),
+    el(
+      "tbody",
+      null,
+      row("Invocations", (side) => format.count(side.invocations)),
+      row("Errors", (side) => format.count(side.errors)),
+      row("Cold starts", (side) => format.count(side.coldStarts)),
+      row("p50", (side) => format.duration(side.p50Ms * 1e6)),
+      row("p99", (side) => format.duration(side.p99Ms * 1e6)),
+      row("Version", (side) =>
+        side.versions
+          .map((one) => one.version)
+          .filter(Boolean)
+          .join(", "),
+      ),
+    ),
+  );
+}
+
+function statistic(context: ViewContext, name: string, one: ExplainedStatistic): Child[] {
+  if (!one.sufficient) {
+    return [
+      el("h2", null, name),
+      el(
+        "p",
+        { class: "faint" },
+        `Not enough evidence: ${format.count(one.invocations)} invocations now and ${format.count(one.baselineInvocations)} in the baseline, ${format.count(one.needed)} of each are needed.`,
+      ),
+    ];
+  }
+  const causes = [...(one.components ?? []), ...(one.residual ? [one.residual] : [])];
+  const most = Math.max(...causes.map((cause) => Math.abs(cause.addedMs)), 1e-9);
+  return [
+    el(
+      "h2",
+      null,
+      name,
+      " ",
+      el(
+        "span",
+        { class: "faint" },
+        `${format.duration((one.baselineMs ?? 0) * 1e6)} → ${format.duration((one.nowMs ?? 0) * 1e6)}, ${signed(one.addedMs ?? 0)}`,
+      ),
+    ),
+    el(
+      "table",
+      { class: "list causes" },
+      el(
+        "thead",
+        null,
+        el(
+          "tr",
+          null,
+          el("th", { scope: "col" }, "Cause"),
+          el("th", { scope: "col", class: "number" }, "Added"),
+          el("th", { scope: "col", class: "wide-only" }, el("span", { class: "unseen" }, "Drawn")),
+          el("th", { scope: "col", class: "number" }, "Share"),
+          el("th", { scope: "col", class: "number wide-only" }, "95 % interval"),
+          el("th", { scope: "col" }, "Traces"),
+        ),
+      ),
+      el(
+        "tbody",
+        null,
+        causes.map((cause) => causeRow(context, cause, most)),
+      ),
+    ),
+  ];
+}
+
+function causeRow(context: ViewContext, cause: ExplainedCause, most: number): HTMLElement {
+  const account = ACCOUNT_OF_KIND[cause.kind] ?? (cause.kind === "rest" ? "plain" : "call");
+  const bar = place(el("span", { class: `bar account ${account}` }), {
+    width: `${(Math.abs(cause.addedMs) / most) * 50}%`,
+    [cause.addedMs < 0 ? "right" : "left"]: "50%",
+  });
+  const range = rangeParameters(timeRange(context));
+  return el(
+    "tr",
+    { class: cause.significant ? "" : "weak" },
+    el("td", null, el("span", { class: `swatch account ${account}` }), cause.text),
+    el("td", { class: "number nowrap" }, signed(cause.addedMs)),
+    el("td", { class: "drawn wide-only" }, el("span", { class: "track" }, bar)),
+    el("td", { class: "number nowrap" }, cause.share === undefined ? "" : format.percent(cause.share)),
+    el("td", { class: "number nowrap faint wide-only" }, `${signed(cause.lowMs)} … ${signed(cause.highMs)}`),
+    el(
+      "td",
+      { class: "links nowrap" },
+      cause.exemplars.map((id) => el("a", { href: address("trace", range, id), title: `trace ${id}` }, id.slice(0, 6))),
+    ),
+  );
+}
+
+function counterfactuals(answer: Explanation): Child[] {
+  return [
+    el("h2", null, "Without the neighbour"),
+    answer.counterfactuals.map((one) =>
+      el(
+        "p",
+        { class: "counterfactual" },
+        `${one.statistic} is ${format.duration(one.nowMs * 1e6)}; without `,
+        el("strong", null, one.culprit),
+        ` it would be `,
+        el("strong", null, format.duration(one.withoutMs * 1e6)),
+        ` or less `,
+        el("span", { class: "faint" }, `(${format.duration(one.lowMs * 1e6)} … ${format.duration(one.highMs * 1e6)})`),
+      ),
+    ),
+  ];
+}
+
+function signed(ms: number): string {
+  return `${ms < 0 ? "−" : "+"}${format.duration(Math.abs(ms) * 1e6)}`;
+}
