@@ -119,7 +119,7 @@ function explanation(context: ViewContext, answer: Explanation): Child[] {
     ),
     sides(answer.range, answer.baseline),
     statistic(context, answer.verdict.statistic === "mean" ? "Mean" : "p99", first),
-    answer.counterfactuals.length > 0 && counterfactuals(answer),
+    counterfactuals(answer),
     answer.verdict.statistic !== "mean" && statistic(context, "Mean", answer.mean),
     answer.notes.length > 0 && [
       el("h2", null, "Notes"),
@@ -163,8 +163,8 @@ function sides(now: ExplainedSide, before: ExplainedSide): HTMLElement {
       row("Invocations", (side) => format.count(side.invocations)),
       row("Errors", (side) => format.count(side.errors)),
       row("Cold starts", (side) => format.count(side.coldStarts)),
-      row("p50", (side) => format.duration(side.p50Ms * 1e6)),
-      row("p99", (side) => format.duration(side.p99Ms * 1e6)),
+      row("p50", (side) => latency(side, side.p50Ms)),
+      row("p99", (side) => latency(side, side.p99Ms)),
       row("Version", (side) =>
         side.versions
           .map((one) => one.version)
@@ -173,6 +173,10 @@ function sides(now: ExplainedSide, before: ExplainedSide): HTMLElement {
       ),
     ),
   );
+}
+
+function latency(side: ExplainedSide, ms: number): string {
+  return side.invocations === 0 ? "–" : format.duration(ms * 1e6);
 }
 
 function statistic(context: ViewContext, name: string, one: ExplainedStatistic): Child[] {
@@ -249,22 +253,30 @@ function causeRow(context: ViewContext, cause: ExplainedCause, most: number): HT
   );
 }
 
-function counterfactuals(answer: Explanation): Child[] {
-  return [
-    el("h2", null, "Without the neighbour"),
-    answer.counterfactuals.map((one) =>
-      el(
-        "p",
-        { class: "counterfactual" },
-        `${one.statistic} is ${format.duration(one.nowMs * 1e6)}; without `,
-        el("strong", null, one.culprit),
-        ` it would be `,
-        el("strong", null, format.duration(one.withoutMs * 1e6)),
-        ` or less `,
-        el("span", { class: "faint" }, `(${format.duration(one.lowMs * 1e6)} … ${format.duration(one.highMs * 1e6)})`),
+/** Neighbours without whom it would be faster by a hundredth or more. */
+function counterfactuals(answer: Explanation): Child {
+  const telling = answer.counterfactuals.filter((one) => one.withoutMs < one.nowMs * 0.99);
+  return (
+    telling.length > 0 && [
+      el("h2", null, "Without the neighbour"),
+      telling.map((one) =>
+        el(
+          "p",
+          { class: "counterfactual" },
+          `${one.statistic} is ${format.duration(one.nowMs * 1e6)}; without `,
+          el("strong", null, one.culprit),
+          ` it would be `,
+          el("strong", null, format.duration(one.withoutMs * 1e6)),
+          ` or less `,
+          el(
+            "span",
+            { class: "faint" },
+            `(${format.duration(one.lowMs * 1e6)} … ${format.duration(one.highMs * 1e6)})`,
+          ),
+        ),
       ),
-    ),
-  ];
+    ]
+  );
 }
 
 function signed(ms: number): string {

@@ -47,7 +47,7 @@ replace(
       "a",
       { class: "brand", href: "#/functions" },
       el("img", { src: "icon.svg", alt: "", width: 22, height: 22 }),
-      "Headspan",
+      el("span", null, "Headspan"),
     ),
     tabs,
     el("span", { class: "grow" }),

@@ -11,6 +11,7 @@ import { answerOf, hue, nothing, timeRange, type View, type ViewContext } from "
 const ROW_HEIGHT = 26;
 const ROWS_AROUND = 12;
 const TICKS = 5;
+const AROUND_MS = 5 * 60_000;
 
 /** From this share of a span on, what was stolen of it is said in its row. */
 const NOTED_SHARE = 0.05;
@@ -104,9 +105,14 @@ class Waterfall {
     this.context.announce(`Trace with ${this.trace.rows.length} spans`);
   }
 
+  /** The minutes around the trace, up to now: what explain compares with as much time before. */
+  private around(): Record<string, string> {
+    const startMs = Number(this.trace.startNs / 1_000_000n);
+    return { from: String(startMs - AROUND_MS), to: String(Math.min(Date.now(), startMs + AROUND_MS)) };
+  }
+
   private heading(): HTMLElement {
     const root = this.trace.rows[0]?.span;
-    const range = rangeParameters(timeRange(this.context));
     const facts: Child[] = [
       el("span", null, format.exactTime(this.trace.startNs).slice(0, 23)),
       el("span", null, format.duration(this.trace.durationNs)),
@@ -138,7 +144,10 @@ class Waterfall {
       root &&
         el(
           "a",
-          { class: "button", href: address("explain", { ...range, service: root.service, trace: this.id }) },
+          {
+            class: "button",
+            href: address("explain", { ...this.around(), service: root.service, tenant: root.tenant }),
+          },
           "Explain",
         ),
     );
@@ -197,7 +206,7 @@ class Waterfall {
     const { span } = row;
     const accounts = accountsOf(span);
     const open = row.below > 0 ? String(!this.collapsed.has(row)) : undefined;
-    const indent = place(el("span", { class: "indent" }), { width: `${Math.min(row.depth, 40) * 14}px` });
+    const indent = place(el("span", { class: "indent" }), { width: `min(${row.depth * 14}px, 45%)` });
     const name = el(
       "div",
       { class: "name", role: "gridcell", title: `${span.service} ${span.name}` },

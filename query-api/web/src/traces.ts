@@ -85,7 +85,8 @@ function matched(trace: FoundTrace): HTMLElement {
   const first = sets[0];
   const span = first?.spans[0];
   if (!first || !span) return el("span");
-  const values = (span.attributes ?? []).map((attribute) => {
+  const told = (span.attributes ?? []).filter((attribute) => attribute.key !== "kind" && attribute.key !== "name");
+  const values = told.map((attribute) => {
     const text = valueText(attribute.value);
     return `${attribute.key.replace(/^headspan\./, "")} ${attribute.key.endsWith("_ns") ? format.duration(Number(text)) : text}`;
   });
