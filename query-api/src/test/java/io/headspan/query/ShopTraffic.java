@@ -105,7 +105,7 @@ public final class ShopTraffic {
       boolean cold = random.nextInt(90) == 0;
       long queueNs = exponential(200_000) + (cold ? 180 * NS_PER_MS : 0);
       long cpuNs = function.workNs / 2 + exponential(function.workNs / 2);
-      boolean robbed = noisy && function.node.equals("node-1") && function != TRANSCODE;
+      boolean robbed = noisy && function.node.equals("node-1") && !function.equals(TRANSCODE);
       long stolenNs = robbed ? exponential(60 * NS_PER_MS) : random.nextInt(100_000);
       long throttledNs = random.nextInt(12) == 0 ? exponential(5 * NS_PER_MS) : 0;
       long at = atNs + queueNs + cpuNs / 2 + stolenNs;
@@ -156,7 +156,7 @@ public final class ShopTraffic {
     private long call(
         Function caller, Function callee, ByteString parent, long atNs, boolean failed) {
       ByteString spanId = id(8);
-      long wireNs = 50_000 + random.nextInt(200_000);
+      long wireNs = 50_000L + random.nextInt(200_000);
       String route = "/" + callee.name + "/{id}";
       long endNs = serve(callee, spanId, "GET", route, atNs + wireNs) + wireNs;
       Span.Builder span =
