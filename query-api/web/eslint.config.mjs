@@ -17,5 +17,8 @@ export default tseslint.config(
       ],
     },
   },
-  { files: ["*.mjs"], languageOptions: { globals: { process: "readonly", console: "readonly" } } },
+  {
+    files: ["**/*.mjs"],
+    languageOptions: { globals: { process: "readonly", console: "readonly", document: "readonly" } },
+  },
 );
