@@ -179,9 +179,15 @@ class DashboardsIT {
       Arrays.fill(values, Double.NaN);
       if (series.has("samples")) {
         for (JsonNode sample : series.get("samples")) {
-          long second = sample.get("timestampMs").asLong() / 1000;
-          values[(int) ((second - START_SECONDS) / stepSeconds) - 1] =
-              sample.get("value").asDouble();
+          int interval =
+              (int) ((sample.get("timestampMs").asLong() / 1000 - START_SECONDS) / stepSeconds) - 1;
+          double value = sample.get("value").asDouble();
+          if (interval >= 0) {
+            values[interval] = value;
+          } else {
+            // The interval that ends where the range begins; nothing was sent in it.
+            assertThat(value).isZero();
+          }
         }
       } else {
         values[0] = series.get("value").asDouble();
