@@ -11,6 +11,10 @@ import io.headspan.collector.ingest.StoreMonitor;
 import io.headspan.collector.receive.ReceiveLimits;
 import io.headspan.collector.receive.Receivers;
 import io.headspan.collector.receive.Reception;
+import io.headspan.collector.sampling.Sampler;
+import io.headspan.collector.sampling.SamplerConfig;
+import io.headspan.collector.sampling.SamplingException;
+import io.headspan.collector.sampling.SamplingPolicies;
 import io.headspan.storage.SpanStore;
 import io.headspan.wire.LogBatch;
 import io.headspan.wire.MetricBatch;
@@ -21,7 +25,10 @@ import io.micrometer.core.instrument.binder.jvm.JvmThreadMetrics;
 import io.micrometer.core.instrument.binder.system.ProcessorMetrics;
 import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
+import java.io.IOException;
 import java.net.InetSocketAddress;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.CompletionException;
@@ -62,6 +69,7 @@ public final class Collector implements AutoCloseable {
   private final SpanStore store;
   private final StoreMonitor monitor;
   private final Ingest ingest;
+  private final Sampler sampler;
   private final ExecutorService decoders;
   private final Receivers receivers;
   private final StatusEndpoints status;
@@ -102,6 +110,7 @@ public final class Collector implements AutoCloseable {
     this.config = config;
     // First: nothing is running yet if the files are wrong.
     Optional<ListenerTls> tls = ListenerTls.open(config.tls());
+    SamplerConfig sampling = sampling(config);
     registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
     store = SpanStore.connect(config.store());
     Store ingestStore = new IngestStore(store);
@@ -118,6 +127,7 @@ public final class Collector implements AutoCloseable {
             config.messageBytes(), config.streamBytes(), BATCHES_PER_STREAM, ADMISSION_TIMEOUT);
     receivers = new Receivers(new Reception(limits, inFlight, ingest, metrics, decoders));
     status = new StatusEndpoints(monitor, registry);
+    sampler = Sampler.start(store, sampling, () -> monitor.notReadyReason().isEmpty());
     new JvmMemoryMetrics().bindTo(registry);
     new JvmThreadMetrics().bindTo(registry);
     new ProcessorMetrics().bindTo(registry);
@@ -148,9 +158,32 @@ public final class Collector implements AutoCloseable {
     server.close();
     decoders.shutdown();
     ingest.close(Duration.ofNanos(Math.max(0, deadline - System.nanoTime())));
+    sampler.close();
     monitor.close();
     store.close();
     registry.close();
+  }
+
+  /// @throws CollectorException of kind CONFIGURATION if the policies cannot be read
+  private static SamplerConfig sampling(CollectorConfig config) {
+    String policies = SamplerConfig.KEEP_ALL;
+    if (config.sampling().policies().isPresent()) {
+      Path file = config.sampling().policies().get();
+      try {
+        policies = Files.readString(file);
+        SamplingPolicies.check(policies);
+      } catch (IOException | SamplingException e) {
+        throw new CollectorException(
+            CollectorException.Kind.CONFIGURATION,
+            "sampling policies cannot be used: file=" + file + ", reason=" + e.getMessage(),
+            e);
+      }
+    }
+    return new SamplerConfig(
+        policies,
+        config.sampling().decisionWait(),
+        config.sampling().decisionWaitAfterRoot(),
+        config.sampling().recentWindow());
   }
 
   private Server server(Optional<ListenerTls> tls) {

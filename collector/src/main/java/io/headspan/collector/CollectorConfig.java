@@ -8,6 +8,7 @@ import io.headspan.wire.tls.TlsPaths;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Map;
+import java.util.Optional;
 
 /// The settings of a collector, from defaults, a YAML file (`--config`,
 /// `HEADSPAN_COLLECTOR_CONFIG`), the environment and the command line. A setting called
@@ -30,6 +31,7 @@ import java.util.Map;
 ///   `HEADSPAN_COLLECTOR_TLS_CERTIFICATE` and `HEADSPAN_COLLECTOR_TLS_KEY`, clear text without
 ///   them; and whose certificate a client must show, `HEADSPAN_COLLECTOR_TLS_CLIENT_CA`, none
 ///   without it
+/// @param sampling what becomes of traces
 public record CollectorConfig(
     String host,
     int port,
@@ -39,7 +41,23 @@ public record CollectorConfig(
     long streamBytes,
     int inserters,
     Duration closeTimeout,
-    TlsPaths tls) {
+    TlsPaths tls,
+    Sampling sampling) {
+  /// What becomes of traces.
+  ///
+  /// @param policies YAML of the `tail_sampling` processor, `HEADSPAN_COLLECTOR_SAMPLING_POLICIES`;
+  ///   without it all traces are kept
+  /// @param decisionWait how long after its last span a trace is decided,
+  ///   `HEADSPAN_COLLECTOR_DECISION_WAIT`
+  /// @param decisionWaitAfterRoot the same if its root has ended and nothing of it is open,
+  ///   `HEADSPAN_COLLECTOR_DECISION_WAIT_AFTER_ROOT`
+  /// @param recentWindow how long every span stays, `HEADSPAN_COLLECTOR_RECENT_WINDOW`
+  public record Sampling(
+      Optional<Path> policies,
+      Duration decisionWait,
+      Duration decisionWaitAfterRoot,
+      Duration recentWindow) {}
+
   static final String LISTEN = "HEADSPAN_COLLECTOR_LISTEN";
 
   private static final int MIB = 1024 * 1024;
@@ -71,7 +89,12 @@ public record CollectorConfig(
             new TlsPaths(
                 settings.text("tls_client_ca").map(Path::of).orElse(null),
                 settings.text("tls_certificate").map(Path::of).orElse(null),
-                settings.text("tls_key").map(Path::of).orElse(null)));
+                settings.text("tls_key").map(Path::of).orElse(null)),
+            new Sampling(
+                settings.text("sampling_policies").map(Path::of),
+                settings.duration("decision_wait", Duration.ofSeconds(10)),
+                settings.duration("decision_wait_after_root", Duration.ofSeconds(1)),
+                settings.duration("recent_window", Duration.ofMinutes(30))));
     if ((config.tls().certificate() == null) != (config.tls().key() == null)) {
       settings.problem("tls_key", "a certificate needs its key and a key its certificate");
     }

@@ -8,6 +8,7 @@ import io.headspan.wire.tls.TlsPaths;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Map;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
 class CollectorConfigTest {
@@ -26,7 +27,12 @@ class CollectorConfigTest {
                 128L * 1024 * 1024,
                 4,
                 Duration.ofSeconds(10),
-                new TlsPaths(null, null, null)));
+                new TlsPaths(null, null, null),
+                new CollectorConfig.Sampling(
+                    Optional.empty(),
+                    Duration.ofSeconds(10),
+                    Duration.ofSeconds(1),
+                    Duration.ofMinutes(30))));
   }
 
   @Test
@@ -43,6 +49,10 @@ class CollectorConfigTest {
                 Map.entry("HEADSPAN_COLLECTOR_TLS_CLIENT_CA", "/ca"),
                 Map.entry("HEADSPAN_COLLECTOR_TLS_CERTIFICATE", "/cert"),
                 Map.entry("HEADSPAN_COLLECTOR_TLS_KEY", "/key"),
+                Map.entry("HEADSPAN_COLLECTOR_SAMPLING_POLICIES", "/policies.yaml"),
+                Map.entry("HEADSPAN_COLLECTOR_DECISION_WAIT", "30s"),
+                Map.entry("HEADSPAN_COLLECTOR_DECISION_WAIT_AFTER_ROOT", "5s"),
+                Map.entry("HEADSPAN_COLLECTOR_RECENT_WINDOW", "1h"),
                 Map.entry("HEADSPAN_COLLECTOR_CLOSE_TIMEOUT", "500ms")));
 
     assertThat(config)
@@ -56,7 +66,12 @@ class CollectorConfigTest {
                 32L * 1024 * 1024,
                 2,
                 Duration.ofMillis(500),
-                new TlsPaths(Path.of("/ca"), Path.of("/cert"), Path.of("/key"))));
+                new TlsPaths(Path.of("/ca"), Path.of("/cert"), Path.of("/key")),
+                new CollectorConfig.Sampling(
+                    Optional.of(Path.of("/policies.yaml")),
+                    Duration.ofSeconds(30),
+                    Duration.ofSeconds(5),
+                    Duration.ofHours(1))));
   }
 
   @Test

@@ -3,6 +3,7 @@ package io.headspan.query;
 import io.headspan.collector.Collector;
 import io.headspan.collector.CollectorConfig;
 import io.headspan.storage.SpanStore;
+import io.headspan.storage.SqlQuery;
 import io.headspan.storage.embedded.StoreProcess;
 import io.opentelemetry.proto.collector.trace.v1.ExportTraceServiceRequest;
 import java.io.IOException;
@@ -11,12 +12,20 @@ import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 
 /// A store with spans, which a collector took in, and a query API on it.
 public final class RunningApi implements AutoCloseable {
+  /// `-Dheadspan.tier=kept` has the spans decided and moved before anything is asked of them: the
+  /// answers must be the same.
+  private static final boolean KEPT = "kept".equals(System.getProperty("headspan.tier"));
+
+  private static final Duration MOVE_LIMIT = Duration.ofMinutes(2);
+  private static final Duration POLL = Duration.ofMillis(100);
+
   private final StoreProcess process;
   private final SpanStore store;
   private final QueryApi api;
@@ -54,7 +63,11 @@ public final class RunningApi implements AutoCloseable {
                 "HEADSPAN_COLLECTOR_LISTEN",
                 "127.0.0.1:0",
                 "HEADSPAN_COLLECTOR_STORE",
-                "http://127.0.0.1:" + process.address().port()));
+                "http://127.0.0.1:" + process.address().port(),
+                "HEADSPAN_COLLECTOR_RECENT_WINDOW",
+                KEPT ? "1s" : "1h",
+                "HEADSPAN_COLLECTOR_DECISION_WAIT",
+                KEPT ? "1s" : "1h"));
     try (Collector collector = Collector.start(config);
         HttpClient sender = HttpClient.newHttpClient()) {
       for (ExportTraceServiceRequest request : requests) {
@@ -67,9 +80,27 @@ public final class RunningApi implements AutoCloseable {
           throw new IOException("not stored: " + response.statusCode() + " " + response.body());
         }
       }
+      if (KEPT) {
+        awaitMove(process);
+      }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new IOException("interrupted while sending", e);
+    }
+  }
+
+  private static void awaitMove(StoreProcess process) throws IOException, InterruptedException {
+    SqlQuery left =
+        SqlQuery.of(
+            "SELECT count() FROM recent_spans WHERE window > (SELECT max(window) FROM tier_boundary)");
+    long deadline = System.nanoTime() + MOVE_LIMIT.toNanos();
+    try (SpanStore store = SpanStore.connect(process.address())) {
+      while (store.query(left, row -> row.integer(0)).getFirst() > 0) {
+        if (System.nanoTime() > deadline) {
+          throw new IOException("spans did not move to the kept tier: limit=" + MOVE_LIMIT);
+        }
+        Thread.sleep(POLL.toMillis());
+      }
     }
   }
 

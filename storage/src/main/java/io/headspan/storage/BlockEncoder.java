@@ -18,6 +18,11 @@ final class BlockEncoder {
   private static final String TIME = "DateTime64(9, 'UTC')";
   private static final long DAY_NS = 86_400_000_000_000L;
   private static final int DATE_MAX = 65535;
+  private static final int WINDOW_SECONDS = 300;
+  private static final long WINDOW_NS = WINDOW_SECONDS * 1_000_000_000L;
+
+  /// A DateTime is 32 bits of seconds.
+  private static final long WINDOWS_MAX = 0xffff_ffffL / WINDOW_SECONDS;
 
   /// Where an attribute row is stored.
   private static final byte PROMOTED = 0;
@@ -46,7 +51,7 @@ final class BlockEncoder {
     return sink;
   }
 
-  /// Encodes rows of `spans`.
+  /// Encodes rows of `recent_spans`.
   void spans(SpanBatch batch, Origins origins) {
     prepare(batch);
     int rows = batch.size();
@@ -122,7 +127,24 @@ final class BlockEncoder {
     for (int i = 0; i < rows; i++) {
       sink.putInt(batch.droppedLinks(i));
     }
+    column("window", "DateTime('UTC')");
+    int window = windowSeconds(batch);
+    for (int i = 0; i < rows; i++) {
+      sink.putInt(window);
+    }
     sink.setByte(countAt, columns);
+  }
+
+  /// The five minutes in which the last span of a batch ended, in seconds since 1970: the partition
+  /// of all its rows, so that an insert makes one part, and a replay comes to the same. Never 0,
+  /// which is the window of what was stored before there were windows.
+  static int windowSeconds(SpanBatch batch) {
+    long last = 0;
+    for (int i = 0; i < batch.size(); i++) {
+      last = Math.max(last, batch.startNs(i) + Math.max(0, batch.durationNs(i)));
+    }
+    long window = last / WINDOW_NS;
+    return (int) (Math.clamp(window, 1, WINDOWS_MAX) * WINDOW_SECONDS);
   }
 
   private int columns;

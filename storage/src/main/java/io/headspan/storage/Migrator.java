@@ -9,6 +9,9 @@ import java.util.Map;
 final class Migrator {
   private static final String HISTORY = "schema_migrations";
 
+  // Error code, after ClickHouse's src/Common/ErrorCodes.cpp.
+  private static final int TABLE_ALREADY_EXISTS = 57;
+
   /// A dictionary of fingerprints is not suspicious here: few distinct ones make up a block.
   private static final Map<String, String> SETTINGS =
       Map.of("allow_suspicious_low_cardinality_types", "1");
@@ -96,7 +99,14 @@ final class Migrator {
 
   private void apply(Migration migration) {
     for (String statement : migration.statements()) {
-      client.command(statement, SETTINGS);
+      try {
+        client.command(statement, SETTINGS);
+      } catch (StoreException e) {
+        // A renaming that another process, or an attempt that broke off, has done before.
+        if (e.code() != TABLE_ALREADY_EXISTS || !statement.contains("RENAME TABLE")) {
+          throw e;
+        }
+      }
     }
     client.command(
         "INSERT INTO %s (version, name, checksum) VALUES (%d, '%s', '%s')"

@@ -31,6 +31,10 @@ final class RecordBlock<R> {
     numbers(name, TIME, ns);
   }
 
+  void millis(String name, ToLongFunction<R> millis) {
+    numbers(name, "DateTime64(3, 'UTC')", millis);
+  }
+
   void longs(String name, ToLongFunction<R> value) {
     numbers(name, "UInt64", value);
   }
@@ -73,6 +77,10 @@ final class RecordBlock<R> {
       sink.putBigLong(high.applyAsLong(row));
       sink.putBigLong(low.applyAsLong(row));
     }
+  }
+
+  void textLists(String name, Function<R, List<String>> value) {
+    lists(name, TEXTS, value, sink::putString);
   }
 
   void longLists(String name, Function<R, List<Long>> value) {

@@ -16,6 +16,7 @@ public final class SpanStore implements AutoCloseable {
   private final SignalWriter signals;
   private final RecordWriter records;
   private final TraceReader traces;
+  private final SpanTiers tiers;
 
   private SpanStore(StoreAddress address) {
     this.address = address;
@@ -25,6 +26,7 @@ public final class SpanStore implements AutoCloseable {
     signals = new SignalWriter(client);
     records = new RecordWriter(client);
     traces = new TraceReader(client);
+    tiers = new SpanTiers(client);
   }
 
   /// A store at `address`. Does not connect yet: see [#isReady()].
@@ -95,6 +97,11 @@ public final class SpanStore implements AutoCloseable {
   /// @throws StoreException if the store cannot be reached or fails
   public SpanBatch trace(long traceIdHigh, long traceIdLow, int maxSpans) {
     return traces.read(traceIdHigh, traceIdLow, maxSpans);
+  }
+
+  /// What moves spans from the recent to the kept tier.
+  public SpanTiers tiers() {
+    return tiers;
   }
 
   /// Runs a SELECT and gives each row to `reader`, in order.

@@ -39,7 +39,7 @@ final class SpanWriter {
     writeOrigins(encoder, batch, origins);
     encoder.spans(batch, origins);
     client.insert(
-        "spans",
+        "recent_spans",
         encoder.sink(),
         Map.of(
             "insert_deduplicate", "1",
@@ -65,7 +65,11 @@ final class SpanWriter {
     SqlQuery query =
         SqlQuery.of(
                 """
-                SELECT count() FROM spans
+                SELECT count() FROM
+                (
+                    SELECT time, trace_id, span_id FROM recent_spans
+                    UNION ALL SELECT time, trace_id, span_id FROM kept_spans
+                )
                 WHERE time = fromUnixTimestamp64Nano({time:Int64}, 'UTC')
                   AND toStartOfFiveMinutes(time)
                     = toStartOfFiveMinutes(fromUnixTimestamp64Nano({time:Int64}, 'UTC'))

@@ -120,6 +120,20 @@ final class StoreClient implements AutoCloseable {
     closeAfter(what, join(what, response, Set.of()));
   }
 
+  /// Runs a statement without result, under the limits of time and memory that it has.
+  void run(SqlQuery sql) {
+    QuerySettings query = new QuerySettings();
+    query.setNetworkTimeout(sql.timeout().plus(ANSWER_GRACE).toMillis(), ChronoUnit.MILLIS);
+    query.waitEndOfQuery(true);
+    query.serverSetting("max_execution_time", Double.toString(sql.timeout().toMillis() / 1000.0));
+    query.serverSetting("max_memory_usage", Long.toString(sql.maxMemoryBytes()));
+    sql.settings().forEach(query::serverSetting);
+    sql.parameters()
+        .forEach((name, value) -> query.serverSetting("param_" + name, SqlParameter.format(value)));
+    String what = firstLine(sql.sql());
+    closeAfter(what, join(what, call(what, () -> client.query(sql.sql(), query)), Set.of()));
+  }
+
   /// Runs a SELECT and gives each block of its result to `blocks`.
   ///
   /// @throws StoreException of kind PROTOCOL also if a column has a type that is not read

@@ -21,30 +21,48 @@ import org.jspecify.annotations.Nullable;
 
 /// Makes a [SpanBatch] of stored spans: what [BlockEncoder] took apart comes together again.
 ///
-/// A span may be stored twice: a sender that repeats itself under another token, or that sent it
-/// first as open. Of those with one id the one that ends last is kept. What both an agent and an
-/// SDK tell of is one span, the SDK's with the agent's account of it: see [SdkSpans].
+/// A span may be stored twice: in both tiers, by a sender that repeats itself under another token,
+/// or that sent it first as open. Of those with one id the one that ends last is kept. What both an
+/// agent and an SDK tell of is one span, the SDK's with the agent's account of it: see [SdkSpans].
 final class TraceReader {
   private static final VarHandle BIG_LONG =
       MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.BIG_ENDIAN);
 
-  private static final String SPANS =
+  private static final String COLUMNS =
       """
-      SELECT
-          time, trace_id, span_id, parent_span_id, duration, operation, kind, status,
+      time, trace_id, span_id, parent_span_id, duration, operation, kind, status,
           status_message, trace_state, flags, resource_fp, scope_fp,
           promoted, queue_ns, cpu_ns, stolen_ns, http_method, http_route, url_path, http_status,
           rpc_method, db_system, faas_coldstart,
           string_keys, string_values, ints, doubles, bool_keys, bool_values, other,
           events, event_attributes, links, link_attributes,
-          dropped_attributes, dropped_events, dropped_links,
+          dropped_attributes, dropped_events, dropped_links\
+      """;
+
+  // Both tiers whole: a trace is complete by its id wherever the boundary is. Copies are left out
+  // by their id; spans without one are taken from the tier that counts.
+  private static final String SPANS =
+      """
+      SELECT
+          %1$s,
           CAST(runtime != '', 'UInt8') AS captured, toString(service) AS service_name,
           string_values[indexOf(string_keys, 'headspan.header_parent')] AS header_parent
-      FROM spans
-      WHERE trace_id = unhex({id:String})
+      FROM
+      (
+          SELECT %1$s, runtime, service,
+              window > (SELECT max(window) FROM tier_boundary) AS counts
+          FROM recent_spans WHERE trace_id = unhex({id:String})
+          UNION ALL
+          SELECT %1$s, runtime, service,
+              window <= (SELECT max(window) FROM tier_boundary) AS counts
+          FROM kept_spans WHERE trace_id = unhex({id:String})
+      )
+      WHERE counts OR span_id != 0
       ORDER BY time, span_id
+      LIMIT 1 BY time, duration, span_id, if(span_id = 0, rowNumberInAllBlocks() + 1, 0)
       LIMIT {limit:UInt64}
-      """;
+      """
+          .formatted(COLUMNS);
 
   private final StoreClient client;
   private final StoredOrigins origins;

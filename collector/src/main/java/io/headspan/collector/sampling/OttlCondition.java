@@ -378,7 +378,7 @@ final class OttlCondition {
   }
 
   private static SpanBatch spans(Subject subject) {
-    return subject.trace.spans();
+    return subject.trace.batch();
   }
 
   private static @Nullable Object attribute(

@@ -11,16 +11,43 @@ import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.function.LongSupplier;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 
 /// A policy of the `tail_sampling` processor, with the meaning it has there (contrib v0.112,
 /// `processor/tailsamplingprocessor/internal/sampling`). Those with a rate keep count, so one
 /// instance serves one sampler; not thread-safe.
 sealed interface Policy {
-  PolicyDecision decide(SampledTrace trace);
+  PolicyDecision decide(TraceFacts trace);
+
+  /// What this and all policies within it ask of a trace's spans.
+  default Stream<Condition> conditions() {
+    return Stream.empty();
+  }
+
+  /// Whether this or a policy within it looks at how large a trace is.
+  default boolean needsSize() {
+    return false;
+  }
+
+  /// A policy that asks whether something holds for a trace, and keeps no count.
+  sealed interface Condition extends Policy {
+    /// Whether it holds for a trace of which all spans are at hand.
+    boolean matches(SampledTrace trace);
+
+    @Override
+    default PolicyDecision decide(TraceFacts trace) {
+      return PolicyDecision.of(trace.holds(this));
+    }
+
+    @Override
+    default Stream<Condition> conditions() {
+      return Stream.of(this);
+    }
+  }
 
   record AlwaysSample() implements Policy {
     @Override
-    public PolicyDecision decide(SampledTrace trace) {
+    public PolicyDecision decide(TraceFacts trace) {
       return PolicyDecision.SAMPLED;
     }
   }
@@ -28,14 +55,14 @@ sealed interface Policy {
   /// From the first start to the last end, in whole ms.
   ///
   /// @param upperMillis 0 for none; with one, the threshold itself does not match
-  record Latency(long thresholdMillis, long upperMillis) implements Policy {
+  record Latency(long thresholdMillis, long upperMillis) implements Condition {
     @Override
-    public PolicyDecision decide(SampledTrace trace) {
+    public boolean matches(SampledTrace trace) {
       long first = Long.MAX_VALUE;
       long last = Long.MIN_VALUE;
       for (int span = 0; span < trace.size(); span++) {
-        first = Math.min(first, trace.spans().startNs(span));
-        last = Math.max(last, trace.spans().startNs(span) + trace.spans().durationNs(span));
+        first = Math.min(first, trace.batch().startNs(span));
+        last = Math.max(last, trace.batch().startNs(span) + trace.batch().durationNs(span));
         long millis = TimeUnit.NANOSECONDS.toMillis(last - first);
         // As the processor: at each span, with those before it.
         boolean matches =
@@ -43,55 +70,63 @@ sealed interface Policy {
                 ? millis >= thresholdMillis
                 : millis > thresholdMillis && millis <= upperMillis;
         if (matches) {
-          return PolicyDecision.SAMPLED;
+          return true;
         }
       }
-      return PolicyDecision.NOT_SAMPLED;
+      return false;
     }
   }
 
   /// Whether any span has one of some status codes.
   ///
   /// @param codes OTLP's numbers
-  record StatusCode(Set<Integer> codes) implements Policy {
+  record StatusCode(Set<Integer> codes) implements Condition {
     @Override
-    public PolicyDecision decide(SampledTrace trace) {
-      return PolicyDecision.of(
-          trace.anySpan(span -> codes.contains((int) trace.spans().statusCode(span))));
+    public boolean matches(SampledTrace trace) {
+      return trace.anySpan(span -> codes.contains((int) trace.batch().statusCode(span)));
     }
   }
 
-  record NumericAttribute(String key, long min, long max, boolean invert) implements Policy {
+  record NumericAttribute(String key, long min, long max, boolean invert) implements Condition {
     @Override
-    public PolicyDecision decide(SampledTrace trace) {
-      return inverted(
-          invert,
-          trace.anyAttribute(
-              key,
-              (type, value) -> {
-                long number = type == AttributeType.INT ? value : 0;
-                return number >= min && number <= max;
-              }));
+    public boolean matches(SampledTrace trace) {
+      return trace.anyAttribute(
+          key,
+          (type, value) -> {
+            long number = type == AttributeType.INT ? value : 0;
+            return number >= min && number <= max;
+          });
+    }
+
+    @Override
+    public PolicyDecision decide(TraceFacts trace) {
+      return inverted(invert, trace.holds(this));
     }
   }
 
   /// Whether a text of any span or its resource matches.
   ///
-  /// @param patterns whole texts, or expressions to be found in the text
-  record StringAttribute(String key, List<Pattern> patterns, boolean invert) implements Policy {
+  /// @param values whole texts, or expressions to be found in the text
+  /// @param patterns the same, compiled
+  record StringAttribute(
+      String key, List<String> values, boolean regex, List<Pattern> patterns, boolean invert)
+      implements Condition {
     @Override
-    public PolicyDecision decide(SampledTrace trace) {
+    public boolean matches(SampledTrace trace) {
       // What is no text counts as an empty one with a resource and as nothing with a span, as in
       // the processor.
-      return inverted(
-          invert,
-          trace.anyResourceAttribute(key, (type, value) -> matches(trace.text(type, value)))
-              || trace.anySpanAttribute(
-                  key,
-                  (type, value) -> {
-                    String text = trace.text(type, value);
-                    return !text.isEmpty() && matches(text);
-                  }));
+      return trace.anyResourceAttribute(key, (type, value) -> matches(trace.text(type, value)))
+          || trace.anySpanAttribute(
+              key,
+              (type, value) -> {
+                String text = trace.text(type, value);
+                return !text.isEmpty() && matches(text);
+              });
+    }
+
+    @Override
+    public PolicyDecision decide(TraceFacts trace) {
+      return inverted(invert, trace.holds(this));
     }
 
     private boolean matches(String text) {
@@ -99,13 +134,16 @@ sealed interface Policy {
     }
   }
 
-  record BooleanAttribute(String key, boolean value, boolean invert) implements Policy {
+  record BooleanAttribute(String key, boolean value, boolean invert) implements Condition {
     @Override
-    public PolicyDecision decide(SampledTrace trace) {
-      return inverted(
-          invert,
-          trace.anyAttribute(
-              key, (type, bits) -> (type == AttributeType.BOOL && bits != 0) == value));
+    public boolean matches(SampledTrace trace) {
+      return trace.anyAttribute(
+          key, (type, bits) -> (type == AttributeType.BOOL && bits != 0) == value);
+    }
+
+    @Override
+    public PolicyDecision decide(TraceFacts trace) {
+      return inverted(invert, trace.holds(this));
     }
   }
 
@@ -114,36 +152,35 @@ sealed interface Policy {
   /// @param max 0 for none
   record SpanCount(int min, int max) implements Policy {
     @Override
-    public PolicyDecision decide(SampledTrace trace) {
-      return PolicyDecision.of(trace.size() >= min && (max == 0 || trace.size() <= max));
+    public PolicyDecision decide(TraceFacts trace) {
+      return PolicyDecision.of(trace.spans() >= min && (max == 0 || trace.spans() <= max));
     }
   }
 
-  record TraceState(String key, Set<String> values) implements Policy {
+  record TraceState(String key, Set<String> values) implements Condition {
     @Override
-    public PolicyDecision decide(SampledTrace trace) {
-      return PolicyDecision.of(
-          trace.anySpan(span -> {
-            for (String entry : trace.spans().text(trace.spans().traceState(span)).split(",", -1)) {
-              int equals = entry.indexOf('=');
-              if (equals > 0
-                  && entry.substring(0, equals).strip().equals(key)
-                  && values.contains(entry.substring(equals + 1).strip())) {
-                return true;
-              }
-            }
-            return false;
-          }));
+    public boolean matches(SampledTrace trace) {
+      return trace.anySpan(span -> {
+        for (String entry : trace.batch().text(trace.batch().traceState(span)).split(",", -1)) {
+          int equals = entry.indexOf('=');
+          if (equals > 0
+              && entry.substring(0, equals).strip().equals(key)
+              && values.contains(entry.substring(equals + 1).strip())) {
+            return true;
+          }
+        }
+        return false;
+      });
     }
   }
 
   /// Whether the sampled bit of any span's flags is set.
-  record TraceFlags() implements Policy {
+  record TraceFlags() implements Condition {
     private static final int SAMPLED = 1;
 
     @Override
-    public PolicyDecision decide(SampledTrace trace) {
-      return PolicyDecision.of(trace.anySpan(span -> (trace.spans().flags(span) & SAMPLED) != 0));
+    public boolean matches(SampledTrace trace) {
+      return trace.anySpan(span -> (trace.batch().flags(span) & SAMPLED) != 0);
     }
   }
 
@@ -163,14 +200,14 @@ sealed interface Policy {
     }
 
     @Override
-    public PolicyDecision decide(SampledTrace trace) {
-      if (trace.size() == 0) {
+    public PolicyDecision decide(TraceFacts trace) {
+      if (trace.spans() == 0) {
         return PolicyDecision.NOT_SAMPLED;
       }
       byte[] id =
           ByteBuffer.allocate(2 * Long.BYTES)
-              .putLong(trace.spans().traceIdHigh(0))
-              .putLong(trace.spans().traceIdLow(0))
+              .putLong(trace.traceIdHigh())
+              .putLong(trace.traceIdLow())
               .array();
       long hash = hash(hash(FNV_OFFSET, salt), id);
       return PolicyDecision.of(Long.compareUnsigned(hash, threshold) <= 0);
@@ -198,16 +235,16 @@ sealed interface Policy {
     }
 
     @Override
-    public PolicyDecision decide(SampledTrace trace) {
+    public PolicyDecision decide(TraceFacts trace) {
       long now = epochSecond.getAsLong();
       if (now != second) {
         second = now;
         spans = 0;
       }
-      if (spans + trace.size() > spansPerSecond) {
+      if (spans + trace.spans() > spansPerSecond) {
         return PolicyDecision.NOT_SAMPLED;
       }
-      spans += trace.size();
+      spans += trace.spans();
       return PolicyDecision.SAMPLED;
     }
   }
@@ -229,7 +266,12 @@ sealed interface Policy {
     }
 
     @Override
-    public PolicyDecision decide(SampledTrace trace) {
+    public boolean needsSize() {
+      return true;
+    }
+
+    @Override
+    public PolicyDecision decide(TraceFacts trace) {
       long now = epochSecond.getAsLong();
       while (second < now && left < burstBytes) {
         left = Math.min(burstBytes, left + bytesPerSecond);
@@ -249,28 +291,37 @@ sealed interface Policy {
   ///
   /// @param span conditions of which one must hold for a span
   /// @param event conditions of which one must hold for an event
-  record Ottl(List<OttlCondition> span, List<OttlCondition> event) implements Policy {
+  record Ottl(List<OttlCondition> span, List<OttlCondition> event) implements Condition {
     @Override
-    public PolicyDecision decide(SampledTrace trace) {
-      return PolicyDecision.of(
-          trace.anySpan(row -> {
-            if (span.stream().anyMatch(each -> each.holdsForSpan(trace, row))) {
-              return true;
-            }
-            for (int i = trace.spans().eventBegin(row); i < trace.spans().eventEnd(row); i++) {
-              int eventRow = i;
-              if (event.stream().anyMatch(each -> each.holdsForEvent(trace, row, eventRow))) {
-                return true;
-              }
-            }
-            return false;
-          }));
+    public boolean matches(SampledTrace trace) {
+      return trace.anySpan(row -> {
+        if (span.stream().anyMatch(each -> each.holdsForSpan(trace, row))) {
+          return true;
+        }
+        for (int i = trace.batch().eventBegin(row); i < trace.batch().eventEnd(row); i++) {
+          int eventRow = i;
+          if (event.stream().anyMatch(each -> each.holdsForEvent(trace, row, eventRow))) {
+            return true;
+          }
+        }
+        return false;
+      });
     }
   }
 
   record And(List<Policy> policies) implements Policy {
     @Override
-    public PolicyDecision decide(SampledTrace trace) {
+    public Stream<Condition> conditions() {
+      return policies.stream().flatMap(Policy::conditions);
+    }
+
+    @Override
+    public boolean needsSize() {
+      return policies.stream().anyMatch(Policy::needsSize);
+    }
+
+    @Override
+    public PolicyDecision decide(TraceFacts trace) {
       return PolicyDecision.of(policies.stream().allMatch(each -> each.decide(trace).isSampled()));
     }
   }
@@ -278,7 +329,17 @@ sealed interface Policy {
   /// The opposite of what another policy says.
   record Not(Policy policy) implements Policy {
     @Override
-    public PolicyDecision decide(SampledTrace trace) {
+    public Stream<Condition> conditions() {
+      return policy.conditions();
+    }
+
+    @Override
+    public boolean needsSize() {
+      return policy.needsSize();
+    }
+
+    @Override
+    public PolicyDecision decide(TraceFacts trace) {
       return PolicyDecision.of(!policy.decide(trace).isSampled());
     }
   }
@@ -286,7 +347,17 @@ sealed interface Policy {
   /// Drops what all its policies match, whatever others say.
   record Drop(List<Policy> policies) implements Policy {
     @Override
-    public PolicyDecision decide(SampledTrace trace) {
+    public Stream<Condition> conditions() {
+      return policies.stream().flatMap(Policy::conditions);
+    }
+
+    @Override
+    public boolean needsSize() {
+      return policies.stream().anyMatch(Policy::needsSize);
+    }
+
+    @Override
+    public PolicyDecision decide(TraceFacts trace) {
       return policies.stream().allMatch(each -> each.decide(trace).isSampled())
           ? PolicyDecision.DROPPED
           : PolicyDecision.NOT_SAMPLED;
@@ -319,7 +390,17 @@ sealed interface Policy {
     }
 
     @Override
-    public PolicyDecision decide(SampledTrace trace) {
+    public Stream<Condition> conditions() {
+      return shares.stream().flatMap(share -> share.policy.conditions());
+    }
+
+    @Override
+    public boolean needsSize() {
+      return shares.stream().anyMatch(share -> share.policy.needsSize());
+    }
+
+    @Override
+    public PolicyDecision decide(TraceFacts trace) {
       long now = epochSecond.getAsLong();
       if (now != second) {
         second = now;
@@ -327,7 +408,7 @@ sealed interface Policy {
       }
       for (Share share : shares) {
         if (share.policy.decide(trace).isSampled()) {
-          long wanted = share.spans + trace.size();
+          long wanted = share.spans + trace.spans();
           if (wanted > share.spansPerSecond || wanted > maxTotal) {
             return PolicyDecision.NOT_SAMPLED;
           }

@@ -80,8 +80,7 @@ final class PolicyReader {
       case "probabilistic" ->
           Policy.Probabilistic.of(of.real("sampling_percentage"), of.text("hash_salt", ""));
       case "status_code" -> new Policy.StatusCode(statusCodes(of));
-      case "string_attribute" ->
-          new Policy.StringAttribute(of.required("key"), patterns(of), of.flag("invert_match"));
+      case "string_attribute" -> stringAttribute(of);
       case "boolean_attribute" ->
           new Policy.BooleanAttribute(
               of.required("key"), of.flag("value"), of.flag("invert_match"));
@@ -187,13 +186,12 @@ final class PolicyReader {
     return codes;
   }
 
-  private static List<Pattern> patterns(Section of) {
+  private static Policy stringAttribute(Section of) {
     boolean regex = of.flag("enabled_regex_matching");
+    List<String> values =
+        of.texts("values").stream().filter(each -> regex || !each.isEmpty()).toList();
     List<Pattern> patterns = new ArrayList<>();
-    for (String each : of.texts("values")) {
-      if (each.isEmpty() && !regex) {
-        continue;
-      }
+    for (String each : values) {
       try {
         patterns.add(Pattern.compile(regex ? each : "\\A" + Pattern.quote(each) + "\\z"));
       } catch (PatternSyntaxException e) {
@@ -201,7 +199,8 @@ final class PolicyReader {
             "bad regular expression: policy=" + of.name + ", reason=" + e.getDescription(), e);
       }
     }
-    return patterns;
+    return new Policy.StringAttribute(
+        of.required("key"), values, regex, patterns, of.flag("invert_match"));
   }
 
   private static List<OttlCondition> conditions(Section of, String key, boolean ofEvents) {

@@ -6,7 +6,7 @@ import io.headspan.wire.SpanBatch;
 import java.util.function.IntPredicate;
 
 /// A trace as policies look at it: all its spans that are there when it is decided.
-public final class SampledTrace {
+final class SampledTrace implements TraceFacts {
   /// A count of what was dropped.
   private static final int COUNT_BYTES = 4;
 
@@ -22,12 +22,32 @@ public final class SampledTrace {
   private final SpanBatch spans;
 
   /// @param spans of one trace
-  public SampledTrace(SpanBatch spans) {
+  SampledTrace(SpanBatch spans) {
     this.spans = spans;
   }
 
-  SpanBatch spans() {
+  SpanBatch batch() {
     return spans;
+  }
+
+  @Override
+  public boolean holds(Policy.Condition condition) {
+    return condition.matches(this);
+  }
+
+  @Override
+  public long traceIdHigh() {
+    return spans.traceIdHigh(0);
+  }
+
+  @Override
+  public long traceIdLow() {
+    return spans.traceIdLow(0);
+  }
+
+  @Override
+  public long spans() {
+    return spans.size();
   }
 
   int size() {
@@ -58,7 +78,8 @@ public final class SampledTrace {
 
   /// About how large the trace is, uncompressed: its texts, its values, and what a span, event,
   /// link, resource or scope has in any case.
-  long sizeBytes() {
+  @Override
+  public long sizeBytes() {
     long size = 0;
     for (int resource = 0; resource < spans.resources(); resource++) {
       size += COUNT_BYTES + sizeBytes(spans.resourceAttributes(), resource);

@@ -45,10 +45,27 @@ public final class SamplingPolicies {
     return new SamplingPolicies(new PolicyReader(epochSecond).read(yaml));
   }
 
+  /// Reads the YAML and throws it away.
+  ///
+  /// @throws SamplingException if it is not understood
+  public static void check(String yaml) {
+    var _ = parse(yaml, () -> 0);
+  }
+
+  /// Whether a policy looks at how large a trace is.
+  boolean needSize() {
+    return policies.stream().anyMatch(each -> each.policy().needsSize());
+  }
+
+  /// What all policies ask of a trace's spans, each once.
+  List<Policy.Condition> conditions() {
+    return policies.stream().flatMap(each -> each.policy().conditions()).distinct().toList();
+  }
+
   /// Decides about a trace. What is dropped is not kept; then an inverted policy that matches
   /// vetoes; then one policy for it is enough; an inverted one that does not match keeps only what
   /// no other policy leaves out.
-  public Verdict decide(SampledTrace trace) {
+  Verdict decide(TraceFacts trace) {
     Set<PolicyDecision> decisions = EnumSet.noneOf(PolicyDecision.class);
     List<Vote> votes = new ArrayList<>();
     for (Named each : policies) {

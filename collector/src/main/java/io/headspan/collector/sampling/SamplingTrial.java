@@ -151,7 +151,7 @@ public final class SamplingTrial {
 
   /// The tenant of the first span that has one.
   private static String tenant(SampledTrace trace) {
-    Attributes attributes = trace.spans().resourceAttributes();
+    Attributes attributes = trace.batch().resourceAttributes();
     for (int span = 0; span < trace.size(); span++) {
       int row = trace.find(attributes, trace.resource(span), TENANT);
       if (row >= 0) {

@@ -23,7 +23,8 @@ final class MigrationTest {
           .isNotEmpty()
           .allSatisfy(statement ->
               assertThat(statement)
-                  .containsAnyOf("IF NOT EXISTS", "CREATE OR REPLACE", "MODIFY QUERY"));
+                  .containsAnyOf(
+                      "IF NOT EXISTS", "CREATE OR REPLACE", "MODIFY QUERY", "RENAME TABLE"));
     }
   }
 

@@ -1,0 +1,246 @@
+package io.headspan.collector.sampling;
+
+import io.headspan.storage.Decision;
+import io.headspan.storage.SpanStore;
+import io.headspan.storage.SpanTiers;
+import io.headspan.storage.StoreException;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.UUID;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/// Decides each trace when it has gone quiet, has the kept ones copied to the kept tier, and closes
+/// the windows of the recent tier of which all is decided. Nothing is remembered here from one
+/// second to the next: what is pending, decided and copied is all in the store.
+///
+/// Of all samplers on one store the one with the lease works. A batch of decisions has a number
+/// that follows from when the last spans of its traces arrived, so two that work at once record and
+/// copy the same batch under one token.
+public final class Sampler implements AutoCloseable {
+  private static final Logger logger = LoggerFactory.getLogger(Sampler.class);
+
+  private static final Duration BEAT = Duration.ofSeconds(1);
+  private static final Duration LEASE = Duration.ofSeconds(15);
+  private static final Duration LEASE_RENEWAL = Duration.ofSeconds(5);
+  private static final Duration CLOSE_BEAT = Duration.ofSeconds(10);
+  private static final Duration STOP_LIMIT = Duration.ofSeconds(10);
+
+  /// For how long a trace counts as decided after its window was closed, when more of it comes.
+  private static final Duration MEMORY = Duration.ofHours(1);
+
+  /// Decided at once; more of them wait for the next statement.
+  private static final int TRACES_MAX = 50_000;
+
+  private static final long WINDOW_SECONDS = 300;
+  private static final long MS_PER_SECOND = 1000;
+  private static final long BATCHES_PER_SECOND = 1000;
+
+  /// After so many times the recent window, and some minutes, more a window is given up, whatever
+  /// is undecided in it.
+  private static final int OVERRUN = 3;
+
+  private static final Duration GRACE = Duration.ofMinutes(5);
+
+  private final SpanTiers tiers;
+  private final SamplerConfig config;
+  private final SamplingPolicies policies;
+  private final QuietTraces traces;
+  private final QuietTraces.Quiet quiet;
+  private final BooleanSupplier storeIsReady;
+  private final AtomicLong second = new AtomicLong();
+  private final String holder = UUID.randomUUID().toString();
+  private final Thread thread;
+  private volatile boolean closed;
+
+  private long leasedAtMillis;
+  private boolean isLeased;
+  private boolean isRecovered;
+  private long lastTickMillis;
+  private long closedAtMillis;
+
+  /// Starts sampling.
+  ///
+  /// @param storeIsReady whether the store can be asked
+  /// @throws SamplingException if the policies are not understood
+  public static Sampler start(SpanStore store, SamplerConfig config, BooleanSupplier storeIsReady) {
+    Sampler sampler = new Sampler(store, config, storeIsReady);
+    sampler.thread.start();
+    return sampler;
+  }
+
+  Sampler(SpanStore store, SamplerConfig config, BooleanSupplier storeIsReady) {
+    this.config = config;
+    this.storeIsReady = storeIsReady;
+    tiers = store.tiers();
+    policies = SamplingPolicies.parse(config.policies(), second::get);
+    traces = new QuietTraces(store, config.recentWindow().plus(MEMORY), policies);
+    quiet = new QuietTraces.Quiet(config.decisionWait(), config.decisionWaitAfterRoot());
+    thread = Thread.ofPlatform().name("collector-sampler").daemon().unstarted(this::run);
+  }
+
+  private void run() {
+    while (!closed) {
+      long started = System.nanoTime();
+      if (storeIsReady.getAsBoolean()) {
+        try {
+          tick();
+        } catch (StoreException e) {
+          // What was begun is found and finished when the store answers again.
+          isRecovered = false;
+          if (!closed) {
+            logger.warn("sampling was interrupted, will go on: reason={}", e.getMessage());
+          }
+        }
+      }
+      LockSupport.parkNanos(BEAT.toNanos() - (System.nanoTime() - started));
+    }
+  }
+
+  /// Does what is due.
+  void tick() {
+    long now = tiers.nowMillis();
+    if (now - leasedAtMillis >= LEASE_RENEWAL.toMillis()) {
+      isLeased = tiers.lease(holder, now, LEASE);
+      leasedAtMillis = now;
+    }
+    if (!isLeased) {
+      isRecovered = false;
+      return;
+    }
+    if (!isRecovered) {
+      recover(now);
+    }
+    long since =
+        Math.min(now, lastTickMillis)
+            - config.decisionWait().toMillis()
+            - QuietTraces.INSERT_LIMIT.toMillis();
+    int found;
+    do {
+      // First: if it is out of date then only in that a batch is recorded already.
+      Map<Long, Long> next = tiers.nextBatches(Math.max(0, since / MS_PER_SECOND));
+      found = decide(traces.find(now, Math.max(0, since), quiet, TRACES_MAX), next);
+    } while (found == TRACES_MAX && !closed);
+    lastTickMillis = now;
+    if (now - closedAtMillis >= CLOSE_BEAT.toMillis()) {
+      closeWindows(now);
+      closedAtMillis = now;
+    }
+  }
+
+  /// Copies what was decided and not copied, and begins with the oldest of what is recent.
+  private void recover(long now) {
+    long oldest = now - config.recentWindow().plus(MEMORY).toMillis();
+    tiers.uncopied(oldest).forEach(tiers::copy);
+    long first = tiers.firstArrivalMillis();
+    lastTickMillis = first == 0 ? now : first;
+    isRecovered = true;
+  }
+
+  private int decide(List<StoredTrace> due, Map<Long, Long> next) {
+    if (due.isEmpty()) {
+      return 0;
+    }
+    Map<Long, List<Decision>> bySecond = new TreeMap<>();
+    List<StoredTrace> inOrder =
+        traces.examine(due).stream()
+            .sorted(
+                Comparator.comparingLong(this::dueMillis)
+                    .thenComparing(StoredTrace::traceIdHigh, Long::compareUnsigned)
+                    .thenComparing(StoredTrace::traceIdLow, Long::compareUnsigned))
+            .toList();
+    for (StoredTrace trace : inOrder) {
+      second.set(dueMillis(trace) / MS_PER_SECOND);
+      bySecond
+          .computeIfAbsent(trace.lastMillis() / MS_PER_SECOND, _ -> new ArrayList<>())
+          .add(decide(trace));
+    }
+    bySecond.forEach((arrived, decisions) -> {
+      long batch = next.getOrDefault(arrived, arrived * BATCHES_PER_SECOND);
+      tiers.record(batch, tiers.nowMillis(), decisions);
+      tiers.copy(batch);
+    });
+    return due.size();
+  }
+
+  private long dueMillis(StoredTrace trace) {
+    return trace.lastMillis()
+        + (trace.complete() ? config.decisionWaitAfterRoot() : config.decisionWait()).toMillis();
+  }
+
+  private Decision decide(StoredTrace trace) {
+    if (trace.keptBefore()) {
+      return trace.decide(true, List.of(), 0);
+    }
+    SamplingPolicies.Verdict verdict = policies.decide(trace);
+    return trace.decide(verdict.kept(), verdict.policies(), 0);
+  }
+
+  /// Goes through the windows from the oldest on: closes those that have been recent for long
+  /// enough, and drops those that have been closed for a while.
+  private void closeWindows(long now) {
+    long boundary = tiers.boundarySeconds();
+    for (long window : tiers.windowsSeconds()) {
+      if (window <= boundary) {
+        List<SpanTiers.Part> parts = tiers.settledParts(window);
+        if (!parts.isEmpty() && isDecided(window, now)) {
+          tiers.drop(parts);
+        }
+        continue;
+      }
+      long recentUntil =
+          Math.max((window + WINDOW_SECONDS) * MS_PER_SECOND, tiers.firstArrivalMillis(window))
+              + config.recentWindow().toMillis();
+      if (recentUntil > now) {
+        return;
+      }
+      if (isDecided(window, now)) {
+        tiers.close(window, false);
+      } else if (recentUntil + OVERRUN * config.recentWindow().plus(GRACE).toMillis() < now) {
+        logger.warn(
+            "window was given up with traces that are not decided: window={}",
+            Instant.ofEpochSecond(window));
+        tiers.close(window, true);
+      } else {
+        return;
+      }
+    }
+  }
+
+  /// Whether all traces of a window are decided as they are, after deciding those that can be.
+  private boolean isDecided(long window, long now) {
+    while (true) {
+      Map<Long, Long> next = tiers.nextBatches(tiers.firstArrivalMillis() / MS_PER_SECOND);
+      List<StoredTrace> left = traces.ofWindow(window, TRACES_MAX);
+      if (left.isEmpty()) {
+        return true;
+      }
+      List<StoredTrace> due = left.stream().filter(trace -> dueMillis(trace) <= now).toList();
+      var _ = decide(due, next);
+      if (due.size() < left.size() || closed) {
+        return false;
+      }
+    }
+  }
+
+  @Override
+  public void close() {
+    closed = true;
+    LockSupport.unpark(thread);
+    try {
+      if (!thread.join(STOP_LIMIT)) {
+        logger.warn("the sampler did not end in time: timeout={}", STOP_LIMIT);
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+}

@@ -1,0 +1,354 @@
+package io.headspan.storage;
+
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/// Moves spans from the tier of all recent ones to that of the kept ones. Thread-safe.
+///
+/// A batch of decisions is stored with its number as token, and its traces are copied with the same
+/// number as token and as one block: so whoever does it, and however often, each is there once, and
+/// what was recorded first is what is copied. A batch that is recorded and not copied is found by
+/// [#uncopied].
+///
+/// Spans of a window count in the recent tier until [#close] moves the boundary over it; only later
+/// [#drop] removes them there, since queries under way may still read them.
+public final class SpanTiers {
+  private static final Duration COPY_LIMIT = Duration.ofMinutes(5);
+
+  /// How long a part must have been there to be dropped: what was in the middle of an insert when
+  /// the traces of a window were looked through is younger.
+  private static final Duration SETTLED = Duration.ofSeconds(90);
+
+  private static final String DEDUPLICATE = "insert_deduplication_token";
+
+  private final StoreClient client;
+
+  SpanTiers(StoreClient client) {
+    this.client = client;
+  }
+
+  /// The store's clock, ms since 1970: all times of arrival are by it.
+  public long nowMillis() {
+    return rows(SqlQuery.of("SELECT toUnixTimestamp64Milli(now64(3))"), row -> row.integer(0))
+        .getFirst();
+  }
+
+  /// Records a batch of decisions, unless one of this number is recorded already.
+  public void record(long batch, long decidedMillis, List<Decision> decisions) {
+    RecordBlock<Decision> block = new RecordBlock<>(decisions, 13);
+    block.longs("batch", _ -> batch);
+    block.millis("decided", _ -> decidedMillis);
+    block.traceIds("trace_id", Decision::traceIdHigh, Decision::traceIdLow);
+    block.bools("kept", each -> each.kept() ? 1 : 0);
+    block.bools("again", each -> each.again() ? 1 : 0);
+    block.textLists("policies", Decision::policies);
+    block.longs("threshold", Decision::threshold);
+    block.longs("rows", Decision::rows);
+    block.millis("last", Decision::lastMillis);
+    block.times("start", Decision::startNs);
+    block.times("end", Decision::endNs);
+    block.texts("root_service", Decision::rootService);
+    block.texts("root_operation", Decision::rootOperation);
+    client.insert(
+        "decisions",
+        block.sink(),
+        Map.of("insert_deduplicate", "1", DEDUPLICATE, "decisions-" + batch));
+  }
+
+  /// The number of the next batch of each second, of seconds that have batches: a batch's number is
+  /// its second times 1000, and how many there were of it before.
+  ///
+  /// @param fromSecond the first second asked for
+  public Map<Long, Long> nextBatches(long fromSecond) {
+    Map<Long, Long> next = new HashMap<>();
+    rows(
+            SqlQuery.of(
+                    """
+                    SELECT intDiv(batch, 1000), max(batch) + 1 FROM decisions
+                    WHERE batch >= {from:UInt64} * 1000 GROUP BY intDiv(batch, 1000)
+                    """)
+                .bind("from", fromSecond),
+            row -> Map.entry(row.integer(0), row.integer(1)))
+        .forEach(each -> next.put(each.getKey(), each.getValue()));
+    return next;
+  }
+
+  /// When the first of what is recent arrived, ms since 1970; 0 if there is nothing.
+  public long firstArrivalMillis() {
+    return rows(
+            SqlQuery.of("SELECT toUnixTimestamp64Milli(min(arrived)) FROM trace_arrivals"),
+            row -> row.integer(0))
+        .getFirst();
+  }
+
+  /// When the first of a window's spans that are recent arrived, ms since 1970; 0 if there is none.
+  public long firstArrivalMillis(long windowSeconds) {
+    return rows(
+            SqlQuery.of(
+                    """
+                    SELECT toUnixTimestamp64Milli(min(arrived)) FROM trace_arrivals
+                    WHERE window = toDateTime({window:UInt32}, 'UTC')
+                    """)
+                .bind("window", windowSeconds),
+            row -> row.integer(0))
+        .getFirst();
+  }
+
+  /// The batches since `batch` that are recorded and not copied, in order.
+  public List<Long> uncopied(long batch) {
+    return rows(
+        SqlQuery.of(
+                """
+                SELECT DISTINCT batch FROM decisions
+                WHERE batch >= {batch:UInt64}
+                  AND batch NOT IN (SELECT batch FROM decision_batches WHERE batch >= {batch:UInt64})
+                ORDER BY batch
+                """)
+            .bind("batch", batch),
+        row -> row.integer(0));
+  }
+
+  /// Copies the traces that were kept in a recorded batch; done once, it does nothing more.
+  public void copy(long batch) {
+    rows(
+            SqlQuery.of(
+                    """
+                    SELECT count(), countIf(kept), countIf(kept AND again),
+                        toUnixTimestamp64Nano(minIf(start, kept)), toUnixTimestamp64Nano(maxIf(end, kept))
+                    FROM decisions WHERE batch = {batch:UInt64}
+                    """)
+                .bind("batch", batch),
+            row ->
+                new Extent(
+                    row.integer(0), row.integer(1), row.integer(2), row.integer(3), row.integer(4)))
+        .forEach(extent -> {
+          if (extent.kept() > 0) {
+            copy(batch, extent);
+          }
+          client.run(
+              SqlQuery.of(
+                      """
+                      INSERT INTO decision_batches
+                      SELECT {batch:UInt64}, now64(3), {traces:UInt64}, {kept:UInt64}
+                      """)
+                  .bind("batch", batch)
+                  .bind("traces", extent.traces())
+                  .bind("kept", extent.kept())
+                  .setting("deduplicate_insert_select", "enable_even_for_bad_queries")
+                  .setting(DEDUPLICATE, "batch-" + batch));
+        });
+  }
+
+  private record Extent(long traces, long kept, long again, long startNs, long endNs) {}
+
+  private void copy(long batch, Extent extent) {
+    String columns = String.join(", ", copiedColumns());
+    String spans = columns.replace("trace_state", TRACE_STATE);
+    String missing =
+        extent.again() == 0
+            ? ""
+            : """
+            AND NOT (again AND (trace_id, span_id, time, duration) IN
+              (SELECT trace_id, span_id, time, duration FROM kept_spans
+               WHERE time >= fromUnixTimestamp64Nano({from:Int64}, 'UTC')
+                 AND time <= fromUnixTimestamp64Nano({to:Int64}, 'UTC')
+                 AND trace_id IN (SELECT trace_id FROM decisions
+                                  WHERE batch = {batch:UInt64} AND kept AND again)))
+            """;
+    client.run(
+        SqlQuery.of(
+                """
+                INSERT INTO kept_spans
+                    (%s, decision, trace_start, root_service, root_operation, adjusted_count)
+                SELECT %s, {batch:UInt64}, trace_begin, trace_service, trace_operation,
+                    %s
+                FROM recent_spans
+                INNER JOIN
+                (
+                    SELECT trace_id, again, threshold, start AS trace_begin,
+                        root_service AS trace_service, root_operation AS trace_operation
+                    FROM decisions WHERE batch = {batch:UInt64} AND kept
+                ) AS kept USING (trace_id)
+                WHERE time >= fromUnixTimestamp64Nano({from:Int64}, 'UTC')
+                  AND time <= fromUnixTimestamp64Nano({to:Int64}, 'UTC')
+                  AND trace_id IN (SELECT trace_id FROM decisions
+                                   WHERE batch = {batch:UInt64} AND kept)
+                %s
+                """
+                    .formatted(columns, spans, ADJUSTED_COUNT, missing))
+            .bind("batch", batch)
+            .bind("from", extent.startNs())
+            .bind("to", extent.endNs())
+            .timeout(COPY_LIMIT)
+            // One block, so that the token names all of it.
+            .setting("max_insert_threads", "1")
+            .setting("min_insert_block_size_rows", "1000000000")
+            .setting("min_insert_block_size_bytes", "1000000000000")
+            .setting("deduplicate_insert_select", "enable_even_for_bad_queries")
+            .setting(DEDUPLICATE, "kept-" + batch)
+            // Thousands of ids looked up in each granule's filter cost more than reading it.
+            .setting("use_skip_indexes", "0"));
+  }
+
+  private static final String TRACE_STATE = "trace_state";
+
+  private static final String ADJUSTED_COUNT = "1";
+
+  /// What both tiers have and is not made of other columns.
+  private List<String> copiedColumns() {
+    return rows(
+        SqlQuery.of(
+            """
+            SELECT name FROM system.columns
+            WHERE database = currentDatabase() AND table = 'recent_spans' AND default_kind = ''
+            ORDER BY position
+            """),
+        row -> row.text(0));
+  }
+
+  /// The last window that is read from the kept tier, in seconds since 1970; 0 if there is none.
+  public long boundarySeconds() {
+    return rows(
+            SqlQuery.of("SELECT toUnixTimestamp(max(window)) FROM tier_boundary"),
+            row -> row.integer(0))
+        .getFirst();
+  }
+
+  /// The windows of which spans are in the recent tier, in seconds since 1970, in order.
+  public List<Long> windowsSeconds() {
+    return rows(
+        SqlQuery.of(
+            """
+            SELECT DISTINCT toUnixTimestamp(toDateTime(partition, 'UTC')) AS window
+            FROM system.parts
+            WHERE database = currentDatabase() AND table = 'recent_spans' AND active
+            ORDER BY window
+            """),
+        row -> row.integer(0));
+  }
+
+  /// Lets a window, and all before it, be read from the kept tier, and writes down what became of
+  /// its spans. All of its traces must be decided and copied.
+  ///
+  /// @param overrun whether it must be given up though they are not
+  public void close(long windowSeconds, boolean overrun) {
+    client.run(
+        SqlQuery.of(
+                """
+                INSERT INTO sampling_ledger
+                SELECT toDateTime({window:UInt32}, 'UTC'), now64(3), tenant, state.1, state.2 FROM
+                (
+                    SELECT tenant, arrayJoin([('kept', toUInt64(sum(is_kept))), ({left:String},
+                        toUInt64(sum(is_recent) - least(sum(is_kept), sum(is_recent))))]) AS state
+                    FROM
+                    (
+                        SELECT tenant, count() AS is_kept, 0 AS is_recent FROM kept_spans
+                        WHERE window = toDateTime({window:UInt32}, 'UTC') GROUP BY tenant
+                        UNION ALL
+                        SELECT tenant, 0 AS is_kept, count() AS is_recent FROM recent_spans
+                        WHERE window = toDateTime({window:UInt32}, 'UTC') GROUP BY tenant
+                    )
+                    GROUP BY tenant
+                )
+                """)
+            .bind("window", windowSeconds)
+            .bind("left", overrun ? "recent_overrun" : "sampled_out")
+            .timeout(COPY_LIMIT)
+            .setting("deduplicate_insert_select", "enable_even_for_bad_queries")
+            .setting(DEDUPLICATE, "closed-" + windowSeconds));
+    client.run(
+        SqlQuery.of("INSERT INTO tier_boundary SELECT toDateTime({window:UInt32}, 'UTC'), now64(3)")
+            .bind("window", windowSeconds));
+  }
+
+  /// The parts of a closed window's partitions that were there before what is under way now: to be
+  /// asked for before the window's traces are looked through, and dropped after that.
+  public List<Part> settledParts(long windowSeconds) {
+    return rows(
+        SqlQuery.of(
+                """
+                SELECT table, name FROM system.parts
+                WHERE database = currentDatabase() AND table IN ('recent_spans', 'trace_arrivals')
+                  AND active AND toUnixTimestamp(toDateTime(partition, 'UTC')) = {window:UInt32}
+                  AND modification_time < now() - {settled:UInt32}
+                  AND toDateTime({window:UInt32}, 'UTC') <=
+                    (SELECT max(window) FROM tier_boundary WHERE moved < now64(3) - {settled:UInt32})
+                """)
+            .bind("window", windowSeconds)
+            .bind("settled", SETTLED.toSeconds()),
+        row -> new Part(row.text(0), row.text(1)));
+  }
+
+  /// A part of a table.
+  public record Part(String table, String name) {}
+
+  /// Drops parts; those that have been merged into others meanwhile stay.
+  public void drop(List<Part> parts) {
+    for (Part part : parts) {
+      try {
+        client.command(
+            "ALTER TABLE " + part.table() + " DROP PART '" + part.name() + "'", Map.of());
+      } catch (StoreException e) {
+        if (e.code() != NO_SUCH_DATA_PART) {
+          throw e;
+        }
+      }
+    }
+  }
+
+  // After ClickHouse's src/Common/ErrorCodes.cpp.
+  private static final int NO_SUCH_DATA_PART = 232;
+
+  /// Whether `holder` is the one that samples, which it stays for `term` if it asks again before
+  /// that is over. Another one that believes the same for a moment does no harm.
+  public boolean lease(String holder, long nowMillis, Duration term) {
+    if (!longestHolder(nowMillis).map(holder::equals).orElse(true)) {
+      return false;
+    }
+    client.run(
+        SqlQuery.of(
+                """
+                INSERT INTO sampler_lease
+                SELECT {holder:String},
+                    if(count() = 0, fromUnixTimestamp64Milli({now:Int64}, 'UTC'), min(since)),
+                    fromUnixTimestamp64Milli({until:Int64}, 'UTC')
+                FROM sampler_lease
+                WHERE holder = {holder:String}
+                  AND until > fromUnixTimestamp64Milli({now:Int64}, 'UTC')
+                """)
+            .bind("holder", holder)
+            .bind("now", nowMillis)
+            .bind("until", nowMillis + term.toMillis()));
+    return longestHolder(nowMillis).map(holder::equals).orElse(false);
+  }
+
+  private Optional<String> longestHolder(long nowMillis) {
+    return rows(
+            SqlQuery.of(
+                    """
+                    SELECT holder FROM sampler_lease
+                    WHERE until > fromUnixTimestamp64Milli({now:Int64}, 'UTC')
+                    GROUP BY holder ORDER BY min(since), holder LIMIT 1
+                    """)
+                .bind("now", nowMillis),
+            row -> row.text(0))
+        .stream()
+        .findFirst();
+  }
+
+  private <T> List<T> rows(SqlQuery query, RowReader<T> reader) {
+    List<T> results = new ArrayList<>();
+    client.select(
+        query,
+        block -> {
+          for (int row = 0; row < block.rows(); row++) {
+            results.add(reader.read(block.row(row)));
+          }
+        });
+    return results;
+  }
+}
