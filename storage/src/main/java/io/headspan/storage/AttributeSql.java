@@ -3,6 +3,7 @@ package io.headspan.storage;
 import io.headspan.wire.AttributeType;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Optional;
@@ -19,10 +20,9 @@ public final class AttributeSql {
 
   /// The attribute called `key`.
   public static AttributeSql of(String key) {
-    byte[] bytes = key.getBytes(StandardCharsets.UTF_8);
-    int index = Promoted.find(bytes, 0, bytes.length);
     return new AttributeSql(
-        literal(key), index < 0 ? Optional.empty() : Optional.of(Promoted.values()[index]));
+        literal(key),
+        Arrays.stream(Promoted.values()).filter(each -> each.key().equals(key)).findFirst());
   }
 
   /// A text as SQL, whatever is in it.

@@ -28,34 +28,6 @@ final class QuietTraces {
   /// Rows may show this long after the moment that is written on them: an insert takes its time.
   static final Duration INSERT_LIMIT = Duration.ofSeconds(20);
 
-  private static final String SUMMARY =
-      """
-      SELECT reinterpretAsUInt64(reverse(substring(trace_id, 1, 8))),
-          reinterpretAsUInt64(reverse(substring(trace_id, 9, 8))),
-          toUnixTimestamp64Milli(latest), total, toUnixTimestamp64Nano(first),
-          toUnixTimestamp64Nano(finish), toUnixTimestamp64Nano(last_begin), ended, codes,
-          origin.1 = 1 AND open <= 0, origin.3, origin.4, before.1 > 0, before.3
-      FROM
-      (
-          SELECT trace_id, max(arrived) AS latest, sum(rows) AS total, min(start) AS first,
-              max(end) AS finish, max(last_start) AS last_begin, sum(spans) AS ended,
-              groupBitOr(statuses) AS codes, max(root) AS origin, sum(unended) AS open
-          FROM trace_arrivals
-          WHERE %1$s
-          GROUP BY trace_id
-          HAVING %2$s
-      ) AS seen
-      LEFT JOIN
-      (
-          SELECT trace_id,
-              tuple(argMax((rows, last), batch).1, argMax((rows, last), batch).2, max(kept)) AS before
-          FROM decisions WHERE %3$s GROUP BY trace_id
-      ) AS known USING (trace_id)
-      WHERE before.1 != total OR before.2 != latest
-      ORDER BY latest, trace_id
-      LIMIT {limit:UInt64}
-      """;
-
   private final SpanStore store;
   private final Duration memory;
   private final boolean needsSize;
@@ -155,7 +127,34 @@ final class QuietTraces {
       java.util.function.UnaryOperator<SqlQuery> binding) {
     return store.query(
         binding.apply(
-            SqlQuery.of(SUMMARY.formatted(arrivals, having, decisions))
+            SqlQuery.of(
+                    """
+                    SELECT reinterpretAsUInt64(reverse(substring(trace_id, 1, 8))),
+                        reinterpretAsUInt64(reverse(substring(trace_id, 9, 8))),
+                        toUnixTimestamp64Milli(latest), total, toUnixTimestamp64Nano(first),
+                        toUnixTimestamp64Nano(finish), toUnixTimestamp64Nano(last_begin), ended, codes,
+                        origin.1 = 1 AND open <= 0, origin.3, origin.4, before.1 > 0, before.3
+                    FROM
+                    (
+                        SELECT trace_id, max(arrived) AS latest, sum(rows) AS total, min(start) AS first,
+                            max(end) AS finish, max(last_start) AS last_begin, sum(spans) AS ended,
+                            groupBitOr(statuses) AS codes, max(root) AS origin, sum(unended) AS open
+                        FROM trace_arrivals
+                        WHERE %1$s
+                        GROUP BY trace_id
+                        HAVING %2$s
+                    ) AS seen
+                    LEFT JOIN
+                    (
+                        SELECT trace_id,
+                            tuple(argMax((rows, last), batch).1, argMax((rows, last), batch).2, max(kept)) AS before
+                        FROM decisions WHERE %3$s GROUP BY trace_id
+                    ) AS known USING (trace_id)
+                    WHERE before.1 != total OR before.2 != latest
+                    ORDER BY latest, trace_id
+                    LIMIT {limit:UInt64}
+                    """
+                        .formatted(arrivals, having, decisions))
                 .setting("max_query_size", "16777216")
                 .setting("use_skip_indexes", "0")),
         row ->
