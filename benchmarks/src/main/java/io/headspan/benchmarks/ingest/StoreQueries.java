@@ -39,7 +39,7 @@ final class StoreQueries {
         query(
             "SELECT sum(bytes_on_disk) / sum(rows) FROM system.parts WHERE active AND database = '"
                 + database
-                + "' AND table = 'spans'"));
+                + "' AND table IN ('recent_spans', 'kept_spans')"));
   }
 
   private String query(String sql) throws IOException, InterruptedException {

@@ -110,7 +110,7 @@ class SamplerIT {
   private static Sampler sampler(String policies) {
     return new Sampler(
         store,
-        new SamplerConfig(policies, Duration.ZERO, Duration.ZERO, Duration.ofMinutes(30)),
+        new SamplerConfig(policies, Duration.ZERO, Duration.ZERO, Duration.ZERO),
         () -> true);
   }
 
