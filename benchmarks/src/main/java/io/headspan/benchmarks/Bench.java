@@ -2,6 +2,8 @@ package io.headspan.benchmarks;
 
 import io.headspan.benchmarks.capture.CaptureBench;
 import io.headspan.benchmarks.ingest.IngestBench;
+import io.headspan.benchmarks.query.QueryBench;
+import io.headspan.benchmarks.query.StoreBench;
 import java.util.Arrays;
 import java.util.Map;
 
@@ -9,7 +11,11 @@ import java.util.Map;
 /// `target/bench/NAME.json`.
 public final class Bench {
   private static final Map<String, Entry> BENCHES =
-      Map.of("capture", CaptureBench::main, "ingest", IngestBench::main);
+      Map.of(
+          "capture", CaptureBench::main,
+          "ingest", IngestBench::main,
+          "query", QueryBench::main,
+          "store", StoreBench::main);
 
   /// A benchmark's main method.
   private interface Entry {

@@ -23,6 +23,7 @@ import picocli.CommandLine.Spec;
       StoreCommand.class,
       WasmCommand.class,
       ExplainCommand.class,
+      CostCommand.class,
       SamplingCommand.class,
       DoctorCommand.class
     },
@@ -41,6 +42,7 @@ public final class Headspan implements Runnable {
   static CommandLine commandLine() {
     return new CommandLine(new Headspan())
         .setExecutionExceptionHandler(Headspan::report)
+        .setCaseInsensitiveEnumValuesAllowed(true)
         .setUsageHelpAutoWidth(true);
   }
 

@@ -11,6 +11,7 @@ import com.linecorp.armeria.server.ServerBuilder;
 import com.linecorp.armeria.server.metric.MetricCollectingService;
 import io.headspan.query.explain.ExplainApi;
 import io.headspan.query.functions.FunctionsApi;
+import io.headspan.query.functions.UsageApi;
 import io.headspan.query.http.Queries;
 import io.headspan.query.http.QueryThreads;
 import io.headspan.query.jaeger.JaegerApi;
@@ -104,6 +105,7 @@ public final class QueryApi implements AutoCloseable {
     new TempoApi(queries).addTo(builder, threads);
     new JaegerApi(queries).addTo(builder, threads);
     new FunctionsApi(queries).addTo(builder, threads);
+    new UsageApi(queries).addTo(builder, threads);
     new ExplainApi(queries).addTo(builder, threads);
     Page.addTo(builder);
     builder

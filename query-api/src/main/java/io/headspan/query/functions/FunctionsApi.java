@@ -12,8 +12,8 @@ import java.util.List;
 
 /// `/api/headspan/v1/functions?start&end`: invocations, errors and latency percentiles by tenant,
 /// function, version and runtime. Counts every invocation, sampled or not; whole minutes,
-/// percentiles within 1 %. What both an agent and a function's own SDK count is taken from the one
-/// that counted more in that minute, the agent if they agree within 2 %.
+/// percentiles within 1 %. An invocation that both an agent and a function's own SDK tell of counts
+/// once.
 public final class FunctionsApi {
   private static final int QUANTILES = 3;
   private static final double NS_PER_MS = 1e6;
@@ -21,16 +21,11 @@ public final class FunctionsApi {
       """
       SELECT tenant, service, version, runtime, sum(invocations) AS total, \
       sumIf(invocations,status=2), quantilesDDMerge(0.01,0.5,0.95,0.99)(latency) \
-      FROM latency_minute WHERE minute>=toStartOfMinute(fromUnixTimestamp64Nano({from:Int64},'UTC')) \
-      AND minute<=fromUnixTimestamp64Nano({to:Int64},'UTC') \
-      AND (tenant, service, minute, runtime='') NOT IN (\
-      SELECT tenant, service, minute, agent*1.02>=sdk FROM (SELECT tenant, service, minute, \
-      sumIf(invocations,runtime!='') AS agent, sumIf(invocations,runtime='') AS sdk \
-      FROM latency_minute WHERE minute>=toStartOfMinute(fromUnixTimestamp64Nano({from:Int64},'UTC')) \
-      AND minute<=fromUnixTimestamp64Nano({to:Int64},'UTC') GROUP BY tenant, service, minute) \
-      WHERE agent>0 AND sdk>0) \
-      GROUP BY tenant, service, version, runtime ORDER BY tenant, service, version, runtime\
-      """;
+      FROM latency_minute WHERE\s\
+      """
+          + CountedOnce.CONDITION
+          + " GROUP BY tenant, service, version, runtime"
+          + " ORDER BY tenant, service, version, runtime";
 
   private record FunctionRow(
       String tenant,

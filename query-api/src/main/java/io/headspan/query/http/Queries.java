@@ -15,7 +15,7 @@ import java.util.stream.Collectors;
 public final class Queries {
   private static final long RESULT_ROWS = 200_000;
   private static final List<String> TABLES_WITH_TENANT =
-      List.of("spans", "resources", "latency_minute");
+      List.of("spans", "resources", "latency_minute", "logs");
 
   private final SpanStore store;
   private final QueryLimits limits;

@@ -27,7 +27,8 @@ public record Migration(int version, String name, String checksum, List<String> 
           "0005_node_signals.sql",
           "0006_views_replaced.sql",
           "0007_logs_metrics.sql",
-          "0008_two_tiers.sql");
+          "0008_two_tiers.sql",
+          "0009_usage.sql");
 
   /// Every migration, in order.
   public static List<Migration> all() {

@@ -1,0 +1,211 @@
+package io.headspan.benchmarks.query;
+
+import io.headspan.loadgen.spans.SyntheticSpans;
+import io.headspan.query.QueryApi;
+import io.headspan.query.QueryConfig;
+import io.headspan.storage.SpanStore;
+import io.headspan.storage.embedded.StoreProcess;
+import io.headspan.wire.AttributeType;
+import io.headspan.wire.Attributes;
+import io.headspan.wire.SpanBatch;
+import io.headspan.wire.Utf8Table;
+import java.io.IOException;
+import java.net.URI;
+import java.net.URLEncoder;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Random;
+import java.util.stream.Stream;
+
+/// A store with spans of the 24 hours that end now, as many in each minute, and a query API on it:
+/// the store in a process of its own, the API asked over HTTP as Grafana does.
+final class StoredDay implements AutoCloseable {
+  private static final int MINUTES = 24 * 60;
+  private static final long NS_PER_SECOND = 1_000_000_000L;
+  private static final double NS_PER_MS = 1e6;
+  private static final Duration QUIET_TIMEOUT = Duration.ofMinutes(5);
+  private static final String SEARCHED_KEY = "url.full";
+
+  private final Path directory;
+  private final StoreProcess process;
+  private final SpanStore store;
+  private final QueryApi api;
+  private final HttpClient http = HttpClient.newHttpClient();
+  private final Instant end;
+  private final List<Pick> picks = new ArrayList<>();
+
+  /// A span that is there.
+  ///
+  /// @param value of its attribute `url.full`
+  record Pick(String traceId, String service, String value) {}
+
+  private StoredDay(
+      Path directory, StoreProcess process, SpanStore store, QueryApi api, Instant end) {
+    this.directory = directory;
+    this.process = process;
+    this.store = store;
+    this.api = api;
+    this.end = end;
+  }
+
+  /// Fills a new store, and waits until it has merged what it was given.
+  ///
+  /// @param spans how many, a little less if they cannot be spread evenly
+  static StoredDay of(int spans) throws IOException, InterruptedException {
+    Path directory = Files.createTempDirectory("headspan-bench-");
+    StoreProcess process = StoreProcess.start(directory);
+    SpanStore store = SpanStore.connect(process.address());
+    store.migrate();
+    QueryApi api =
+        QueryApi.start(
+            QueryConfig.from(
+                Map.of(
+                    "HEADSPAN_QUERY_LISTEN",
+                    "127.0.0.1:0",
+                    "HEADSPAN_QUERY_STORE",
+                    process.address().toString())));
+    StoredDay day =
+        new StoredDay(
+            directory, process, store, api, Instant.now().truncatedTo(ChronoUnit.MINUTES));
+    day.fill(spans / MINUTES);
+    return day;
+  }
+
+  private void fill(int perMinute) throws IOException, InterruptedException {
+    Random random = new Random(1);
+    long beganNs = System.nanoTime();
+    for (int minute = 0; minute < MINUTES; minute++) {
+      long startNs = end.minus(Duration.ofMinutes(MINUTES - minute)).getEpochSecond();
+      SpanBatch batch = new SyntheticSpans(1, startNs * NS_PER_SECOND).next(perMinute);
+      store.insert(batch, "bench/" + minute);
+      pick(batch, random);
+    }
+    double seconds = (System.nanoTime() - beganNs) / 1e9;
+    System.out.printf(
+        Locale.ROOT,
+        "%,d spans stored, %,.0f spans/s%n",
+        MINUTES * perMinute,
+        MINUTES * perMinute / seconds);
+    awaitMerges();
+  }
+
+  /// Takes note of one span that has the attribute.
+  private void pick(SpanBatch batch, Random random) {
+    Utf8Table table = batch.table();
+    Attributes attributes = batch.spanAttributes();
+    int begin = random.nextInt(batch.size());
+    for (int i = 0; i < batch.size(); i++) {
+      int span = (begin + i) % batch.size();
+      for (int row = attributes.begin(span); row < attributes.end(span); row++) {
+        if (attributes.type(row) == AttributeType.STRING
+            && table.string(attributes.key(row)).equals(SEARCHED_KEY)) {
+          HexFormat hex = HexFormat.of();
+          picks.add(
+              new Pick(
+                  hex.toHexDigits(batch.traceIdHigh(span))
+                      + hex.toHexDigits(batch.traceIdLow(span)),
+                  service(batch, span),
+                  table.string((int) attributes.value(row))));
+          return;
+        }
+      }
+    }
+  }
+
+  private static String service(SpanBatch batch, int span) {
+    Attributes attributes = batch.resourceAttributes();
+    int resource = batch.scopeResource(batch.scope(span));
+    for (int row = attributes.begin(resource); row < attributes.end(resource); row++) {
+      if (batch.table().string(attributes.key(row)).equals("service.name")) {
+        return batch.table().string((int) attributes.value(row));
+      }
+    }
+    throw new IllegalStateException("a span without service: span=" + span);
+  }
+
+  /// Returns when the store merges nothing any more.
+  private void awaitMerges() throws IOException, InterruptedException {
+    long deadlineNs = System.nanoTime() + QUIET_TIMEOUT.toNanos();
+    int quiet = 0;
+    while (quiet < 10) {
+      if (System.nanoTime() > deadlineNs) {
+        throw new IOException("the store did not come to rest: within=" + QUIET_TIMEOUT);
+      }
+      Thread.sleep(200);
+      HttpResponse<String> answer =
+          http.send(
+              HttpRequest.newBuilder(
+                      URI.create("http://127.0.0.1:" + process.address().port() + "/"))
+                  .POST(HttpRequest.BodyPublishers.ofString("SELECT count() FROM system.merges"))
+                  .build(),
+              HttpResponse.BodyHandlers.ofString());
+      quiet = answer.body().strip().equals("0") ? quiet + 1 : 0;
+    }
+  }
+
+  /// When the last span began, to the minute.
+  Instant end() {
+    return end;
+  }
+
+  /// One of the spans, evenly over the day.
+  Pick pick(int number) {
+    return picks.get((int) ((long) number * 7919 % picks.size()));
+  }
+
+  /// Asks, and says how long the whole answer took, in ms.
+  ///
+  /// @param path with its query
+  /// @param wanted what the answer has to hold
+  double ask(String path, String wanted) throws IOException, InterruptedException {
+    HttpRequest request =
+        HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + api.port() + path)).build();
+    long beganNs = System.nanoTime();
+    HttpResponse<String> answer = http.send(request, HttpResponse.BodyHandlers.ofString());
+    double ms = (System.nanoTime() - beganNs) / NS_PER_MS;
+    if (answer.statusCode() != 200 || !answer.body().contains(wanted)) {
+      throw new IOException(
+          "not the answer: path=%s, status=%d, wanted=%s, body=%s"
+              .formatted(
+                  path,
+                  answer.statusCode(),
+                  wanted,
+                  answer.body().substring(0, Math.min(500, answer.body().length()))));
+    }
+    return ms;
+  }
+
+  /// The parameters `start` and `end` for the last so many.
+  String range(Duration length) {
+    return "start=" + end.minus(length).getEpochSecond() + "&end=" + end.getEpochSecond();
+  }
+
+  static String encoded(String text) {
+    return URLEncoder.encode(text, StandardCharsets.UTF_8);
+  }
+
+  @Override
+  public void close() throws IOException {
+    api.close();
+    store.close();
+    process.close();
+    try (Stream<Path> files = Files.walk(directory)) {
+      for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
+        Files.delete(file);
+      }
+    }
+  }
+}
