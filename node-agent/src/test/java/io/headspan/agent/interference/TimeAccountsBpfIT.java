@@ -363,7 +363,7 @@ class TimeAccountsBpfIT {
     Path tasks = AccountedNode.controller("cpu", container.id()).resolve("tasks");
     for (String thread : Files.readAllLines(tasks)) {
       waitNs +=
-          Long.parseLong(Files.readString(Path.of("/proc", thread, "schedstat")).split(" ")[1]);
+          Long.parseLong(Files.readString(Path.of("/proc", thread, "schedstat")).split(" ", -1)[1]);
     }
     return waitNs;
   }
