@@ -17,8 +17,9 @@ final class CountedOnce {
            AND (tenant, service, minute, runtime='') NOT IN (\
           SELECT tenant, service, minute, agent*1.02>=sdk FROM (SELECT tenant, service, minute, \
           sumIf(invocations,runtime!='') AS agent, sumIf(invocations,runtime='') AS sdk \
-          FROM latency_minute WHERE\s\
+          FROM latency_minute WHERE\
           """
+          + " "
           + RANGE
           + """
            GROUP BY tenant, service, minute) \

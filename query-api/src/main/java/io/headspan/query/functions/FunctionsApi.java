@@ -21,8 +21,9 @@ public final class FunctionsApi {
       """
       SELECT tenant, service, version, runtime, sum(invocations) AS total, \
       sumIf(invocations,status=2), quantilesDDMerge(0.01,0.5,0.95,0.99)(latency) \
-      FROM latency_minute WHERE\s\
+      FROM latency_minute WHERE\
       """
+          + " "
           + CountedOnce.CONDITION
           + " GROUP BY tenant, service, version, runtime"
           + " ORDER BY tenant, service, version, runtime";

@@ -31,8 +31,9 @@ public final class UsageApi {
       SELECT toDate(minute) AS day, minute, tenant, service, version, runtime, \
       sum(invocations) AS n, sumIf(invocations,status=2) AS failed, sum(duration_sum) AS took, \
       sum(billed_ms) AS ms, sum(billed_100ms) AS ms_100, sum(cpu_ns) AS cpu, \
-      sum(response_bytes) AS bytes, uniqMerge(instances) AS running FROM latency_minute WHERE\s\
+      sum(response_bytes) AS bytes, uniqMerge(instances) AS running FROM latency_minute WHERE\
       """
+          + " "
           + CountedOnce.CONDITION
           + """
            GROUP BY minute, tenant, service, version, runtime) \
