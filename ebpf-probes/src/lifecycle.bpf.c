@@ -14,6 +14,20 @@
 
 COUNTERS(lifecycle_counters, LIFECYCLE_COUNTERS);
 
+/*
+ * New cgroups, and how many more starts of programs in them are told at once and not at the reader's
+ * next beat: a container's state can be read from when its program starts until it has ended, and
+ * that may be a moment.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, __u64);
+	__type(value, __u32);
+} fresh_cgroups SEC(".maps");
+
+#define TOLD_AT_ONCE 4
+
 /* include/linux/sched/signal.h */
 #define SIGNAL_GROUP_EXIT 4
 /* include/linux/sched.h */
@@ -32,6 +46,9 @@ SEC("tp_btf/sched_process_exec")
 int BPF_PROG(on_exec, struct task_struct *task, int old_pid, struct linux_binprm *binary)
 {
 	struct exec_event *event = bpf_ringbuf_reserve(&ring, sizeof(*event), 0);
+	__u64 cgroup_id = bpf_get_current_cgroup_id();
+	__u64 flags;
+	__u32 *left;
 
 	if (!event) {
 		count_in(&lifecycle_counters, LIFECYCLE_DROPPED);
@@ -40,11 +57,17 @@ int BPF_PROG(on_exec, struct task_struct *task, int old_pid, struct linux_binprm
 	event->kind = EVENT_EXEC;
 	event->pid = task->tgid;
 	event->time_ns = bpf_ktime_get_ns();
-	event->cgroup_id = bpf_get_current_cgroup_id();
+	event->cgroup_id = cgroup_id;
 	if (bpf_probe_read_kernel_str(event->filename, sizeof(event->filename),
 				      binary->filename) < 0)
 		event->filename[0] = 0;
-	bpf_ringbuf_submit(event, ring_flags());
+	flags = ring_flags();
+	left = bpf_map_lookup_elem(&fresh_cgroups, &cgroup_id);
+	if (left && *left > 0) {
+		__sync_fetch_and_add(left, -1);
+		flags = BPF_RB_FORCE_WAKEUP;
+	}
+	bpf_ringbuf_submit(event, flags);
 	return 0;
 }
 
@@ -112,11 +135,17 @@ int BPF_PROG(on_socket_state, struct sock *sk, int before, int state)
 
 static __always_inline int cgroup_changed(struct cgroup *cgroup, const char *path, __u32 kind)
 {
+	__u32 starts = TOLD_AT_ONCE;
 	struct cgroup_event *event;
+	__u64 id = cgroup->kn->id;
 
 	/* 0 is the v2 hierarchy; the others are those of v1. */
 	if (cgroup->root->hierarchy_id != 0)
 		return 0;
+	if (kind == EVENT_CGROUP_CREATED)
+		bpf_map_update_elem(&fresh_cgroups, &id, &starts, BPF_ANY);
+	else
+		bpf_map_delete_elem(&fresh_cgroups, &id);
 	event = bpf_ringbuf_reserve(&ring, sizeof(*event), 0);
 	if (!event) {
 		count_in(&lifecycle_counters, LIFECYCLE_DROPPED);
@@ -125,7 +154,7 @@ static __always_inline int cgroup_changed(struct cgroup *cgroup, const char *pat
 	event->kind = kind;
 	event->_pad = 0;
 	event->time_ns = bpf_ktime_get_ns();
-	event->cgroup_id = cgroup->kn->id;
+	event->cgroup_id = id;
 	if (bpf_probe_read_kernel_str(event->path, sizeof(event->path), path) < 0)
 		event->path[0] = 0;
 	bpf_ringbuf_submit(event, ring_flags());

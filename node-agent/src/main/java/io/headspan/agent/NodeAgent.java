@@ -150,6 +150,7 @@ public final class NodeAgent implements AutoCloseable {
       // After that: of a cgroup whose beginning is told, no connection was missed.
       lifecycle = LifecycleProbe.open();
       open.add(lifecycle);
+      http.wakeAlsoBy(lifecycle.ring());
       accounts =
           config.timeAccounts()
               ? TimeAccounts.start(http)

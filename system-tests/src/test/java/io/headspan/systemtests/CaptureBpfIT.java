@@ -24,6 +24,8 @@ import org.junit.jupiter.api.io.TempDir;
 @Tag("privileged")
 final class CaptureBpfIT {
   private static final int REQUESTS = 20_000;
+  private static final int PER_SECOND = 1_000;
+  private static final int OUTAGE_SECONDS = Integer.getInteger("headspan.outage.seconds", 5);
   private static final String TENANT = "acme";
   private static final String FUNCTION = "items";
   private static final Duration STORED_WITHIN = Duration.ofSeconds(60);
@@ -35,8 +37,10 @@ final class CaptureBpfIT {
   /// An invocation as stored.
   private record Stored(String traceId, String parent, String method, int status) {}
 
+  /// For how long the collector is away: `-Dheadspan.outage.seconds`.
   @Test
   void capturesEveryInvocationOverLoopbackAndAKilledCollectorLosesNone() throws Exception {
+    int requests = REQUESTS + PER_SECOND * OUTAGE_SECONDS;
     try (HeadspanNode node = HeadspanNode.start(directory);
         RuncContainer container = RuncContainer.startHttpService(service("--host", "127.0.0.1"));
         Traffic traffic =
@@ -45,19 +49,24 @@ final class CaptureBpfIT {
                 "127.0.0.1:" + port(container),
                 UnaryOperator.identity(),
                 "--requests",
-                Integer.toString(REQUESTS),
+                Integer.toString(requests),
                 "--rate",
-                "1000",
+                Integer.toString(PER_SECOND),
                 "--seed",
                 "11")) {
       awaitStored(node, REQUESTS / 10);
       node.killCollector();
       // The outage is what is tested: the agent captures on and must hold what it cannot send.
-      LockSupport.parkNanos(Duration.ofSeconds(5).toNanos());
+      LockSupport.parkNanos(Duration.ofSeconds(OUTAGE_SECONDS).toNanos());
       node.restartCollector();
-      Map<String, Traffic.Sent> sent = traffic.await(180);
-      assertThat(sent).hasSize(REQUESTS);
+      Map<String, Traffic.Sent> sent = traffic.await(180 + OUTAGE_SECONDS);
+      assertThat(sent).hasSize(requests);
       assertStored(node, sent);
+      Await.until("the agent is quiet", () -> AgentBooks.of(node, TENANT).isQuiet());
+      AgentBooks books = AgentBooks.of(node, TENANT);
+      assertThat(books.captured()).isEqualTo(requests);
+      assertThat(books.acknowledged()).isEqualTo(requests);
+      assertThat(books.imbalance()).isZero();
     }
   }
 

@@ -4,16 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.headspan.loadgen.runc.RuncContainer;
 import io.headspan.storage.SqlQuery;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.locks.LockSupport;
-import java.util.function.BooleanSupplier;
 import java.util.function.UnaryOperator;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -23,19 +19,10 @@ import org.junit.jupiter.api.io.TempDir;
 @Tag("privileged")
 final class DeliveryBpfIT {
   private static final int REQUESTS = 5_000;
+  private static final int DISK_REQUESTS = 30_000;
   private static final String TENANT = "globex";
-  private static final Duration WITHIN = Duration.ofSeconds(90);
 
   @TempDir private Path directory;
-
-  /// One start of the agent, by the last ledger it told, or the next one for it.
-  private record Books(
-      long recovered,
-      long captured,
-      long acknowledged,
-      long inMemory,
-      long spooled,
-      long dropped) {}
 
   @Test
   void losesNothingWhenCollectorAndAgentAreKilled() throws Exception {
@@ -64,19 +51,19 @@ final class DeliveryBpfIT {
                 "500",
                 "--seed",
                 "21")) {
-      until("a part is stored", () -> spans(node) > REQUESTS / 10);
+      Await.until("a part is stored", () -> spans(node) > REQUESTS / 10);
       node.killCollector();
       Map<String, Traffic.Sent> sent = traffic.await(120);
       assertThat(sent).hasSize(REQUESTS);
-      until("all is in the spool", () -> isSpooled(node));
+      Await.until("all is in the spool", () -> isSpooled(node));
       node.killAgent();
       node.restartAgent();
       node.restartCollector();
-      until("all is stored", () -> spans(node) >= REQUESTS);
-      until(
+      Await.until("all is stored", () -> spans(node) >= REQUESTS);
+      Await.until(
           "the books are told",
           () -> {
-            Map<String, Books> books = books(node);
+            Map<String, Books> books = Books.byBoot(node, TENANT);
             return books.size() == 2
                 && books.values().stream().allMatch(each -> each.inMemory() == 0)
                 && books.values().stream()
@@ -85,7 +72,7 @@ final class DeliveryBpfIT {
           });
       assertThat(spans(node)).isEqualTo(REQUESTS);
       assertThat(distinctSpans(node)).isEqualTo(REQUESTS);
-      Map<String, Books> books = books(node);
+      Map<String, Books> books = Books.byBoot(node, TENANT);
       Books killed =
           books.values().stream().filter(each -> each.captured() > 0).findFirst().orElseThrow();
       Books restarted =
@@ -98,21 +85,70 @@ final class DeliveryBpfIT {
     }
   }
 
-  private static boolean isSpooled(HeadspanNode node) {
-    String metrics;
-    try {
-      metrics = node.agentMetrics();
-    } catch (Exception e) {
-      throw new IllegalStateException(e);
+  /// The spool's file system is full while the collector is away and requests go on.
+  @Test
+  void explainsWhatAFullDiskHadNoRoomFor() throws Exception {
+    Path disk = Files.createDirectory(directory.resolve("disk"));
+    run("mount", "-t", "tmpfs", "-o", "size=768k", "headspan-test", disk.toString());
+    Map<String, String> settings =
+        Map.of(
+            "HEADSPAN_AGENT_SPOOL", disk.resolve("spool").toString(),
+            "HEADSPAN_AGENT_SPOOL_AFTER", "500ms",
+            "HEADSPAN_AGENT_QUEUE_BATCHES", "8",
+            "HEADSPAN_AGENT_BATCH_AGE", "50ms",
+            "HEADSPAN_AGENT_SIGNAL_INTERVAL", "1s");
+    try (HeadspanNode node = HeadspanNode.start(directory, settings);
+        RuncContainer container =
+            RuncContainer.startHttpService(
+                RuncContainer.httpService(
+                        "headspan-it-disk-" + ProcessHandle.current().pid(),
+                        List.of("--port", "0", "--host", "127.0.0.1"))
+                    .asFunction(TENANT, "orders", "1"))) {
+      // Before any request: what the store has is what it acknowledged.
+      node.killCollector();
+      try (Traffic traffic =
+          Traffic.start(
+              directory,
+              "127.0.0.1:" + container.readyLine().substring("ready on ".length()),
+              UnaryOperator.identity(),
+              "--requests",
+              Integer.toString(DISK_REQUESTS),
+              "--rate",
+              "1000",
+              "--seed",
+              "22")) {
+        Await.until(
+            "the disk is full",
+            () -> AgentBooks.of(node, TENANT),
+            () -> AgentBooks.of(node, TENANT).dropped().containsKey("disk_full"));
+        node.restartCollector();
+        assertThat(traffic.await(180)).hasSize(DISK_REQUESTS);
+      }
+      Await.until(
+          "the agent is quiet",
+          () -> AgentBooks.of(node, TENANT),
+          () -> AgentBooks.of(node, TENANT).isQuiet());
+      AgentBooks books = AgentBooks.of(node, TENANT);
+      assertThat(books.captured()).isEqualTo(DISK_REQUESTS);
+      assertThat(books.imbalance()).isZero();
+      assertThat(books.dropped()).containsOnlyKeys("disk_full");
+      assertThat(books.acknowledged()).isPositive().isEqualTo(DISK_REQUESTS - books.lost());
+      assertThat(spans(node)).isEqualTo(books.acknowledged());
+      assertThat(distinctSpans(node)).isEqualTo(books.acknowledged());
+    } finally {
+      run("umount", disk.toString());
     }
-    return metric(metrics, "headspan_ledger_captured_spans_total") == REQUESTS
-        && metric(metrics, "headspan_ledger_in_memory_spans") == 0;
   }
 
-  private static double metric(String metrics, String name) {
-    Matcher line =
-        Pattern.compile("(?m)^" + name + "\\{tenant=\"" + TENANT + "\"} (\\S+)$").matcher(metrics);
-    return line.find() ? Double.parseDouble(line.group(1)) : -1;
+  private static void run(String... command) throws Exception {
+    Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
+    String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    assertThat(process.waitFor()).as("%s: %s", String.join(" ", command), output).isZero();
+  }
+
+  private static boolean isSpooled(HeadspanNode node) {
+    AgentBooks books = AgentBooks.of(node, TENANT);
+    return books.captured() == REQUESTS && books.inMemory() == 0;
   }
 
   private static long spans(HeadspanNode node) {
@@ -126,46 +162,5 @@ final class DeliveryBpfIT {
 
   private static long number(HeadspanNode node, String sql) {
     return node.query(SqlQuery.of(sql).bind("tenant", TENANT), row -> row.integer(0)).getFirst();
-  }
-
-  private static Map<String, Books> books(HeadspanNode node) {
-    Map<String, Books> books = new HashMap<>();
-    node.query(
-            SqlQuery.of(
-                    """
-                    SELECT boot,
-                      toInt64(sumIf(spans, state = 'recovered')),
-                      toInt64(sumIf(spans, state = 'captured')),
-                      toInt64(sumIf(spans, state = 'acknowledged')),
-                      toInt64(sumIf(spans, state = 'in_memory')),
-                      toInt64(sumIf(spans, state = 'spooled')),
-                      toInt64(sumIf(spans, state = 'dropped'))
-                    FROM node_ledger
-                    WHERE tenant = {tenant:String}
-                      AND (boot, sequence) IN
-                        (SELECT boot, max(sequence) FROM node_ledger GROUP BY boot)
-                    GROUP BY boot
-                    """)
-                .bind("tenant", TENANT),
-            row ->
-                Map.entry(
-                    row.text(0),
-                    new Books(
-                        row.integer(1),
-                        row.integer(2),
-                        row.integer(3),
-                        row.integer(4),
-                        row.integer(5),
-                        row.integer(6))))
-        .forEach(entry -> books.put(entry.getKey(), entry.getValue()));
-    return books;
-  }
-
-  private static void until(String what, BooleanSupplier condition) {
-    long deadlineNs = System.nanoTime() + WITHIN.toNanos();
-    while (!condition.getAsBoolean()) {
-      assertThat(System.nanoTime() - deadlineNs).as("too late: %s", what).isNegative();
-      LockSupport.parkNanos(Duration.ofMillis(100).toNanos());
-    }
   }
 }

@@ -8,6 +8,7 @@ import io.headspan.storage.SqlQuery;
 import io.headspan.storage.StoreAddress;
 import io.headspan.wire.SpanBatch;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.URI;
@@ -62,12 +63,27 @@ final class HeadspanNode implements AutoCloseable {
   }
 
   /// What the agent tells about itself, in Prometheus' text format.
-  String agentMetrics() throws IOException, InterruptedException {
+  String agentMetrics() {
     HttpRequest request =
         HttpRequest.newBuilder(URI.create("http://" + agent.address() + "/metrics")).build();
     try (HttpClient client = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build()) {
       return client.send(request, HttpResponse.BodyHandlers.ofString()).body();
+    } catch (IOException e) {
+      throw new UncheckedIOException("the agent does not answer: output=" + agent.output(), e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IllegalStateException("interrupted", e);
     }
+  }
+
+  /// Process id of the agent.
+  long agentPid() {
+    return agent.pid();
+  }
+
+  /// Ends the agent as SIGTERM does, having it hand over what it holds.
+  void stopAgent() {
+    agent.close();
   }
 
   /// Ends the agent as SIGKILL does.
@@ -75,7 +91,7 @@ final class HeadspanNode implements AutoCloseable {
     agent.kill();
   }
 
-  /// Starts the agent again that was killed.
+  /// Starts the agent again that ended.
   void restartAgent() {
     agent = startAgent();
   }

@@ -22,7 +22,15 @@ final class Traffic implements AutoCloseable {
   /// What was sent, by trace id.
   ///
   /// @param parent the span id in the request's `traceparent`
-  record Sent(String traceId, String parent, String method, int status) {}
+  /// @param connectedNs when its connection was made, CLOCK_MONOTONIC, as the other times
+  record Sent(
+      String traceId,
+      String parent,
+      String method,
+      int status,
+      long connectedNs,
+      long sentNs,
+      long answeredNs) {}
 
   private Traffic(Process process, Path log, Path output) {
     this.process = process;
@@ -66,7 +74,16 @@ final class Traffic implements AutoCloseable {
     Map<String, Sent> sent = new HashMap<>();
     for (String line : Files.readAllLines(log)) {
       String[] fields = line.split(" ", -1);
-      sent.put(fields[0], new Sent(fields[0], fields[1], fields[2], Integer.parseInt(fields[3])));
+      sent.put(
+          fields[0],
+          new Sent(
+              fields[0],
+              fields[1],
+              fields[2],
+              Integer.parseInt(fields[3]),
+              Long.parseLong(fields[4]),
+              Long.parseLong(fields[5]),
+              Long.parseLong(fields[6])));
     }
     return sent;
   }

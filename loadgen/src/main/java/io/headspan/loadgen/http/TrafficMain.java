@@ -28,9 +28,10 @@ import java.util.stream.IntStream;
 /// method, status asked for, sizes of bodies, and how the head is cut (whole, in a few pieces, in
 /// single bytes); now and then a connection is closed and opened anew.
 ///
-/// Each line of the log: trace id, parent span id, method, status, in hex, hex, text, decimal. A
-/// request whose answer was lost with its connection is not in it, and ends the program with status
-/// 1.
+/// Each line of the log: trace id, parent span id, method, status, when its connection was made,
+/// when it was sent and when its answer had been read; in hex, hex, text, decimal and nanoseconds
+/// of CLOCK_MONOTONIC. A request whose answer was lost with its connection is not in it, and ends
+/// the program with status 1.
 public final class TrafficMain {
   private static final int[] STATUSES = {200, 200, 200, 200, 204, 304, 404, 500, 503};
   private static final Duration READ_TIMEOUT = Duration.ofSeconds(60);
@@ -95,6 +96,7 @@ public final class TrafficMain {
     int sent = 0;
     while (next.get() < requests) {
       try (HttpConnection connection = HttpConnection.open(target, READ_TIMEOUT)) {
+        long connectedNs = System.nanoTime();
         int quota = 1 + random.nextInt(REQUESTS_PER_CONNECTION);
         for (int i = 0; i < quota; i++) {
           int number = next.getAndIncrement();
@@ -102,7 +104,7 @@ public final class TrafficMain {
             return sent;
           }
           pace(number);
-          exchange(connection, random);
+          exchange(connection, connectedNs, random);
           sent++;
         }
       }
@@ -110,7 +112,8 @@ public final class TrafficMain {
     return sent;
   }
 
-  private void exchange(HttpConnection connection, SplittableRandom random) throws IOException {
+  private void exchange(HttpConnection connection, long connectedNs, SplittableRandom random)
+      throws IOException {
     TraceContext context =
         new TraceContext(random.nextLong(), random.nextLong(), random.nextLong() | 1, (byte) 1, "");
     String method =
@@ -131,8 +134,10 @@ public final class TrafficMain {
             "User-Agent: headspan-traffic",
             "Accept: */*",
             "traceparent: " + context.traceparent());
+    long sentNs = System.nanoTime();
     connection.send(request, pieces(random, request.length - body.length()));
     int answered = connection.readResponse(method.equals("HEAD"));
+    long answeredNs = System.nanoTime();
     if (answered != status) {
       throw new IOException("wrong status: expected=" + status + ", found=" + answered);
     }
@@ -144,6 +149,12 @@ public final class TrafficMain {
             + method
             + " "
             + status
+            + " "
+            + connectedNs
+            + " "
+            + sentNs
+            + " "
+            + answeredNs
             + "\n";
     synchronized (log) {
       log.write(line);

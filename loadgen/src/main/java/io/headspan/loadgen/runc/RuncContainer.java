@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.headspan.loadgen.TemporaryDirectory;
 import java.io.BufferedReader;
+import java.io.File;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
@@ -12,6 +13,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
 import java.util.Map;
@@ -115,6 +117,36 @@ public final class RuncContainer implements AutoCloseable {
                 arguments.stream())
             .toList();
     return ContainerSpec.of(id, command).withReadOnlyMount(java).withReadOnlyMount(classes);
+  }
+
+  /// A container that runs a program with all that is on this program's class path, on the same
+  /// JDK.
+  ///
+  /// @param arguments the program's
+  public static ContainerSpec javaProgram(String id, Class<?> main, List<String> arguments) {
+    Path java = Path.of(System.getProperty("java.home"));
+    List<Path> classes =
+        Stream.of(System.getProperty("java.class.path").split(File.pathSeparator, -1))
+            .map(entry -> Path.of(entry).toAbsolutePath())
+            .filter(Files::exists)
+            .toList();
+    List<String> command =
+        new ArrayList<>(
+            List.of(
+                java.resolve("bin/java").toString(),
+                "-XX:+UseSerialGC",
+                "-Xmx256m",
+                "--enable-native-access=ALL-UNNAMED",
+                "--sun-misc-unsafe-memory-access=allow",
+                "-cp",
+                String.join(File.pathSeparator, classes.stream().map(Path::toString).toList()),
+                main.getName()));
+    command.addAll(arguments);
+    ContainerSpec spec = ContainerSpec.of(id, command).withReadOnlyMount(java);
+    for (Path each : classes) {
+      spec = spec.withReadOnlyMount(each);
+    }
+    return spec;
   }
 
   /// Starts such a service and waits until it listens.

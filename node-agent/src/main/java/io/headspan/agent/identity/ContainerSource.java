@@ -12,6 +12,14 @@ interface ContainerSource extends AutoCloseable {
   /// @throws IOException if the source is there and cannot be read
   Optional<ContainerFacts> find(String path, CgroupPath parsed) throws IOException;
 
+  /// What can be said of a cgroup by its name alone and at once: little enough work to be asked for
+  /// every few milliseconds.
+  ///
+  /// @throws IOException if what there is cannot be read
+  default Optional<ContainerFacts> glance(String path) throws IOException {
+    return Optional.empty();
+  }
+
   /// Whether a cgroup should have an answer here sooner or later, so that asking again is worth it.
   boolean expects(CgroupPath parsed);
 

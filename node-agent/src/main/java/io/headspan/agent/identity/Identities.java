@@ -18,6 +18,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
@@ -31,8 +32,8 @@ import org.slf4j.LoggerFactory;
 /// looked up when the first exchange asks for it; if it is a registered Wasm executor, the path
 /// tells the function.
 ///
-/// All methods are for one thread, that of the caller, and none of them blocks: files are read by a
-/// thread of this object, and its results come in with [#poll]. While a lookup is under way, the
+/// All methods are for one thread, that of the caller, and none of them blocks: files are read by
+/// two threads of this object, and their results come in with [#poll]. While a lookup is under way, the
 /// answer is [NoIdentity#PENDING] and [#await] tells when to ask again.
 public final class Identities implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Identities.class);
@@ -41,7 +42,13 @@ public final class Identities implements AutoCloseable {
   /// these, a cgroup counts as that of no container.
   private static final int[] RETRY_MILLIS = {5, 10, 20, 40, 80, 160, 320, 640, 1280};
 
-  /// How many of these are for a cgroup that is met when it may have been there for long.
+  /// Meanwhile, a new cgroup's name is looked for among containers this often: one that lives for a
+  /// moment may have come and gone between two of the others.
+  private static final int GLANCE_MILLIS = 5;
+
+  private static final int GLANCES_MAX = 200;
+
+  /// How many retries are for a cgroup that is met when it may have been there for long.
   private static final int RETRIES_WHEN_MET = 5;
 
   /// How many programs that start in a cgroup cause a look-up out of turn.
@@ -65,7 +72,13 @@ public final class Identities implements AutoCloseable {
   private final long patienceNs;
   private final long graceNs;
   private final int waitingMax;
+
+  /// Asks the sources of containers, and does nothing else: what they know may be gone in a moment.
   private final ScheduledThreadPoolExecutor worker;
+
+  /// Looks at processes and at the whole tree, which takes longer.
+  private final ScheduledThreadPoolExecutor processWorker;
+
   private final CgroupListener listener;
   private final FailureLog failures;
 
@@ -193,12 +206,18 @@ public final class Identities implements AutoCloseable {
     patienceNs = settings.patience().toNanos();
     graceNs = settings.grace().toNanos();
     waitingMax = settings.waitingMax();
-    worker =
-        new ScheduledThreadPoolExecutor(
-            1, task -> Thread.ofPlatform().daemon().name("headspan-identity").unstarted(task));
+    worker = startWorker("headspan-identity");
+    processWorker = startWorker("headspan-process");
     failures = new FailureLog(LOG);
-    worker.setExecuteExistingDelayedTasksAfterShutdownPolicy(false);
-    worker.setRejectedExecutionHandler(new ThreadPoolExecutor.DiscardPolicy());
+  }
+
+  private static ScheduledThreadPoolExecutor startWorker(String name) {
+    var started =
+        new ScheduledThreadPoolExecutor(
+            1, task -> Thread.ofPlatform().daemon().name(name).unstarted(task));
+    started.setExecuteExistingDelayedTasksAfterShutdownPolicy(false);
+    started.setRejectedExecutionHandler(new ThreadPoolExecutor.DiscardPolicy());
+    return started;
   }
 
   /// Takes note of what happened to a process or cgroup.
@@ -210,6 +229,11 @@ public final class Identities implements AutoCloseable {
         if (cgroup.path == null) {
           cgroup.path = created.path();
           findContainer(cgroup, created.path(), RETRY_MILLIS.length);
+          CgroupPath parsed = CgroupPath.parse(created.path());
+          // Of a container in a pod, there is more to be asked than its runtime knows.
+          if (parsed.podUid() == null) {
+            submit(() -> glance(cgroup, created.path(), parsed, GLANCES_MAX), GLANCE_MILLIS);
+          }
         }
       }
       case LifecycleEvent.CgroupRemoved gone -> {
@@ -359,10 +383,12 @@ public final class Identities implements AutoCloseable {
   /// Stops looking up. What waits is not run any more.
   @Override
   public void close() {
+    processWorker.shutdownNow();
     worker.shutdownNow();
     try {
       // The sources are the worker's; whatever it waits for was interrupted.
-      if (!worker.awaitTermination(CLOSE_SECONDS, TimeUnit.SECONDS)) {
+      if (!worker.awaitTermination(CLOSE_SECONDS, TimeUnit.SECONDS)
+          || !processWorker.awaitTermination(CLOSE_SECONDS, TimeUnit.SECONDS)) {
         LOG.warn("An identity look-up does not end: seconds={}", CLOSE_SECONDS);
       }
     } catch (InterruptedException e) {
@@ -403,7 +429,7 @@ public final class Identities implements AutoCloseable {
   }
 
   private void walk() {
-    worker.execute(() -> {
+    processWorker.execute(() -> {
       Map<Long, String> paths = walkTree();
       results.add(() -> paths.forEach(this::found));
     });
@@ -421,7 +447,7 @@ public final class Identities implements AutoCloseable {
     walking = true;
     List<Cgroup> wanted = List.copyOf(toFind);
     toFind.clear();
-    worker.execute(() -> {
+    processWorker.execute(() -> {
       Map<Long, String> paths = walkTree();
       results.add(() -> {
         paths.forEach(this::found);
@@ -443,7 +469,7 @@ public final class Identities implements AutoCloseable {
     }
   }
 
-  /// On the worker.
+  /// On the worker for processes.
   private Map<Long, String> walkTree() {
     try {
       return tree.walk();
@@ -486,6 +512,28 @@ public final class Identities implements AutoCloseable {
     Answer answer = ask(path, parsed, false);
     if (answer.facts() != null && !answer.mayCome()) {
       found(cgroup, path, parsed, answer.facts());
+    }
+  }
+
+  /// On the worker.
+  private void glance(Cgroup cgroup, String path, CgroupPath parsed, int left) {
+    if (cgroup.found) {
+      return;
+    }
+    for (ContainerSource source : sources) {
+      try {
+        Optional<ContainerFacts> facts = source.glance(path);
+        if (facts.isPresent()) {
+          found(cgroup, path, parsed, facts.get());
+          return;
+        }
+      } catch (IOException | RuntimeException e) {
+        // It may be half written. If that lasts, the last retry tells.
+        LOG.debug("State of a container cannot be read yet: cgroup={}", path, e);
+      }
+    }
+    if (left > 0) {
+      submit(() -> glance(cgroup, path, parsed, left - 1), GLANCE_MILLIS);
     }
   }
 
@@ -566,12 +614,12 @@ public final class Identities implements AutoCloseable {
     ContainerFacts facts = cgroup.facts;
     if (!cgroup.refining && path != null && facts != null) {
       cgroup.refining = true;
-      submit(() -> refine(cgroup, path, facts, container), 0);
+      submitSlow(() -> refine(cgroup, path, facts, container), 0);
     }
     return NoIdentity.PENDING;
   }
 
-  /// On the worker.
+  /// On the worker for processes.
   private void refine(Cgroup cgroup, String path, ContainerFacts facts, Identity container) {
     Optional<ProcessFacts> process = Optional.empty();
     try {
@@ -627,11 +675,11 @@ public final class Identities implements AutoCloseable {
     }
     Port port = new Port();
     cgroup.ports.put(local, port);
-    submit(() -> findListener(cgroup, cgroupPath, local, port), 0);
+    submitSlow(() -> findListener(cgroup, cgroupPath, local, port), 0);
     return port;
   }
 
-  /// On the worker.
+  /// On the worker for processes.
   private void findListener(Cgroup cgroup, String cgroupPath, InetSocketAddress local, Port port) {
     IdentityOutcome outcome;
     Listener listener = null;
@@ -656,12 +704,12 @@ public final class Identities implements AutoCloseable {
   }
 
   /// A listener's container, where containers have cgroups of version 1 only, and their processes
-  /// are all at the root of version 2. On the worker.
+  /// are all at the root of version 2. On the worker for processes.
   private Listener inOldHierarchies(Listener listener) {
     try {
       for (String path : processes.cgroupPaths(listener.process().pid())) {
         CgroupPath parsed = CgroupPath.parse(path);
-        ContainerFacts facts = parsed.isContainer() ? ask(path, parsed, true).facts() : null;
+        ContainerFacts facts = parsed.isContainer() ? askOnWorker(path, parsed) : null;
         if (facts != null) {
           return new Listener(
               listener.facts(),
@@ -673,6 +721,18 @@ public final class Identities implements AutoCloseable {
       failed("Cgroups of a process cannot be read", "pid=" + listener.process().pid(), e);
     }
     return listener;
+  }
+
+  /// What the sources, which are the other worker's, say now.
+  private @Nullable ContainerFacts askOnWorker(String path, CgroupPath parsed) throws IOException {
+    try {
+      return worker.submit(() -> ask(path, parsed, true)).get().facts();
+    } catch (ExecutionException e) {
+      throw new IOException("the container could not be looked up: cgroup=" + path, e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IOException("interrupted", e);
+    }
   }
 
   private void settle(
@@ -724,13 +784,13 @@ public final class Identities implements AutoCloseable {
     }
     if (!readingExecutors) {
       readingExecutors = true;
-      submit(this::readExecutorsOnce, 0);
+      submitSlow(this::readExecutorsOnce, 0);
     }
     return NoIdentity.PENDING;
   }
 
   private void readExecutors(long delayMillis) {
-    submit(
+    submitSlow(
         () -> {
           readExecutorsOnce();
           readExecutors(READ_EXECUTORS_MILLIS);
@@ -738,7 +798,7 @@ public final class Identities implements AutoCloseable {
         delayMillis);
   }
 
-  /// On the worker.
+  /// On the worker for processes.
   private void readExecutorsOnce() {
     long startedNs = System.nanoTime();
     Map<Integer, Executor> read;
@@ -760,6 +820,11 @@ public final class Identities implements AutoCloseable {
   /// Has the worker do something, unless this object is closed.
   private void submit(Runnable task, long delayMillis) {
     var _ = worker.schedule(task, delayMillis, TimeUnit.MILLISECONDS);
+  }
+
+  /// The same for the worker that looks at processes.
+  private void submitSlow(Runnable task, long delayMillis) {
+    var _ = processWorker.schedule(task, delayMillis, TimeUnit.MILLISECONDS);
   }
 
   private void finishAll(Pending pending) {

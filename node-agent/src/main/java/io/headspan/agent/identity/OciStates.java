@@ -70,6 +70,24 @@ final class OciStates implements ContainerSource {
     return scan(roots, path);
   }
 
+  /// The container that the cgroup is named after; without a look at those that are not.
+  @Override
+  public Optional<ContainerFacts> glance(String path) throws IOException {
+    if (path.equals("/")) {
+      return Optional.empty();
+    }
+    List<Path> roots = roots();
+    for (String id : candidateIds(path)) {
+      for (Path root : roots) {
+        Optional<ContainerFacts> container = read(root.resolve(id), id, path);
+        if (container.isPresent()) {
+          return container;
+        }
+      }
+    }
+    return Optional.empty();
+  }
+
   /// Any cgroup may turn out to be a container's: its name need not tell.
   @Override
   public boolean expects(CgroupPath parsed) {

@@ -21,6 +21,7 @@ public final class RingBuffer implements AutoCloseable {
   private final MemorySegment event =
       arena.allocate(Libbpf.EPOLL_EVENT_SIZE_BYTES, Integer.BYTES * 2L);
   private final String name;
+  private final int fd;
   private final RingReader reader;
   private final FileDescriptor epoll;
 
@@ -28,7 +29,7 @@ public final class RingBuffer implements AutoCloseable {
     this.name = map.name();
     try {
       int pageSizeBytes = Libbpf.pageSize();
-      int fd = map.fd();
+      fd = map.fd();
       long sizeBytes = Integer.toUnsignedLong(map.maxEntries());
       String subject = "map=" + name;
       MemorySegment consumer =
@@ -46,7 +47,7 @@ public final class RingBuffer implements AutoCloseable {
       this.reader =
           new RingReader(
               consumer, producer.asSlice(0, pageSizeBytes), producer.asSlice(pageSizeBytes));
-      this.epoll = epoll(fd);
+      this.epoll = epoll();
     } catch (RuntimeException | Error failure) {
       arena.close();
       throw failure;
@@ -86,6 +87,14 @@ public final class RingBuffer implements AutoCloseable {
     return events > 0;
   }
 
+  /// From now on, wake-ups of another ring end this one's sleeps, too. Not while a thread sleeps.
+  ///
+  /// @param other open for as long as this one is waited at
+  /// @throws LibbpfException if the kernel refuses
+  public void wakeAlsoBy(RingBuffer other) {
+    watch(epoll.fd(), other.fd);
+  }
+
   /// As [RingReader#pendingBytes()].
   public long pendingBytes() {
     return reader.pendingBytes();
@@ -120,18 +129,25 @@ public final class RingBuffer implements AutoCloseable {
   /// An epoll instance that watches the ring, edge-triggered: the level is "any unread record",
   /// which would end every sleep of a busy reader at once; the edge is the wake-up that a program
   /// asked for.
-  private FileDescriptor epoll(int fd) {
+  private FileDescriptor epoll() {
     int epollFd = Libbpf.epollCreate(callState, Libbpf.EPOLL_CLOEXEC);
     if (epollFd < 0) {
       throw LibbpfException.failed("epoll_create1", "map=" + name, Libbpf.errno(callState), "");
     }
     var descriptor = new FileDescriptor("epoll of " + name, epollFd);
-    event.set(JAVA_INT, 0, Libbpf.EPOLLIN | Libbpf.EPOLLET);
-    if (Libbpf.epollControl(callState, epollFd, Libbpf.EPOLL_CTL_ADD, fd, event) < 0) {
-      int errno = Libbpf.errno(callState);
+    try {
+      watch(epollFd, fd);
+    } catch (LibbpfException failure) {
       descriptor.close();
-      throw LibbpfException.failed("epoll_ctl", "map=" + name, errno, "");
+      throw failure;
     }
     return descriptor;
+  }
+
+  private void watch(int epollFd, int ringFd) {
+    event.set(JAVA_INT, 0, Libbpf.EPOLLIN | Libbpf.EPOLLET);
+    if (Libbpf.epollControl(callState, epollFd, Libbpf.EPOLL_CTL_ADD, ringFd, event) < 0) {
+      throw LibbpfException.failed("epoll_ctl", "map=" + name, Libbpf.errno(callState), "");
+    }
   }
 }

@@ -168,6 +168,11 @@ public final class HttpProbe implements AutoCloseable {
     return ring.awaitWakeup(timeoutMillis);
   }
 
+  /// From now on, what wakes the reader of another ring ends [#awaitPressure], too.
+  public void wakeAlsoBy(RingBuffer other) {
+    ring.wakeAlsoBy(other);
+  }
+
   /// Follows the connections that sockets of this cgroup make from now on. Cgroups that are made
   /// while the probe is open are watched from their beginning.
   ///

@@ -53,9 +53,15 @@ public final class LifecycleProbe implements AutoCloseable {
     return ring.drain(sample -> sink.accept(decode(sample)), BATCH_MAX);
   }
 
-  /// Sleeps until the ring is a quarter full, but no longer than the time given.
+  /// Where events come, for others to wait at as well.
+  public RingBuffer ring() {
+    return ring;
+  }
+
+  /// Sleeps until the ring is a quarter full, a cgroup was made or one of the first programs started
+  /// in it, but no longer than the time given.
   ///
-  /// @return whether it is
+  /// @return whether there was such a thing
   public boolean awaitPressure(int timeoutMillis) {
     return ring.awaitWakeup(timeoutMillis);
   }

@@ -1,0 +1,229 @@
+package io.headspan.systemtests;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.headspan.loadgen.runc.ContainerSpec;
+import io.headspan.loadgen.runc.RuncContainer;
+import io.headspan.storage.SqlQuery;
+import java.io.IOException;
+import java.io.InputStream;
+import java.net.ConnectException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.UnaryOperator;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/// Containers that come and go by the hundreds while another one serves: every invocation of theirs
+/// is captured once, as that of the right container, with its cold start; the load beside them
+/// loses nothing; the books say so; and of the agent nothing is left.
+@Tag("privileged")
+final class ContainerChurnBpfIT {
+  private static final int CONTAINERS = Integer.getInteger("headspan.churn", 500);
+  private static final int AT_ONCE = 3;
+  private static final int REQUESTS_EACH = 2;
+  private static final int LOAD_PER_SECOND = 200;
+  private static final int LOAD_REQUESTS = 20 * CONTAINERS;
+  private static final long TRAFFIC_WITHIN_SECONDS = 60L + LOAD_REQUESTS / LOAD_PER_SECOND;
+  private static final String TENANT = "churn";
+  private static final Duration START_WITHIN = Duration.ofSeconds(20);
+  private static final long FIRST_TRACE = 0xabc000000L;
+
+  @TempDir private Path directory;
+  private final AtomicInteger nextContainer = new AtomicInteger();
+
+  /// An invocation as stored.
+  private record Stored(String service, String instance, int status, boolean coldStart) {}
+
+  @Test
+  void knowsEveryInvocationOfContainersThatLiveForAMoment() throws Exception {
+    try (HeadspanNode node = HeadspanNode.start(directory);
+        RuncContainer steady =
+            RuncContainer.startHttpService(
+                RuncContainer.httpService(
+                        "headspan-steady-" + ProcessHandle.current().pid(),
+                        List.of("--host", "127.0.0.1", "--port", "0"))
+                    .asFunction(TENANT, "steady", "1"));
+        Traffic traffic =
+            Traffic.start(
+                directory,
+                "127.0.0.1:" + steady.readyLine().substring("ready on ".length()),
+                UnaryOperator.identity(),
+                "--requests",
+                Integer.toString(LOAD_REQUESTS),
+                "--rate",
+                Integer.toString(LOAD_PER_SECOND),
+                "--seed",
+                "21")) {
+      BpfObjects objects = BpfObjects.heldBy(node.agentPid());
+      Map<String, String> expected = churn();
+      assertThat(expected).hasSize(CONTAINERS * REQUESTS_EACH);
+      Map<String, Traffic.Sent> sent = traffic.await(TRAFFIC_WITHIN_SECONDS);
+
+      long invocations = (long) expected.size() + sent.size();
+      Await.until(
+          "all is captured and stored",
+          () -> AgentBooks.of(node, TENANT) + "\n" + node.agentMetrics(),
+          () -> {
+            AgentBooks books = AgentBooks.of(node, TENANT);
+            return books.acknowledged() >= invocations && books.isQuiet();
+          });
+      AgentBooks books = AgentBooks.of(node, TENANT);
+      assertThat(books.captured()).isEqualTo(invocations);
+      assertThat(books.acknowledged()).isEqualTo(invocations);
+      assertThat(books.dropped()).isEmpty();
+      assertThat(books.imbalance()).isZero();
+
+      Map<String, Stored> stored = stored(node);
+      assertShortOnes(expected, stored, node);
+      assertLoad(sent, stored);
+      assertThat(stored).as("stored but never sent").isEmpty();
+
+      node.stopAgent();
+      Await.until("nothing of the agent is in the kernel", objects::areGone);
+    }
+  }
+
+  private static void assertShortOnes(
+      Map<String, String> expected, Map<String, Stored> stored, HeadspanNode node) {
+    Map<String, Integer> coldStarts = new HashMap<>();
+    List<String> wrong = new ArrayList<>();
+    expected.forEach((traceId, container) -> {
+      Stored invocation = stored.remove(traceId);
+      if (invocation == null
+          || !invocation.service().equals("short")
+          || !invocation.instance().equals(container)
+          || invocation.status() != 404) {
+        wrong.add(container + ": " + invocation);
+      } else {
+        coldStarts.merge(container, invocation.coldStart() ? 1 : 0, Integer::sum);
+      }
+    });
+    assertThat(wrong)
+        .as("missing or wrong, of short containers; the agent says: %s", node.agentMetrics())
+        .isEmpty();
+    assertThat(coldStarts.values()).as("cold starts by container").containsOnly(1);
+  }
+
+  private static void assertLoad(Map<String, Traffic.Sent> sent, Map<String, Stored> stored) {
+    List<String> wrong = new ArrayList<>();
+    for (Traffic.Sent request : sent.values()) {
+      Stored invocation = stored.remove(request.traceId());
+      if (invocation == null
+          || !invocation.service().equals("steady")
+          || invocation.status() != request.status()) {
+        wrong.add(request + ": " + invocation);
+      }
+    }
+    assertThat(wrong).as("missing or wrong, of the load").isEmpty();
+  }
+
+  /// Gives the container by the trace id of each request.
+  private Map<String, String> churn() throws Exception {
+    Map<String, String> all = new HashMap<>();
+    try (ExecutorService threads = Executors.newFixedThreadPool(AT_ONCE)) {
+      List<Future<Map<String, String>>> parts = new ArrayList<>();
+      for (int i = 0; i < AT_ONCE; i++) {
+        parts.add(threads.submit(this::churnAlone));
+      }
+      for (Future<Map<String, String>> part : parts) {
+        all.putAll(part.get());
+      }
+    }
+    return all;
+  }
+
+  private Map<String, String> churnAlone() throws IOException {
+    Map<String, String> requests = new HashMap<>();
+    for (int i = nextContainer.getAndIncrement();
+        i < CONTAINERS;
+        i = nextContainer.getAndIncrement()) {
+      String id = "headspan-short-" + ProcessHandle.current().pid() + "-" + i;
+      int port = freePort();
+      ContainerSpec spec =
+          ContainerSpec.of(
+                  id,
+                  List.of(
+                      "/bin/busybox",
+                      "sh",
+                      "-c",
+                      "echo up; exec /bin/busybox httpd -f -h /tmp -p 127.0.0.1:" + port))
+              .asFunction(TENANT, "short", "1");
+      try (RuncContainer _ = RuncContainer.start(spec, "up"::equals, START_WITHIN)) {
+        for (int j = 0; j < REQUESTS_EACH; j++) {
+          String traceId = "%032x".formatted(FIRST_TRACE + (long) i * REQUESTS_EACH + j);
+          get(port, traceId);
+          requests.put(traceId, id);
+        }
+      }
+    }
+    return requests;
+  }
+
+  /// Sends a request as soon as there is somebody to take it.
+  private static void get(int port, String traceId) throws IOException {
+    long deadlineNs = System.nanoTime() + START_WITHIN.toNanos();
+    while (true) {
+      try (Socket socket = new Socket("127.0.0.1", port)) {
+        socket
+            .getOutputStream()
+            .write(
+                ("GET /nothing HTTP/1.0\r\ntraceparent: 00-"
+                        + traceId
+                        + "-00000000000000c1-01\r\n\r\n")
+                    .getBytes(StandardCharsets.US_ASCII));
+        InputStream answer = socket.getInputStream();
+        assertThat(new String(answer.readAllBytes(), StandardCharsets.US_ASCII))
+            .startsWith("HTTP/1.1 404");
+        return;
+      } catch (ConnectException e) {
+        if (System.nanoTime() - deadlineNs > 0) {
+          throw e;
+        }
+        LockSupport.parkNanos(1_000_000);
+      }
+    }
+  }
+
+  private static int freePort() throws IOException {
+    try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+      return socket.getLocalPort();
+    }
+  }
+
+  private static Map<String, Stored> stored(HeadspanNode node) {
+    Map<String, Stored> stored = new HashMap<>();
+    node.query(
+            SqlQuery.of(
+                    """
+                    SELECT lower(hex(trace_id)), toString(service), instance, http_status,
+                           toUInt8(faas_coldstart)
+                    FROM spans ANY LEFT JOIN
+                        (SELECT fp, any(instance) AS instance FROM resources GROUP BY fp) AS r
+                        ON spans.resource_fp = r.fp
+                    WHERE tenant = {tenant:String} AND kind = 2
+                    """)
+                .bind("tenant", TENANT),
+            row ->
+                Map.entry(
+                    row.text(0),
+                    new Stored(
+                        row.text(1), row.text(2), (int) row.integer(3), row.integer(4) != 0)))
+        .forEach(entry -> assertThat(stored.put(entry.getKey(), entry.getValue())).isNull());
+    return stored;
+  }
+}
