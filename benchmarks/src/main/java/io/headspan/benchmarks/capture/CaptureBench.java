@@ -3,6 +3,7 @@ package io.headspan.benchmarks.capture;
 import io.headspan.benchmarks.BenchReport;
 import io.headspan.benchmarks.BenchReport.Target;
 import io.headspan.benchmarks.ProcessUsage;
+import io.headspan.launcher.Headspan;
 import io.headspan.launcher.Parts;
 import io.headspan.launcher.RoleProcess;
 import io.headspan.loadgen.TemporaryDirectory;
@@ -14,6 +15,7 @@ import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -26,13 +28,20 @@ import java.util.concurrent.locks.LockSupport;
 
 /// `./dev bench capture`: cost of the probe in the kernel, of the agent at 10,000 requests/s, its
 /// effect on an nginx and a gRPC server that do nothing else, and whether all is captured at twice
-/// that rate. Client, server, agent, collector and store share this machine.
+/// that rate, and of HTTP/1.1, HTTP/2 and gRPC over containers. Client, server, agent, collector
+/// and store share this machine.
 public final class CaptureBench {
   private static final int PAIRS = 3;
   private static final int SECONDS = 5;
   private static final int PAUSE_MILLIS = 10;
   private static final int RATED_CONNECTIONS = 100;
   private static final int OVERLOAD_CONNECTIONS = 200;
+  private static final Duration IDLE_AFTER = Duration.ofSeconds(35);
+  private static final Duration IDLE = Duration.ofSeconds(20);
+
+  /// Exit code of `headspan doctor`.
+  private static final int CANNOT_CAPTURE = 1;
+
   private static final Duration STORED_WITHIN = Duration.ofSeconds(60);
 
   private final Path directory;
@@ -62,6 +71,7 @@ public final class CaptureBench {
     report.add("switch_unwatched_ns", "ns", lower, scheduling.switchNs());
     report.add("wakeup_unwatched_ns", "ns", lower, scheduling.wakeupNs());
     report.add("empty_program_ns", "ns", lower, costs.emptyNs());
+    measureDoctor();
     Wrk wrk = new Wrk(directory);
     try (WebServer server = WebServer.start(directory)) {
       measureAgent(server, wrk);
@@ -92,6 +102,7 @@ public final class CaptureBench {
                   "collector", Map.of(), "--listen", "127.0.0.1:0", "--store", store));
       RoleProcess agent = parts.add(startAgent(collector.address()));
       ProcessUsage usage = ProcessUsage.of(agent.pid());
+      measureIdle(usage);
       SpanStore reader = parts.add(SpanStore.connect(StoreAddress.parse(store)));
       // The first run warms the agent's code up; what it used is not counted.
       wrk.run(server.url(), prefix(), RATED_CONNECTIONS, PAUSE_MILLIS, SECONDS);
@@ -108,8 +119,46 @@ public final class CaptureBench {
       report.add("rate_at_10k", "requests/s", Target.none(BenchReport.Better.HIGHER), rates);
       report.add("agent_rss_mib", "MiB", Target.atMost(200), usage.residentMib());
       measureCompleteness(server, wrk, reader);
+      new MixedLoad(reader).measure(report);
       report.add("ledger_imbalance", "spans", Target.atMost(0), ledgerImbalance(agent));
     }
+  }
+
+  /// What the agent needs when nothing happens, once it has started.
+  private void measureIdle(ProcessUsage usage) throws IOException, InterruptedException {
+    Thread.sleep(IDLE_AFTER);
+    double[] cores = new double[PAIRS];
+    for (int i = 0; i < PAIRS; i++) {
+      double before = usage.cpuSeconds();
+      Thread.sleep(IDLE);
+      cores[i] = (usage.cpuSeconds() - before) / IDLE.toSeconds();
+    }
+    report.add("idle_cores", "cores", Target.atMost(0.005), cores);
+  }
+
+  /// How long `headspan doctor` takes, the start of its JVM included.
+  private void measureDoctor() throws IOException, InterruptedException {
+    double[] seconds = new double[PAIRS];
+    for (int i = 0; i < PAIRS; i++) {
+      long beganNs = System.nanoTime();
+      Process doctor =
+          new ProcessBuilder(
+                  System.getProperty("java.home") + "/bin/java",
+                  "--enable-native-access=ALL-UNNAMED",
+                  "-XX:+UseSerialGC",
+                  "-cp",
+                  System.getProperty("java.class.path"),
+                  Headspan.class.getName(),
+                  "doctor")
+              .redirectErrorStream(true)
+              .start();
+      String said = new String(doctor.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+      if (doctor.waitFor() == CANNOT_CAPTURE) {
+        throw new IllegalStateException("nothing can be captured here: " + said);
+      }
+      seconds[i] = (System.nanoTime() - beganNs) / 1e9;
+    }
+    report.add("doctor_s", "s", Target.atMost(2), seconds);
   }
 
   private void measureCompleteness(WebServer server, Wrk wrk, SpanStore reader) throws Exception {

@@ -33,8 +33,8 @@ import org.slf4j.LoggerFactory;
 /// tells the function.
 ///
 /// All methods are for one thread, that of the caller, and none of them blocks: files are read by
-/// two threads of this object, and their results come in with [#poll]. While a lookup is under way, the
-/// answer is [NoIdentity#PENDING] and [#await] tells when to ask again.
+/// two threads of this object, and their results come in with [#poll]. While a lookup is under way,
+/// the answer is [NoIdentity#PENDING] and [#await] tells when to ask again.
 public final class Identities implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Identities.class);
 

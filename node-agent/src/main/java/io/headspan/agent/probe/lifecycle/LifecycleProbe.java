@@ -58,8 +58,8 @@ public final class LifecycleProbe implements AutoCloseable {
     return ring;
   }
 
-  /// Sleeps until the ring is a quarter full, a cgroup was made or one of the first programs started
-  /// in it, but no longer than the time given.
+  /// Sleeps until the ring is a quarter full, a cgroup was made or one of the first programs
+  /// started in it, but no longer than the time given.
   ///
   /// @return whether there was such a thing
   public boolean awaitPressure(int timeoutMillis) {
