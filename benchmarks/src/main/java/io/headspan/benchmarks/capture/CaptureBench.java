@@ -146,6 +146,7 @@ public final class CaptureBench {
                   System.getProperty("java.home") + "/bin/java",
                   "--enable-native-access=ALL-UNNAMED",
                   "-XX:+UseSerialGC",
+                  "-XX:TieredStopAtLevel=1",
                   "-cp",
                   System.getProperty("java.class.path"),
                   Headspan.class.getName(),

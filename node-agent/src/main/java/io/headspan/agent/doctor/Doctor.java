@@ -17,6 +17,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Optional;
 import java.util.Locale;
 import java.util.Set;
 import java.util.stream.Stream;
@@ -89,7 +90,9 @@ public final class Doctor {
     boolean loads = doctor.requirements();
     doctor.capabilities();
     if (loads) {
-      PROBES.forEach(doctor::probe);
+      // At once: what takes the time is the kernel's checking.
+      doctor.findings.addAll(
+          PROBES.parallelStream().map(Doctor::probe).flatMap(Optional::stream).toList());
     }
     doctor.platforms();
     doctor.leftovers();
@@ -179,24 +182,25 @@ public final class Doctor {
     }
   }
 
-  private void probe(Probe probe) {
+  /// Empty if this build has no such probe.
+  private static Optional<Finding> probe(Probe probe) {
     List<String> there = probe.objects().stream().filter(ProbeObject::exists).toList();
     if (there.isEmpty()) {
-      return; // not in this build
+      return Optional.empty();
     }
     LibbpfException first = null;
     for (String object : there) {
       try (BpfObject loaded = ProbeObject.open(object)) {
         loaded.load();
         String slower = object.equals(there.getFirst()) ? "" : ", in its form for older kernels";
-        findings.add(Finding.ok(probe.id(), "the kernel takes it: " + probe.gives() + slower));
-        return;
+        return Optional.of(
+            Finding.ok(probe.id(), "the kernel takes it: " + probe.gives() + slower));
       } catch (LibbpfException e) {
         first = first == null ? e : first;
       }
     }
     String reason = first == null ? "" : firstLine(String.valueOf(first.getMessage()));
-    findings.add(
+    return Optional.of(
         new Finding(
             probe.id(),
             probe.isOptional() ? Status.OFF : Status.MISSING,
