@@ -68,6 +68,7 @@ install_packages() {
     need wrk command -v wrk
     need procps command -v pgrep
     need chromium command -v chromium
+    need prometheus command -v prometheus
   fi
   if [[ $purposes = *" kernels "* ]]; then
     need qemu-system-x86 command -v qemu-system-x86_64

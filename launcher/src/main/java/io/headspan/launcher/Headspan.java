@@ -25,6 +25,7 @@ import picocli.CommandLine.Spec;
       ExplainCommand.class,
       CostCommand.class,
       SamplingCommand.class,
+      SloCommand.class,
       DoctorCommand.class
     },
     footer = {

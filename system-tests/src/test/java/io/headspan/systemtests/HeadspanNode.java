@@ -86,6 +86,11 @@ final class HeadspanNode implements AutoCloseable {
     agent.close();
   }
 
+  /// `host:port` of the agent's endpoints.
+  String agentAddress() {
+    return agent.address();
+  }
+
   /// Ends the agent as SIGKILL does.
   void killAgent() {
     agent.kill();
