@@ -9,12 +9,17 @@ import com.linecorp.armeria.common.util.Exceptions;
 import com.linecorp.armeria.server.Server;
 import com.linecorp.armeria.server.ServerBuilder;
 import com.linecorp.armeria.server.metric.MetricCollectingService;
+import io.headspan.query.explain.CompareApi;
+import io.headspan.query.explain.CriticalPathApi;
 import io.headspan.query.explain.ExplainApi;
+import io.headspan.query.explain.NeighboursApi;
+import io.headspan.query.explain.ServiceGraphApi;
 import io.headspan.query.functions.FunctionsApi;
 import io.headspan.query.functions.UsageApi;
 import io.headspan.query.http.Queries;
 import io.headspan.query.http.QueryThreads;
 import io.headspan.query.jaeger.JaegerApi;
+import io.headspan.query.logs.LogsApi;
 import io.headspan.query.page.Page;
 import io.headspan.query.tempo.TempoApi;
 import io.headspan.storage.SpanStore;
@@ -107,6 +112,11 @@ public final class QueryApi implements AutoCloseable {
     new FunctionsApi(queries).addTo(builder, threads);
     new UsageApi(queries).addTo(builder, threads);
     new ExplainApi(queries).addTo(builder, threads);
+    new CompareApi(queries).addTo(builder, threads);
+    new CriticalPathApi(queries).addTo(builder, threads);
+    new NeighboursApi(queries).addTo(builder, threads);
+    new ServiceGraphApi(queries).addTo(builder, threads);
+    new LogsApi(queries).addTo(builder, threads);
     Page.addTo(builder);
     builder
         .service("/ready", threads.service(_ -> ready()))

@@ -1,10 +1,12 @@
 package io.headspan.query;
 
+import com.google.protobuf.MessageLite;
 import io.headspan.collector.Collector;
 import io.headspan.collector.CollectorConfig;
 import io.headspan.storage.SpanStore;
 import io.headspan.storage.SqlQuery;
 import io.headspan.storage.embedded.StoreProcess;
+import io.opentelemetry.proto.collector.logs.v1.ExportLogsServiceRequest;
 import io.opentelemetry.proto.collector.trace.v1.ExportTraceServiceRequest;
 import java.io.IOException;
 import java.net.URI;
@@ -57,6 +59,16 @@ public final class RunningApi implements AutoCloseable {
   /// Sends requests through a collector to a store.
   public static void send(StoreProcess process, List<ExportTraceServiceRequest> requests)
       throws IOException {
+    send(process, "/v1/traces", requests);
+  }
+
+  /// Sends log records through a collector to the store of this.
+  public void sendLogs(List<ExportLogsServiceRequest> requests) throws IOException {
+    send(process, "/v1/logs", requests);
+  }
+
+  private static void send(StoreProcess process, String path, List<? extends MessageLite> requests)
+      throws IOException {
     CollectorConfig config =
         CollectorConfig.from(
             Map.of(
@@ -70,11 +82,11 @@ public final class RunningApi implements AutoCloseable {
                 KEPT ? "1s" : "1h"));
     try (Collector collector = Collector.start(config);
         HttpClient sender = HttpClient.newHttpClient()) {
-      for (ExportTraceServiceRequest request : requests) {
-        HttpResponse<String> response = sendOnce(sender, collector.port(), request);
+      for (MessageLite request : requests) {
+        HttpResponse<String> response = sendOnce(sender, collector.port(), path, request);
         // The collector asks senders to come again until it has reached its store.
         while (response.statusCode() == 503) {
-          response = sendOnce(sender, collector.port(), request);
+          response = sendOnce(sender, collector.port(), path, request);
         }
         if (response.statusCode() != 200) {
           throw new IOException("not stored: " + response.statusCode() + " " + response.body());
@@ -105,10 +117,10 @@ public final class RunningApi implements AutoCloseable {
   }
 
   private static HttpResponse<String> sendOnce(
-      HttpClient sender, int port, ExportTraceServiceRequest request)
+      HttpClient sender, int port, String path, MessageLite request)
       throws IOException, InterruptedException {
     return sender.send(
-        HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + port + "/v1/traces"))
+        HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + port + path))
             .header("Content-Type", "application/x-protobuf")
             .POST(HttpRequest.BodyPublishers.ofByteArray(request.toByteArray()))
             .build(),

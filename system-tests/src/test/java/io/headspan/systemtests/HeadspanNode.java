@@ -121,12 +121,15 @@ final class HeadspanNode implements AutoCloseable {
     return store.trace(traceIdHigh, traceIdLow, 10_000);
   }
 
+  /// A query API on the store of this, for the caller to close.
+  RoleProcess startQuery() {
+    return RoleProcess.start("query", environment, "--listen", "127.0.0.1:0", "--store", storeUrl);
+  }
+
   /// What the query API says of the functions of the last hour, as JSON.
   String functions() throws IOException, InterruptedException {
     long nowSeconds = System.currentTimeMillis() / 1_000;
-    try (RoleProcess api =
-            RoleProcess.start(
-                "query", environment, "--listen", "127.0.0.1:0", "--store", storeUrl);
+    try (RoleProcess api = startQuery();
         HttpClient client = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build()) {
       String query =
           "/api/headspan/v1/functions?start=%d&end=%d"

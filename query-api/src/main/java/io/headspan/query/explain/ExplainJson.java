@@ -83,7 +83,7 @@ final class ExplainJson {
     json.writeStringField("to", time(range.toNs()));
   }
 
-  private static String time(long ns) {
+  static String time(long ns) {
     return Instant.ofEpochSecond(0, ns).toString();
   }
 

@@ -1,11 +1,9 @@
 package io.headspan.query.explain;
 
-import io.headspan.query.traceql.TimeRange;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
 
@@ -23,15 +21,9 @@ final class Explainer {
     this.reader = reader;
   }
 
-  Explanation explain(String service, Optional<String> tenant, TimeRange range, Baseline baseline) {
-    Optional<String> baselineVersion =
-        baseline instanceof Baseline.OfVersion of ? Optional.of(of.version()) : Optional.empty();
-    InvocationReader.Source now =
-        reader.source(new Scope(service, tenant, range, Optional.empty(), baselineVersion));
-    Scope beforeScope =
-        new Scope(
-            service, now.scope().tenant(), baseline.range(), baselineVersion, Optional.empty());
-    InvocationReader.Source before = new InvocationReader.Source(beforeScope, now.ofSdk());
+  Explanation explain(ComparisonRequest asked) {
+    InvocationReader.Source now = reader.source(asked.now());
+    InvocationReader.Source before = asked.before(now);
     Summary nowSummary = reader.summary(now);
     Summary beforeSummary = reader.summary(before);
     Sides sides =
@@ -43,10 +35,10 @@ final class Explainer {
             .withColdStarts()
             .withVersions(newVersions(nowSummary, beforeSummary));
     return new Explanation(
-        service,
+        asked.service(),
         now.scope().tenant().orElse(""),
-        range,
-        baseline,
+        asked.range(),
+        asked.baseline(),
         nowSummary,
         beforeSummary,
         Difference.between(sides.band(), sides.bandBefore(), ENOUGH_FOR_BAND),

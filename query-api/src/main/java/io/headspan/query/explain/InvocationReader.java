@@ -23,6 +23,7 @@ final class InvocationReader {
 
   private static final int CALLS_PER_TRACE = 90;
   private static final int CULPRITS = 3;
+  private static final int OPERATIONS = 200;
   private static final int MIN_FOR_MEAN = 30;
 
   /// From here on the interval of the 99th percentile ends below the slowest invocation.
@@ -143,6 +144,46 @@ final class InvocationReader {
                 found.quantilesNs(),
                 versions))
         .orElse(new Summary(0, 0, 0, 0, 0, new double[5], List.of()));
+  }
+
+  /// All invocations as if they were of one operation; empty if there are none.
+  Optional<OperationSummary> total(Source source) {
+    return operations(source, "''").values().stream().findFirst();
+  }
+
+  /// The most frequent operations, by name.
+  Map<String, OperationSummary> operations(Source source) {
+    return operations(source, "operation");
+  }
+
+  private Map<String, OperationSummary> operations(Source source, String by) {
+    String sql =
+        """
+        SELECT %s AS by, count() AS n, countIf(status=2), countIf(faas_coldstart), avg(duration), \
+        quantilesExact(0.5,0.95,0.99)(duration), avg(cpu_ns), avg(queue_ns), avg(stolen_ns), \
+        avg(ints['headspan.throttled_ns']), avg(ints['headspan.blocked_ns']) \
+        FROM spans WHERE %s GROUP BY by ORDER BY n DESC, by LIMIT %d\
+        """
+            .formatted(by, invocations(source), OPERATIONS);
+    return queries
+        .run(
+            request,
+            bound(SqlQuery.of(sql), source.scope()),
+            row ->
+                new OperationSummary(
+                    row.text(0),
+                    row.integer(1),
+                    row.integer(2),
+                    row.integer(3),
+                    row.number(4),
+                    row.numbers(5),
+                    row.number(6),
+                    row.number(7),
+                    row.number(8),
+                    row.number(9),
+                    row.number(10)))
+        .stream()
+        .collect(Collectors.toMap(OperationSummary::operation, each -> each));
   }
 
   /// Some of all invocations.

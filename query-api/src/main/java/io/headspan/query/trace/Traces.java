@@ -89,8 +89,10 @@ public final class Traces {
     return counts.isEmpty() ? 0 : counts.getFirst();
   }
 
-  /// Ids come without their leading zeros too.
-  private static String paddedId(String id) {
+  /// An id with its leading zeros, without which ids come too.
+  ///
+  /// @throws RequestException if `id` is none
+  public static String paddedId(String id) {
     boolean hex =
         !id.isEmpty()
             && id.length() <= ID_DIGITS

@@ -9,9 +9,12 @@ import io.headspan.query.RunningApi;
 import io.headspan.query.TestHttp;
 import io.headspan.query.explain.MadeSpans.Function;
 import io.headspan.query.explain.MadeSpans.Times;
+import io.headspan.wire.signal.NodeReport;
+import io.headspan.wire.signal.NodeSignal;
 import java.net.http.HttpResponse;
 import java.nio.file.Path;
 import java.time.Instant;
+import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.stream.StreamSupport;
@@ -51,6 +54,9 @@ class ExplainApiIT {
     invocation(new Function("bravo", "shared", "1"), after(0), USUAL, Map.of(), 1);
     invocation(new Function("acme", "shared", "1"), after(0), USUAL, Map.of(), 1);
     api = RunningApi.start(directory, spans.requests());
+    for (int report = 0; report < 3; report++) {
+      api.store().insert(matrix(report), "matrix-" + report);
+    }
   }
 
   @AfterAll
@@ -58,6 +64,22 @@ class ExplainApiIT {
     if (api != null) {
       api.close();
     }
+  }
+
+  /// What an agent tells of 20 s.
+  private static NodeReport matrix(int number) {
+    long endNs = NOON_NS + 10_000_000_000L + number * 20_000_000_000L;
+    return new NodeReport(
+        "agent",
+        "boot",
+        number,
+        "host",
+        endNs,
+        20_000_000_000L,
+        new NodeSignal.Interference(
+            List.of(
+                new NodeSignal.Interference.Cell("acme", "bravo", 20_000_000, 2),
+                new NodeSignal.Interference.Cell("acme", "charlie", 10_000_000, 1))));
   }
 
   private static long before(int i) {
@@ -269,5 +291,92 @@ class ExplainApiIT {
     assertThat(get("").statusCode()).isEqualTo(400);
     assertThat(get("service=a&baseline=x/y").statusCode()).isEqualTo(400);
     assertThat(get("service=a&from=2&to=1").statusCode()).isEqualTo(400);
+  }
+
+  private static JsonNode json(String path) throws Exception {
+    HttpResponse<byte[]> response = api.get(path, "application/json");
+    assertThat(response.statusCode()).as(TestHttp.text(response)).isEqualTo(200);
+    return new ObjectMapper().readTree(response.body());
+  }
+
+  private static final String RANGE = "from=2026-11-20T12:00:00Z&to=2026-11-20T12:10:00Z";
+
+  @Test
+  void comparesOperations() throws Exception {
+    JsonNode answer = json("/api/headspan/v1/compare?service=limited&" + RANGE);
+    for (String place : new String[] {"/total", "/operations/0"}) {
+      JsonNode now = answer.at(place + "/now");
+      assertThat(now.get("invocations").asInt()).isEqualTo(INVOCATIONS);
+      assertThat(now.get("throttledMs").asDouble()).isCloseTo(3, within(0.01));
+      assertThat(now.get("p99Ms").asDouble()).isCloseTo(35, within(0.1));
+      JsonNode baseline = answer.at(place + "/baseline");
+      assertThat(baseline.get("invocations").asInt()).isEqualTo(INVOCATIONS);
+      assertThat(baseline.get("throttledMs").asDouble()).isZero();
+      assertThat(baseline.get("p99Ms").asDouble()).isCloseTo(5, within(0.1));
+    }
+    assertThat(answer.at("/operations/0/operation").asText()).isEqualTo("GET /");
+    JsonNode nothing = json("/api/headspan/v1/compare?service=nosuch&" + RANGE);
+    assertThat(nothing.get("operations")).isEmpty();
+    assertThat(nothing.get("total")).isEmpty();
+  }
+
+  @Test
+  void drawsTheServiceGraph() throws Exception {
+    JsonNode edges = json("/api/headspan/v1/service-graph?" + RANGE).get("edges");
+    JsonNode caller =
+        StreamSupport.stream(edges.spliterator(), false)
+            .filter(edge -> edge.get("caller").asText().equals("caller"))
+            .findFirst()
+            .orElseThrow();
+    assertThat(caller.get("callee").asText()).isEqualTo("catalogue");
+    assertThat(caller.get("calleeKind").asText()).isEqualTo("service");
+    assertThat(caller.get("calleeTenant").asText()).isEqualTo("acme");
+    assertThat(caller.get("calls").asInt()).isEqualTo(INVOCATIONS);
+    assertThat(caller.get("p50Ms").asDouble()).isCloseTo(1, within(0.02));
+    assertThat(caller.get("p99Ms").asDouble()).isCloseTo(31, within(0.4));
+    assertThat(edges).hasSize(9);
+  }
+
+  @Test
+  void walksTheCriticalPath() throws Exception {
+    String trace = explain("caller").at("/p99/components/0/exemplars/0").asText();
+    JsonNode answer = json("/api/headspan/v1/traces/" + trace + "/critical-path");
+    double sum =
+        StreamSupport.stream(answer.get("segments").spliterator(), false)
+            .mapToDouble(segment -> segment.get("selfMs").asDouble())
+            .sum();
+    assertThat(sum).isCloseTo(answer.get("durationMs").asDouble(), within(1e-6));
+    // The caller, its call, who served it, and the caller again.
+    assertThat(answer.get("segments")).hasSize(4);
+    JsonNode longest = answer.at("/spans/0");
+    assertThat(longest.get("service").asText()).isEqualTo("catalogue");
+    assertThat(longest.get("kind").asText()).isEqualTo("server");
+    assertThat(longest.get("onPathMs").asDouble()).isCloseTo(30.9, within(0.01));
+    assertThat(longest.get("blockedMs").asDouble()).isCloseTo(30.7, within(0.01));
+    assertThat(api.get("/api/headspan/v1/traces/abc/critical-path", "*/*").statusCode())
+        .isEqualTo(404);
+  }
+
+  @Test
+  void saysWhoWaitedForWhomOverTime() throws Exception {
+    String range = "&from=2026-11-20T12:00:00Z&to=2026-11-20T12:01:00Z";
+    JsonNode answer = json("/api/headspan/v1/neighbours?step=30s" + range);
+    assertThat(answer.get("stepMs").asDouble()).isEqualTo(30_000);
+    JsonNode first = answer.at("/pairs/0");
+    assertThat(first.get("victim").asText()).isEqualTo("acme");
+    assertThat(first.get("culprit").asText()).isEqualTo("bravo");
+    assertThat(first.get("waitMs").asDouble()).isEqualTo(60);
+    assertThat(first.get("waits").asInt()).isEqualTo(6);
+    assertThat(first.get("series").toString())
+        .isEqualTo(
+            "[{\"time\":\"2026-11-20T12:00:00Z\",\"waitMs\":40.0},"
+                + "{\"time\":\"2026-11-20T12:00:30Z\",\"waitMs\":20.0}]");
+    assertThat(answer.at("/victims/0/lostMs").asDouble()).isEqualTo(90);
+    assertThat(answer.at("/culprits/1/tenant").asText()).isEqualTo("charlie");
+    assertThat(answer.at("/culprits/1/takenMs").asDouble()).isEqualTo(30);
+    assertThat(json("/api/headspan/v1/neighbours?step=30s&culprit=charlie" + range).get("pairs"))
+        .hasSize(1);
+    assertThat(api.get("/api/headspan/v1/neighbours?step=1ms" + range, "*/*").statusCode())
+        .isEqualTo(400);
   }
 }
