@@ -26,6 +26,8 @@ import picocli.CommandLine.Spec;
       CompareCommand.class,
       CriticalPathCommand.class,
       NeighboursCommand.class,
+      TokenCommand.class,
+      AuditCommand.class,
       CostCommand.class,
       SamplingCommand.class,
       SloCommand.class,

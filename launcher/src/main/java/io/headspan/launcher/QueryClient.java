@@ -14,6 +14,7 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.Optional;
 
 /// Asks the query API over HTTP, as Grafana does.
 final class QueryClient {
@@ -23,10 +24,17 @@ final class QueryClient {
   private final HttpClient client =
       HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).connectTimeout(TIMEOUT).build();
   private final String base;
+  private final Optional<String> token;
 
   /// @param address `host:port` of the query API
   QueryClient(String address) {
+    this(address, Optional.empty());
+  }
+
+  /// @param token to show, where the query API asks for one
+  QueryClient(String address, Optional<String> token) {
     base = "http://" + address;
+    this.token = token;
   }
 
   /// The stored spans of a trace; an empty batch if there are none.
@@ -69,13 +77,11 @@ final class QueryClient {
   }
 
   private HttpResponse<byte[]> get(String path, String accept) {
-    HttpRequest request =
-        HttpRequest.newBuilder(URI.create(base + path))
-            .timeout(TIMEOUT)
-            .header("Accept", accept)
-            .build();
+    HttpRequest.Builder request =
+        HttpRequest.newBuilder(URI.create(base + path)).timeout(TIMEOUT).header("Accept", accept);
+    token.ifPresent(value -> request.header("Authorization", "Bearer " + value));
     try {
-      return client.send(request, HttpResponse.BodyHandlers.ofByteArray());
+      return client.send(request.build(), HttpResponse.BodyHandlers.ofByteArray());
     } catch (IOException e) {
       throw new LauncherException("the query API did not answer: address=" + base, e);
     } catch (InterruptedException e) {

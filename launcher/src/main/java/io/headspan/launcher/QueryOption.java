@@ -1,11 +1,15 @@
 package io.headspan.launcher;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import java.io.IOException;
 import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Optional;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
@@ -20,6 +24,12 @@ final class QueryOption {
       defaultValue = "127.0.0.1:3200",
       description = "The query API (default ${DEFAULT-VALUE}).")
   private String address = "";
+
+  @Option(
+      names = "--token-file",
+      paramLabel = "FILE",
+      description = "File with the token to show (default: what HEADSPAN_TOKEN holds, if set).")
+  private @Nullable Path tokenFile;
 
   @Option(names = "--json", description = "Print the API's answer as it is.")
   private boolean json;
@@ -66,7 +76,20 @@ final class QueryOption {
             .filter(parameter -> parameter.getValue() != null)
             .map(parameter -> parameter.getKey() + "=" + encoded(parameter.getValue()))
             .collect(Collectors.joining("&"));
-    return new QueryClient(address).json(API + endpoint + (query.isEmpty() ? "" : "?" + query));
+    return new QueryClient(address, token())
+        .json(API + endpoint + (query.isEmpty() ? "" : "?" + query));
+  }
+
+  private Optional<String> token() {
+    if (tokenFile == null) {
+      return Optional.ofNullable(System.getenv("HEADSPAN_TOKEN")).filter(text -> !text.isBlank());
+    }
+    try {
+      return Optional.of(Files.readString(tokenFile).strip());
+    } catch (IOException e) {
+      throw new LauncherException(
+          "the token cannot be read: file=" + tokenFile + ", reason=" + e, e);
+    }
   }
 
   private static String encoded(@Nullable String text) {

@@ -120,7 +120,7 @@ final class ExplainCommandsIT {
     assertThat(run("explain", "shop")).as(err.toString()).isZero();
     assertThat(out.toString())
         .startsWith(
-            "the mean latency of shop is 35 ms, 30 ms more than in the 15 min before: 100 % of the rise is CPU time"
+            "The mean latency of shop is 35 ms, 30 ms more than in the 15 min before: 100 % of the rise is CPU time"
                 + " taken by tenant bravo; without tenant bravo the mean latency would be 5.0 ms or less.")
         .containsPattern(
             "CPU time taken by tenant bravo +30.00 +0.00 +30.00 +30.00 to 30.00 +100 %")

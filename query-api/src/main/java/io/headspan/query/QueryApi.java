@@ -9,6 +9,7 @@ import com.linecorp.armeria.common.util.Exceptions;
 import com.linecorp.armeria.server.Server;
 import com.linecorp.armeria.server.ServerBuilder;
 import com.linecorp.armeria.server.metric.MetricCollectingService;
+import io.headspan.query.access.Access;
 import io.headspan.query.explain.CompareApi;
 import io.headspan.query.explain.CriticalPathApi;
 import io.headspan.query.explain.ExplainApi;
@@ -28,9 +29,11 @@ import io.micrometer.core.instrument.binder.jvm.JvmThreadMetrics;
 import io.micrometer.core.instrument.binder.system.ProcessorMetrics;
 import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
+import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.time.Clock;
 import java.time.Duration;
+import java.util.List;
 import java.util.concurrent.CompletionException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -53,6 +56,7 @@ public final class QueryApi implements AutoCloseable {
   private final QueryConfig config;
   private final PrometheusMeterRegistry registry;
   private final SpanStore store;
+  private final Access access;
   private final QueryThreads threads;
   private final Server server;
 
@@ -89,6 +93,7 @@ public final class QueryApi implements AutoCloseable {
     new JvmMemoryMetrics().bindTo(registry);
     new JvmThreadMetrics().bindTo(registry);
     new ProcessorMetrics().bindTo(registry);
+    access = access(config);
     store = SpanStore.connect(config.store());
     threads = new QueryThreads(config.threads(), config.waiting(), Clock.systemUTC());
     ServerBuilder builder =
@@ -104,9 +109,22 @@ public final class QueryApi implements AutoCloseable {
     server = builder.build();
   }
 
+  private static Access access(QueryConfig config) {
+    try {
+      return Access.of(
+          config.access(),
+          message -> new QueryException(QueryException.Kind.CONFIGURATION, message));
+    } catch (IOException e) {
+      throw new QueryException(
+          QueryException.Kind.CONFIGURATION,
+          "the audit log cannot be opened: reason=" + e.getMessage(),
+          e);
+    }
+  }
+
   /// The routes, and nothing else of the server.
   private void configureServices(ServerBuilder builder) {
-    Queries queries = new Queries(store, config.limits());
+    Queries queries = new Queries(store, config.limits(), access.pseudonyms());
     new TempoApi(queries).addTo(builder, threads);
     new JaegerApi(queries).addTo(builder, threads);
     new FunctionsApi(queries).addTo(builder, threads);
@@ -123,6 +141,7 @@ public final class QueryApi implements AutoCloseable {
         .service(
             "/metrics",
             (_, _) -> HttpResponse.of(HttpStatus.OK, METRICS, HttpData.ofUtf8(registry.scrape())))
+        .decorator(access::decorate)
         .decorator(
             MetricCollectingService.newDecorator(
                 MeterIdPrefixFunction.ofDefault("headspan.query.http")));
@@ -137,6 +156,15 @@ public final class QueryApi implements AutoCloseable {
             "store not ready: address=" + config.store() + "\n");
   }
 
+  /// The paths that it answers, as patterns.
+  List<String> routes() {
+    return server.serviceConfigs().stream()
+        .map(service -> service.route().patternString())
+        .distinct()
+        .sorted()
+        .toList();
+  }
+
   /// The port it listens on.
   public int port() {
     return server.activeLocalPort();
@@ -148,6 +176,7 @@ public final class QueryApi implements AutoCloseable {
     threads.close();
     server.close();
     store.close();
+    access.close();
     registry.close();
   }
 }

@@ -1,10 +1,14 @@
 package io.headspan.query;
 
+import io.headspan.query.access.AccessSettings;
 import io.headspan.query.http.QueryLimits;
 import io.headspan.storage.StoreAddress;
 import io.headspan.wire.config.HostPort;
 import io.headspan.wire.config.SettingSources;
 import io.headspan.wire.config.Settings;
+import java.net.InetAddress;
+import java.net.UnknownHostException;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Map;
 
@@ -21,8 +25,16 @@ import java.util.Map;
 ///   `HEADSPAN_QUERY_WAITING`
 /// @param limits what one query may use: `HEADSPAN_QUERY_TIMEOUT` (`30s`, `500ms`, `1m`),
 ///   `HEADSPAN_QUERY_MEMORY_MIB`, `HEADSPAN_QUERY_TRACE_SPANS`
+/// @param access who may ask: `HEADSPAN_QUERY_TOKENS` (a file), `HEADSPAN_QUERY_REGION`,
+///   `HEADSPAN_QUERY_AUDIT` (a file)
 public record QueryConfig(
-    String host, int port, StoreAddress store, int threads, int waiting, QueryLimits limits) {
+    String host,
+    int port,
+    StoreAddress store,
+    int threads,
+    int waiting,
+    QueryLimits limits,
+    AccessSettings access) {
   static final String LISTEN = "HEADSPAN_QUERY_LISTEN";
 
   /// Reads the settings from environment variables, and the file that they name.
@@ -49,9 +61,29 @@ public record QueryConfig(
             new QueryLimits(
                 settings.positiveDuration("timeout", Duration.ofSeconds(30)),
                 (long) settings.number("memory_mib", 1024, 16, 1 << 20) << 20,
-                settings.number("trace_spans", 50_000, 1, 1_000_000)));
+                settings.number("trace_spans", 50_000, 1, 1_000_000)),
+            new AccessSettings(
+                settings.text("tokens").map(Path::of),
+                settings.text("region").orElse(""),
+                settings.text("audit").map(Path::of)));
+    if (config.access().tokens().isEmpty() && !isLoopback(config.host())) {
+      settings.problem(
+          "listen",
+          "without tokens everybody who reaches the query API sees everything, so it listens on loopback only: set "
+              + settings.variable("tokens")
+              + " (docs/access.md)");
+    }
     settings.finish(
         "the query API", message -> new QueryException(QueryException.Kind.CONFIGURATION, message));
     return config;
+  }
+
+  private static boolean isLoopback(String host) {
+    try {
+      return InetAddress.getByName(host).isLoopbackAddress();
+    } catch (UnknownHostException _) {
+      // To listen there fails too, and says so.
+      return true;
+    }
   }
 }

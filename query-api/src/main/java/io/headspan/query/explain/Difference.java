@@ -15,13 +15,15 @@ import java.util.stream.IntStream;
 /// @param rest what no cause accounts for
 /// @param total the whole latency, as if it were one cause
 /// @param fewest the fewest invocations of each side that are evidence
+/// @param isOfEnough whether both sides were chosen from invocations enough to choose them
 record Difference(
     long nowCount,
     long baselineCount,
     List<Component> components,
     Component rest,
     Component total,
-    long fewest) {
+    long fewest,
+    boolean isOfEnough) {
   /// 97.5th percentile of the normal distribution.
   private static final double Z95 = 1.96;
 
@@ -30,7 +32,7 @@ record Difference(
   /// Below this part of the latency a difference is not worth a sentence.
   private static final double WORTH_TELLING = 0.02;
 
-  static Difference between(Sample now, Sample baseline, long fewest) {
+  static Difference between(Sample now, Sample baseline, long fewest, boolean isOfEnough) {
     Set<Cause> causes = new HashSet<>(now.causes());
     causes.addAll(baseline.causes());
     causes.remove(Cause.REST);
@@ -48,7 +50,8 @@ record Difference(
         List.copyOf(components),
         component(Cause.REST, now, values(now, Cause.REST), values(baseline, Cause.REST)),
         component(Cause.REST, now, durations(now), durations(baseline)),
-        fewest);
+        fewest,
+        isOfEnough);
   }
 
   private static double[] values(Sample sample, Cause cause) {
@@ -104,7 +107,7 @@ record Difference(
 
   /// Whether both sides have invocations enough to tell.
   boolean isEnough() {
-    return nowCount >= fewest && baselineCount >= fewest;
+    return isOfEnough && nowCount >= fewest && baselineCount >= fewest;
   }
 
   /// Whether the latency rose, by more than chance and by enough to speak of.

@@ -41,12 +41,22 @@ final class Explainer {
         asked.baseline(),
         nowSummary,
         beforeSummary,
-        Difference.between(sides.band(), sides.bandBefore(), ENOUGH_FOR_BAND),
-        Difference.between(sides.all(), sides.allBefore(), ENOUGH_FOR_MEAN),
+        Difference.between(
+            sides.band(),
+            sides.bandBefore(),
+            ENOUGH_FOR_BAND,
+            hasTail(nowSummary) && hasTail(beforeSummary)),
+        Difference.between(sides.all(), sides.allBefore(), ENOUGH_FOR_MEAN, true),
         retries(sides.all()),
         retries(sides.allBefore()),
         reader.counterfactuals(now),
         notes(now, nowSummary, beforeSummary));
+  }
+
+  /// Whether there are enough for a 99th percentile. Of a few equal latencies all would be in the
+  /// band around it.
+  private static boolean hasTail(Summary summary) {
+    return summary.invocations() >= InvocationReader.MIN_FOR_P99;
   }
 
   /// The samples of a range and its baseline.

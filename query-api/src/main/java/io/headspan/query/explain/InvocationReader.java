@@ -27,7 +27,7 @@ final class InvocationReader {
   private static final int MIN_FOR_MEAN = 30;
 
   /// From here on the interval of the 99th percentile ends below the slowest invocation.
-  private static final int MIN_FOR_P99 = 400;
+  static final int MIN_FOR_P99 = 400;
 
   private static final double P99 = 0.99;
   private static final double Z95 = 1.96;

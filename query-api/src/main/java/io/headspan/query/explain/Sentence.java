@@ -20,7 +20,8 @@ final class Sentence {
             .leading()
             .map(statistic -> slower(explanation, statistic))
             .orElseGet(() -> notSlower(explanation));
-    return sentence + errors(explanation);
+    String first = sentence.startsWith("the ") ? "T" + sentence.substring(1) : sentence;
+    return first + errors(explanation);
   }
 
   private static String slower(Explanation explanation, Counterfactual.Statistic statistic) {

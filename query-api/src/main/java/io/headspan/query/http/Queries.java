@@ -1,17 +1,19 @@
 package io.headspan.query.http;
 
 import com.linecorp.armeria.common.HttpStatus;
+import io.headspan.query.access.Pseudonyms;
 import io.headspan.storage.RowReader;
 import io.headspan.storage.SpanStore;
 import io.headspan.storage.SqlQuery;
 import io.headspan.wire.SpanBatch;
-import java.nio.charset.StandardCharsets;
-import java.util.HexFormat;
+import io.headspan.wire.otlp.OtlpEncoder;
+import io.opentelemetry.proto.trace.v1.TracesData;
 import java.util.List;
+import java.util.Optional;
 import java.util.UUID;
-import java.util.stream.Collectors;
 
-/// The store as handlers use it: every query is under the limits, and ends when its request does.
+/// The store as handlers use it, and their only way to it: every query sees what its request may
+/// see, is under the limits, and ends when its request does.
 public final class Queries {
   private static final long RESULT_ROWS = 200_000;
   private static final List<String> TABLES_WITH_TENANT =
@@ -19,10 +21,13 @@ public final class Queries {
 
   private final SpanStore store;
   private final QueryLimits limits;
+  private final Optional<Pseudonyms> pseudonyms;
 
-  public Queries(SpanStore store, QueryLimits limits) {
+  /// @param pseudonyms what tenants see instead of others' names
+  public Queries(SpanStore store, QueryLimits limits, Optional<Pseudonyms> pseudonyms) {
     this.store = store;
     this.limits = limits;
+    this.pseudonyms = pseudonyms;
   }
 
   /// The limits that all queries are under.
@@ -38,7 +43,9 @@ public final class Queries {
     request.onCancel(() -> store.cancel(id));
     checkWanted(request);
     return store.query(
-        narrowed(query, request.tenants())
+        request
+            .visible(pseudonyms)
+            .narrow(query, store.address().database())
             .id(id)
             // Until the answer is complete the query can be given up, and a limit is an error of
             // its
@@ -50,36 +57,25 @@ public final class Queries {
         reader);
   }
 
-  /// The store itself leaves out other tenants' rows, wherever a statement reads them.
-  private static SqlQuery narrowed(SqlQuery query, List<String> tenants) {
-    if (tenants.isEmpty()) {
-      return query;
-    }
-    String condition =
-        tenants.stream()
-            .map(tenant ->
-                "unhex(\\'"
-                    + HexFormat.of().formatHex(tenant.getBytes(StandardCharsets.UTF_8))
-                    + "\\')")
-            .collect(Collectors.joining(",", "tenant IN (", ")"));
-    return query.setting(
-        "additional_table_filters",
-        TABLES_WITH_TENANT.stream()
-            .map(table -> "'" + table + "':'" + condition + "'")
-            .collect(Collectors.joining(",", "{", "}")));
-  }
-
   private static void checkWanted(Request request) {
     if (request.isCancelled()) {
       throw new RequestException(HttpStatus.SERVICE_UNAVAILABLE, "request was given up");
     }
   }
 
-  /// The earliest spans of a trace, at most [QueryLimits#traceSpans()].
+  /// What may be seen of a trace.
+  ///
+  /// @param isCut whether it has more spans than were read
+  public record StoredTrace(TracesData data, boolean isCut) {}
+
+  /// What the request may see of the earliest spans of a trace, at most [QueryLimits#traceSpans()].
   ///
   /// @throws io.headspan.storage.StoreException as [SpanStore#trace] does
-  public SpanBatch trace(Request request, long traceIdHigh, long traceIdLow) {
+  public StoredTrace trace(Request request, long traceIdHigh, long traceIdLow) {
     checkWanted(request);
-    return store.trace(traceIdHigh, traceIdLow, limits.traceSpans());
+    VisibleTenants visible = request.visible(pseudonyms);
+    SpanBatch batch = store.trace(traceIdHigh, traceIdLow, limits.traceSpans());
+    return new StoredTrace(
+        visible.narrow(OtlpEncoder.encode(batch)), batch.size() >= limits.traceSpans());
   }
 }

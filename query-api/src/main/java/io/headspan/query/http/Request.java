@@ -3,6 +3,8 @@ package io.headspan.query.http;
 import com.linecorp.armeria.common.HttpHeaderNames;
 import com.linecorp.armeria.common.MediaType;
 import com.linecorp.armeria.server.ServiceRequestContext;
+import io.headspan.query.access.Access;
+import io.headspan.query.access.Pseudonyms;
 import io.headspan.query.traceql.GoDuration;
 import io.headspan.query.traceql.TimeRange;
 import java.math.BigDecimal;
@@ -51,14 +53,19 @@ public final class Request {
     return Optional.ofNullable(context.queryParam(name)).filter(value -> !value.isBlank());
   }
 
-  /// The tenants whose spans the caller wants to see, `X-Scope-OrgID: a|b`; all if empty.
-  public List<String> tenants() {
+  /// What the caller may see, and of that, what it wants to: `X-Scope-OrgID: a|b`.
+  ///
+  /// @param pseudonyms of other tenants' names, for callers who are tenants
+  /// @throws RequestException if it wants what it may not see
+  VisibleTenants visible(Optional<Pseudonyms> pseudonyms) {
     String header = context.request().headers().get(SCOPE_HEADER, "");
-    return Stream.of(header.split("\\|"))
-        .map(String::strip)
-        .filter(tenant -> !tenant.isEmpty())
-        .distinct()
-        .toList();
+    List<String> asked =
+        Stream.of(header.split("\\|"))
+            .map(String::strip)
+            .filter(tenant -> !tenant.isEmpty())
+            .distinct()
+            .toList();
+    return VisibleTenants.of(Access.caller(context), asked, pseudonyms);
   }
 
   /// All values of a query parameter.

@@ -1,9 +1,12 @@
 package io.headspan.query.tempo;
 
+import com.google.protobuf.Message;
+import com.google.protobuf.TextFormat;
 import com.linecorp.armeria.common.HttpStatus;
 import com.linecorp.armeria.server.ServiceRequestContext;
 import io.grpc.Status;
 import io.grpc.stub.StreamObserver;
+import io.headspan.query.access.Access;
 import io.headspan.query.http.QueryThreads;
 import io.headspan.query.http.Request;
 import io.headspan.query.http.RequestException;
@@ -63,7 +66,7 @@ final class StreamingQuerier extends StreamingQuerierGrpc.StreamingQuerierImplBa
 
   @Override
   public void search(SearchRequest message, StreamObserver<SearchResponse> answers) {
-    stream(answers, (request, next) -> search(request, message, next));
+    stream(message, answers, (request, next) -> search(request, message, next));
   }
 
   private void search(Request request, SearchRequest message, Consumer<SearchResponse> next) {
@@ -129,6 +132,7 @@ final class StreamingQuerier extends StreamingQuerierGrpc.StreamingQuerierImplBa
   @Override
   public void searchTags(SearchTagsRequest message, StreamObserver<SearchTagsResponse> answers) {
     stream(
+        message,
         answers,
         (request, next) -> {
           TreeSet<String> all = new TreeSet<>();
@@ -141,6 +145,7 @@ final class StreamingQuerier extends StreamingQuerierGrpc.StreamingQuerierImplBa
   public void searchTagsV2(
       SearchTagsRequest message, StreamObserver<SearchTagsV2Response> answers) {
     stream(
+        message,
         answers,
         (request, next) -> {
           Map<String, List<String>> all =
@@ -167,6 +172,7 @@ final class StreamingQuerier extends StreamingQuerierGrpc.StreamingQuerierImplBa
   public void searchTagValues(
       SearchTagValuesRequest message, StreamObserver<SearchTagValuesResponse> answers) {
     stream(
+        message,
         answers,
         (request, next) ->
             next.accept(
@@ -180,6 +186,7 @@ final class StreamingQuerier extends StreamingQuerierGrpc.StreamingQuerierImplBa
   public void searchTagValuesV2(
       SearchTagValuesRequest message, StreamObserver<SearchTagValuesV2Response> answers) {
     stream(
+        message,
         answers,
         (request, next) -> {
           SearchTagValuesV2Response.Builder answer = SearchTagValuesV2Response.newBuilder();
@@ -203,6 +210,7 @@ final class StreamingQuerier extends StreamingQuerierGrpc.StreamingQuerierImplBa
   public void metricsQueryRange(
       QueryRangeRequest message, StreamObserver<QueryRangeResponse> answers) {
     stream(
+        message,
         answers,
         (request, next) -> {
           TimeRange range = request.exactRange(message.getStart(), message.getEnd());
@@ -229,6 +237,7 @@ final class StreamingQuerier extends StreamingQuerierGrpc.StreamingQuerierImplBa
   public void metricsQueryInstant(
       QueryInstantRequest message, StreamObserver<QueryInstantResponse> answers) {
     stream(
+        message,
         answers,
         (request, next) -> {
           TimeRange range = request.exactRange(message.getStart(), message.getEnd());
@@ -244,10 +253,13 @@ final class StreamingQuerier extends StreamingQuerierGrpc.StreamingQuerierImplBa
   }
 
   /// Answers on a thread that may wait for the store; what `work` throws ends the stream.
-  private <T> void stream(StreamObserver<T> answers, BiConsumer<Request, Consumer<T>> work) {
+  private <T> void stream(
+      Message message, StreamObserver<T> answers, BiConsumer<Request, Consumer<T>> work) {
+    ServiceRequestContext context = ServiceRequestContext.current();
+    Access.noteQuery(context, TextFormat.printer().emittingSingleLine(true).printToString(message));
     try {
       threads.run(
-          ServiceRequestContext.current(),
+          context,
           request -> {
             try {
               work.accept(request, answers::onNext);
@@ -268,10 +280,7 @@ final class StreamingQuerier extends StreamingQuerierGrpc.StreamingQuerierImplBa
     return switch (e) {
       case TraceQlException query -> Status.INVALID_ARGUMENT.withDescription(query.getMessage());
       case RequestException refused ->
-          (refused.status().equals(HttpStatus.SERVICE_UNAVAILABLE)
-                  ? Status.CANCELLED
-                  : Status.INVALID_ARGUMENT)
-              .withDescription(refused.getMessage());
+          refusal(refused.status()).withDescription(refused.getMessage());
       case StoreException store ->
           switch (store.kind()) {
             case UNAVAILABLE -> Status.UNAVAILABLE.withDescription(store.getMessage());
@@ -286,6 +295,13 @@ final class StreamingQuerier extends StreamingQuerierGrpc.StreamingQuerierImplBa
           };
       default -> internal(e);
     };
+  }
+
+  private static Status refusal(HttpStatus status) {
+    if (status.equals(HttpStatus.SERVICE_UNAVAILABLE)) {
+      return Status.CANCELLED;
+    }
+    return status.equals(HttpStatus.FORBIDDEN) ? Status.PERMISSION_DENIED : Status.INVALID_ARGUMENT;
   }
 
   private static Status internal(RuntimeException e) {

@@ -4,8 +4,6 @@ import io.headspan.query.http.Queries;
 import io.headspan.query.http.Request;
 import io.headspan.query.http.RequestException;
 import io.headspan.storage.SqlQuery;
-import io.headspan.wire.SpanBatch;
-import io.headspan.wire.otlp.OtlpEncoder;
 import io.opentelemetry.proto.trace.v1.ResourceSpans;
 import io.opentelemetry.proto.trace.v1.ScopeSpans;
 import io.opentelemetry.proto.trace.v1.Span;
@@ -16,7 +14,6 @@ import java.util.List;
 /// Whole traces by id, as OTLP.
 public final class Traces {
   private static final int ID_DIGITS = 32;
-  private static final String TENANT = "headspan.tenant";
   private static final String SPANS_OF_TRACE =
       "SELECT sum(spans) FROM trace_summary WHERE trace_id=unhex({id:String})";
 
@@ -49,38 +46,26 @@ public final class Traces {
     String padded = paddedId(id);
     long high = Long.parseUnsignedLong(padded, 0, ID_DIGITS / 2, 16);
     long low = Long.parseUnsignedLong(padded, ID_DIGITS / 2, ID_DIGITS, 16);
-    SpanBatch batch = queries.trace(request, high, low);
+    Queries.StoredTrace stored = queries.trace(request, high, low);
     String problem = "";
-    if (batch.size() >= queries.limits().traceSpans()) {
+    if (stored.isCut()) {
+      int read = count(stored.data());
       long spans = spansOfTrace(request, padded);
-      if (spans > batch.size()) {
-        problem =
-            "trace too large: spans="
-                + spans
-                + ", the first "
-                + batch.size()
-                + " are in the answer";
+      if (spans > read) {
+        problem = "trace too large: spans=" + spans + ", the first " + read + " are in the answer";
       }
     }
-    return new Found(narrowed(withStatus(OtlpEncoder.encode(batch)), request.tenants()), problem);
+    return new Found(withStatus(stored.data()), problem);
   }
 
-  private static TracesData narrowed(TracesData trace, List<String> tenants) {
-    if (tenants.isEmpty()) {
-      return trace;
-    }
-    TracesData.Builder narrowed = TracesData.newBuilder();
+  private static int count(TracesData trace) {
+    int spans = 0;
     for (ResourceSpans resource : trace.getResourceSpansList()) {
-      boolean wanted =
-          resource.getResource().getAttributesList().stream()
-              .anyMatch(attribute ->
-                  attribute.getKey().equals(TENANT)
-                      && tenants.contains(attribute.getValue().getStringValue()));
-      if (wanted) {
-        narrowed.addResourceSpans(resource);
+      for (ScopeSpans scope : resource.getScopeSpansList()) {
+        spans += scope.getSpansCount();
       }
     }
-    return narrowed.build();
+    return spans;
   }
 
   private long spansOfTrace(Request request, String id) {

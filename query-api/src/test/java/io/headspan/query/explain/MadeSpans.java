@@ -33,6 +33,11 @@ public final class MadeSpans {
     return ++lastId;
   }
 
+  /// Makes the next id the one after `id`.
+  public void nextId(long id) {
+    lastId = id;
+  }
+
   /// Adds an invocation and returns its span id.
   ///
   /// @param attributes more of them: `String`, `Long` or `Boolean`

@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.linecorp.armeria.common.HttpResponse;
 import com.linecorp.armeria.server.Server;
 import io.headspan.query.TestHttp;
+import io.headspan.query.access.Access;
+import io.headspan.query.access.AccessSettings;
 import io.headspan.storage.SpanStore;
 import io.headspan.storage.SqlQuery;
 import io.headspan.storage.StoreException;
@@ -15,6 +17,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
@@ -54,11 +57,14 @@ class CancellationIT {
 
   @Test
   void queryEndsWhenItsCallerGoes() throws Exception {
-    Queries queries = new Queries(store, new QueryLimits(Duration.ofSeconds(50), 1 << 30, 10));
+    Queries queries =
+        new Queries(store, new QueryLimits(Duration.ofSeconds(50), 1 << 30, 10), Optional.empty());
     CompletableFuture<StoreException> failure = new CompletableFuture<>();
     try (QueryThreads threads = new QueryThreads(2, 2, Clock.systemUTC());
+        Access access = Access.of(AccessSettings.OPEN, IllegalArgumentException::new);
         Server server =
             Server.builder()
+                .decorator(access::decorate)
                 .http(0)
                 .requestTimeout(Duration.ofSeconds(55))
                 .service(
@@ -95,10 +101,13 @@ class CancellationIT {
 
   @Test
   void queryEndsAtItsLimit() throws Exception {
-    Queries queries = new Queries(store, new QueryLimits(Duration.ofSeconds(1), 1 << 30, 10));
+    Queries queries =
+        new Queries(store, new QueryLimits(Duration.ofSeconds(1), 1 << 30, 10), Optional.empty());
     try (QueryThreads threads = new QueryThreads(2, 2, Clock.systemUTC());
+        Access access = Access.of(AccessSettings.OPEN, IllegalArgumentException::new);
         Server server =
             Server.builder()
+                .decorator(access::decorate)
                 .http(0)
                 .service(
                     "/slow",

@@ -1,0 +1,614 @@
+package io.headspan.query;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.google.protobuf.ByteString;
+import com.google.protobuf.Message;
+import io.grpc.CallOptions;
+import io.grpc.Channel;
+import io.grpc.ClientInterceptors;
+import io.grpc.ManagedChannel;
+import io.grpc.Metadata;
+import io.grpc.MethodDescriptor;
+import io.grpc.StatusRuntimeException;
+import io.grpc.netty.NettyChannelBuilder;
+import io.grpc.stub.ClientCalls;
+import io.grpc.stub.MetadataUtils;
+import io.headspan.query.access.AuditLog;
+import io.headspan.query.access.Tokens;
+import io.headspan.query.explain.MadeSpans;
+import io.headspan.query.explain.MadeSpans.Function;
+import io.headspan.query.explain.MadeSpans.Times;
+import io.headspan.query.tempopb.QueryInstantRequest;
+import io.headspan.query.tempopb.QueryRangeRequest;
+import io.headspan.query.tempopb.SearchRequest;
+import io.headspan.query.tempopb.SearchTagValuesRequest;
+import io.headspan.query.tempopb.SearchTagsRequest;
+import io.headspan.query.tempopb.StreamingQuerierGrpc;
+import io.headspan.wire.signal.NodeReport;
+import io.headspan.wire.signal.NodeSignal;
+import io.opentelemetry.proto.collector.logs.v1.ExportLogsServiceRequest;
+import io.opentelemetry.proto.common.v1.AnyValue;
+import io.opentelemetry.proto.common.v1.KeyValue;
+import io.opentelemetry.proto.logs.v1.LogRecord;
+import io.opentelemetry.proto.logs.v1.ResourceLogs;
+import io.opentelemetry.proto.logs.v1.ScopeLogs;
+import io.opentelemetry.proto.resource.v1.Resource;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Base64;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.concurrent.locks.LockSupport;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/// What tokens protect. There are two stores: one with the spans, logs and waits of tenants acme
+/// and bravo, who share a trace and a node; and one where acme never was. Whatever bravo asks, both
+/// say the same, and neither says acme's name.
+class AccessIT {
+  private static final long NOON_NS = 1_795_176_000_000_000_000L;
+  private static final String RANGE = "start=1795175900&end=1795176200";
+  private static final String FROM_TO = "from=1795175900&to=1795176200";
+  private static final String SHARED_TRACE = "12340000000000000001";
+  private static final String BRAVO = "bravo-token";
+  private static final String OPERATOR = "operator-token";
+  private static final String SLOW = "slow-token";
+  private static final String ELSEWHERE = "elsewhere-token";
+
+  /// What bravo asks each route, and where its answers do not matter to others.
+  private static final Map<String, List<String>> QUESTIONS = questions();
+
+  @TempDir static Path directory;
+  private static RunningApi both;
+  private static RunningApi alone;
+  private static QueryApi bothGuarded;
+  private static QueryApi aloneGuarded;
+  private static HttpClient client;
+
+  private static Map<String, List<String>> questions() {
+    Map<String, List<String>> questions = new TreeMap<>();
+    List<String> searches =
+        List.of(
+            "{}",
+            "{ resource.service.name = \"acme-shop\" }",
+            "{ rootServiceName = \"acme-shop\" }",
+            "{ trace:rootName = \"GET /\" }",
+            "{ traceDuration > 1ms }",
+            "{ span.headspan.culprit = \"acme\" }",
+            "{ span.headspan.culprit =~ \".*\" } | select(span.headspan.culprit)",
+            "{ span.headspan.culprit != \"x\" } | by(span.headspan.culprit)",
+            "{ instrumentation:name != \"x\" } | select(instrumentation:name)",
+            "{ } >> { kind = server }",
+            "{ } &>> { kind = server }",
+            "{ parent = nil }",
+            "{ parent.resource.service.name = \"acme-shop\" }",
+            "{ nestedSetParent < 0 }",
+            "{} | count() > 1");
+    questions.put(
+        "/api/search",
+        searches.stream().map(q -> "/api/search?" + RANGE + "&q=" + TestHttp.encoded(q)).toList());
+    List<String> metrics =
+        List.of(
+            "{} | rate() by (resource.service.name)",
+            "{} | count_over_time() by (span.headspan.culprit)",
+            "{} | count_over_time() by (rootServiceName)",
+            "{} | quantile_over_time(duration, .9) by (span.headspan.culprit)",
+            "{} | compare({ span.headspan.stolen_ns > 0 })");
+    for (String route : new String[] {"/api/metrics/query_range", "/api/metrics/query"}) {
+      questions.put(
+          route,
+          metrics.stream()
+              .map(q -> route + "?" + RANGE + "&step=60s&q=" + TestHttp.encoded(q))
+              .toList());
+    }
+    for (String route : new String[] {"/api/traces/:id", "/api/v2/traces/:id"}) {
+      questions.put(
+          route,
+          List.of(
+              route.replace(":id", SHARED_TRACE), route.replace(":id", "12340000000000000002")));
+    }
+    for (String route : new String[] {"/api/search/tags", "/api/v2/search/tags"}) {
+      questions.put(
+          route,
+          List.of(
+              route + "?" + RANGE,
+              route + "?" + RANGE + "&scope=instrumentation",
+              route
+                  + "?"
+                  + RANGE
+                  + "&q="
+                  + TestHttp.encoded("{ rootServiceName = \"acme-shop\" }")));
+    }
+    for (String route :
+        new String[] {"/api/search/tag/:tag/values", "/api/v2/search/tag/:tag/values"}) {
+      List<String> asked = new ArrayList<>();
+      for (String tag :
+          new String[] {
+            "resource.service.name",
+            "resource.headspan.tenant",
+            "span.headspan.culprit",
+            "span.acme.note",
+            "name",
+            "rootServiceName",
+            "instrumentation:name",
+            "status"
+          }) {
+        asked.add(route.replace(":tag", tag) + "?" + RANGE);
+      }
+      questions.put(route, asked);
+    }
+    for (String prefix : new String[] {"", "/jaeger"}) {
+      questions.put(prefix + "/api/services", List.of(prefix + "/api/services"));
+      questions.put(
+          prefix + "/api/services/:service/operations",
+          List.of(
+              prefix + "/api/services/bravo-shop/operations",
+              prefix + "/api/services/acme-shop/operations"));
+      questions.put(
+          prefix + "/api/operations",
+          List.of(
+              prefix + "/api/operations?service=bravo-shop",
+              prefix + "/api/operations?service=acme-shop"));
+      String times = "&start=1795175900000000&end=1795176200000000";
+      questions.put(
+          prefix + "/api/traces",
+          List.of(
+              prefix + "/api/traces?service=bravo-shop" + times,
+              prefix + "/api/traces?service=acme-shop" + times,
+              prefix + "/api/traces?traceID=" + SHARED_TRACE));
+      questions.put(
+          prefix + "/api/dependencies",
+          List.of(prefix + "/api/dependencies?endTs=1795176200000&lookback=300000"));
+      questions.put(prefix + "/api/v3/services", List.of(prefix + "/api/v3/services"));
+      questions.put(
+          prefix + "/api/v3/operations", List.of(prefix + "/api/v3/operations?service=acme-shop"));
+      questions.put(
+          prefix + "/api/v3/traces/:id", List.of(prefix + "/api/v3/traces/" + SHARED_TRACE));
+      questions.put(
+          prefix + "/api/v3/traces",
+          List.of(
+              prefix
+                  + "/api/v3/traces?query.service_name=bravo-shop&query.start_time_min=2026-11-20T11:58:20Z&query.start_time_max=2026-11-20T12:03:20Z"));
+    }
+    questions.put("/jaeger/api/traces/:id", List.of("/jaeger/api/traces/" + SHARED_TRACE));
+    String ours = "/api/headspan/v1/";
+    questions.put(ours + "functions", List.of(ours + "functions?" + RANGE));
+    for (String route : new String[] {"explain", "compare"}) {
+      questions.put(
+          ours + route,
+          List.of(
+              ours + route + "?service=bravo-shop&" + FROM_TO,
+              ours + route + "?service=acme-shop&" + FROM_TO,
+              ours + route + "?service=shared&" + FROM_TO,
+              ours + route + "?service=shared&tenant=acme&" + FROM_TO));
+    }
+    questions.put(
+        ours + "neighbours",
+        List.of(
+            ours + "neighbours?" + FROM_TO,
+            ours + "neighbours?victim=acme&" + FROM_TO,
+            ours + "neighbours?culprit=acme&" + FROM_TO));
+    questions.put(ours + "service-graph", List.of(ours + "service-graph?" + FROM_TO));
+    questions.put(
+        ours + "traces/:id/critical-path",
+        List.of(ours + "traces/" + SHARED_TRACE + "/critical-path"));
+    questions.put(ours + "traces/:id/logs", List.of(ours + "traces/" + SHARED_TRACE + "/logs"));
+    questions.put(
+        ours + "logs",
+        List.of(
+            ours + "logs?" + FROM_TO,
+            ours + "logs?service=acme-shop&" + FROM_TO,
+            ours + "logs?traceId=" + SHARED_TRACE));
+    return questions;
+  }
+
+  @BeforeAll
+  static void start() throws Exception {
+    both = filled("both", true);
+    alone = filled("alone", false);
+    Path tokens =
+        Files.writeString(
+            directory.resolve("tokens.yaml"),
+            """
+            pseudonym_key: a secret of the platform
+            tokens:
+              - {name: bravo, role: tenant, tenants: bravo, requests_per_second: 1000, sha256: %s}
+              - {name: oncall, role: operator, sha256: %s}
+              - {name: slow, role: operator, requests_per_second: 0.001, sha256: %s}
+              - {name: elsewhere, role: operator, regions: us, sha256: %s}
+            """
+                .formatted(
+                    Tokens.hash(BRAVO),
+                    Tokens.hash(OPERATOR),
+                    Tokens.hash(SLOW),
+                    Tokens.hash(ELSEWHERE)));
+    bothGuarded = guarded(both, tokens, "both-audit");
+    aloneGuarded = guarded(alone, tokens, "alone-audit");
+    client = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
+  }
+
+  private static QueryApi guarded(RunningApi api, Path tokens, String audit) {
+    return QueryApi.start(
+        api.config(
+            Map.of(
+                "HEADSPAN_QUERY_TOKENS", tokens.toString(),
+                "HEADSPAN_QUERY_REGION", "eu",
+                "HEADSPAN_QUERY_AUDIT", directory.resolve(audit).toString())));
+  }
+
+  @AfterAll
+  static void stop() {
+    for (AutoCloseable each :
+        new AutoCloseable[] {client, bothGuarded, aloneGuarded, both, alone}) {
+      if (each != null) {
+        try {
+          each.close();
+        } catch (Exception e) {
+          throw new IllegalStateException(e);
+        }
+      }
+    }
+  }
+
+  private static RunningApi filled(String name, boolean withAcme) throws Exception {
+    MadeSpans spans = new MadeSpans();
+    Function acme = new Function("acme", "acme-shop", "acme-1");
+    Function bravo = new Function("bravo", "bravo-shop", "1");
+    Times times = new Times(10, 0.1, 5, 3, 0, 1);
+    for (int i = 0; i < 40; i++) {
+      long trace = 1 + i;
+      long startNs = NOON_NS + i * 1_000_000_000L;
+      long first = 10 * trace;
+      if (withAcme) {
+        spans.nextId(first);
+        long root =
+            spans.served(
+                acme,
+                trace,
+                0,
+                startNs - 5_000_000,
+                new Times(40, 0, 5, 3, 0, 9),
+                Map.of("acme.note", "acme-note", "headspan.culprit", "bravo"));
+        spans.called(acme, trace, root, startNs - 1_000_000, 20, true);
+        spans.served(
+            new Function("acme", "shared", "acme-1"), trace, root, startNs, times, Map.of());
+      }
+      // The same ids in both stores.
+      spans.nextId(first + 5);
+      long served =
+          spans.served(
+              bravo,
+              trace,
+              first + 2,
+              startNs,
+              times,
+              Map.of("headspan.culprit", i % 2 == 0 ? "acme" : "charlie"));
+      spans.called(bravo, trace, served, startNs + 1_000_000, 2, false);
+      spans.served(new Function("bravo", "shared", "1"), trace, served, startNs, times, Map.of());
+    }
+    RunningApi api = RunningApi.start(directory.resolve(name), spans.requests());
+    List<NodeSignal.Interference.Cell> cells = new ArrayList<>();
+    cells.add(new NodeSignal.Interference.Cell("bravo", "acme", 20_000_000, 2));
+    cells.add(new NodeSignal.Interference.Cell("bravo", "{host}", 10_000_000, 2));
+    if (withAcme) {
+      cells.add(new NodeSignal.Interference.Cell("acme", "bravo", 30_000_000, 2));
+    }
+    api.store()
+        .insert(
+            new NodeReport(
+                "agent",
+                "boot",
+                1,
+                "host",
+                NOON_NS + 1_000_000_000L,
+                1_000_000_000L,
+                new NodeSignal.Interference(cells)),
+            "matrix");
+    api.sendLogs(List.of(log("bravo", "bravo-shop", "hello")));
+    if (withAcme) {
+      api.sendLogs(List.of(log("acme", "acme-shop", "acme-body")));
+    }
+    return api;
+  }
+
+  private static ExportLogsServiceRequest log(String tenant, String service, String body) {
+    LogRecord record =
+        LogRecord.newBuilder()
+            .setTimeUnixNano(NOON_NS)
+            .setObservedTimeUnixNano(NOON_NS)
+            .setTraceId(
+                ByteString.copyFrom(ByteBuffer.allocate(16).putLong(0x1234).putLong(1).flip()))
+            .setBody(AnyValue.newBuilder().setStringValue(body))
+            .build();
+    return ExportLogsServiceRequest.newBuilder()
+        .addResourceLogs(
+            ResourceLogs.newBuilder()
+                .setResource(
+                    Resource.newBuilder()
+                        .addAttributes(attribute("headspan.tenant", tenant))
+                        .addAttributes(attribute("service.name", service)))
+                .addScopeLogs(ScopeLogs.newBuilder().addLogRecords(record)))
+        .build();
+  }
+
+  private static KeyValue attribute(String key, String value) {
+    return KeyValue.newBuilder()
+        .setKey(key)
+        .setValue(AnyValue.newBuilder().setStringValue(value))
+        .build();
+  }
+
+  private static HttpResponse<String> get(QueryApi api, String path, String... headers)
+      throws Exception {
+    HttpRequest.Builder request =
+        HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + api.port() + path));
+    if (headers.length > 0) {
+      request.headers(headers);
+    }
+    return client.send(request.build(), HttpResponse.BodyHandlers.ofString());
+  }
+
+  private static HttpResponse<String> as(String token, QueryApi api, String path) throws Exception {
+    return get(api, path, "Authorization", "Bearer " + token);
+  }
+
+  /// Every route that is there; of those without questions, the path itself.
+  private static Map<String, List<String>> allQuestions() {
+    Map<String, List<String>> all = new TreeMap<>(QUESTIONS);
+    for (String route : bothGuarded.routes()) {
+      all.putIfAbsent(route, List.of(route.replaceAll("[:{*][^/]*", "x")));
+    }
+    return all;
+  }
+
+  @Test
+  void everyRouteIsAsked() {
+    assertThat(bothGuarded.routes()).containsAll(QUESTIONS.keySet());
+    assertThat(bothGuarded.routes())
+        .filteredOn(route -> route.startsWith("/api") || route.startsWith("/jaeger"))
+        .filteredOn(route -> !route.equals("/api/echo") && !route.equals("/api/status/buildinfo"))
+        .isSubsetOf(QUESTIONS.keySet());
+  }
+
+  @Test
+  void saysNothingWithoutAToken() throws Exception {
+    for (Map.Entry<String, List<String>> route : allQuestions().entrySet()) {
+      String path = route.getValue().getFirst();
+      for (HttpResponse<String> answer :
+          List.of(
+              get(bothGuarded, path),
+              as("no-token", bothGuarded, path),
+              get(bothGuarded, path, "X-Scope-OrgID", "bravo"))) {
+        assertThat(answer.statusCode()).as(path).isEqualTo(path.equals("/ready") ? 200 : 401);
+        assertThat(answer.body().toLowerCase(Locale.ROOT)).as(path).doesNotContain("acme");
+      }
+    }
+  }
+
+  @Test
+  void saysTheSameAsIfOthersWereNotThere() throws Exception {
+    for (Map.Entry<String, List<String>> route : allQuestions().entrySet()) {
+      if (route.getKey().equals("/metrics") || route.getKey().equals("/ready")) {
+        continue;
+      }
+      for (String path : route.getValue()) {
+        HttpResponse<String> withOthers = as(BRAVO, bothGuarded, path);
+        HttpResponse<String> without = as(BRAVO, aloneGuarded, path);
+        assertThat(withOthers.statusCode()).as("%s: %s", path, withOthers.body()).isLessThan(500);
+        assertThat(withOthers.statusCode()).as(path).isEqualTo(without.statusCode());
+        assertThat(comparable(withOthers.body())).as(path).isEqualTo(comparable(without.body()));
+        // An answer may repeat what was asked.
+        if (!path.contains("tenant=acme")) {
+          assertThat(withOthers.body())
+              .as(path)
+              .doesNotContain("acme-note", "acme-body", "acme-1", "\"acme\"");
+        }
+      }
+    }
+  }
+
+  /// What a request costs is no secret worth keeping; how long it took is never the same.
+  private static String comparable(String body) {
+    return body.replaceAll("\"inspected[A-Za-z]+\":\"?\\d+\"?", "");
+  }
+
+  @Test
+  void answersOfOwnDataAreThere() throws Exception {
+    JsonNode search =
+        json(BRAVO, "/api/search?limit=100&" + RANGE + "&q=" + TestHttp.encoded("{}"));
+    assertThat(search.get("traces")).hasSize(40);
+    assertThat(search.at("/traces/0/rootServiceName").asText())
+        .isEqualTo("<root span not yet received>");
+    JsonNode pairs = json(BRAVO, "/api/headspan/v1/neighbours?" + FROM_TO).get("pairs");
+    assertThat(pairs).hasSize(2);
+    String pseudonym = pairs.get(0).get("culprit").asText();
+    assertThat(pseudonym).matches("tenant-[0-9a-f]{12}");
+    assertThat(pairs.get(1).get("culprit").asText()).isEqualTo("{host}");
+    // The same pseudonym in spans, in a whole trace, and as a condition.
+    JsonNode values =
+        json(BRAVO, "/api/v2/search/tag/span.headspan.culprit/values?" + RANGE).get("tagValues");
+    assertThat(values.findValuesAsText("value"))
+        .hasSize(2)
+        .contains(pseudonym)
+        .allMatch(value -> value.matches("tenant-[0-9a-f]{12}"));
+    assertThat(as(BRAVO, bothGuarded, "/api/v2/traces/" + SHARED_TRACE).body()).contains(pseudonym);
+    String condition = TestHttp.encoded("{ span.headspan.culprit = \"" + pseudonym + "\" }");
+    assertThat(json(BRAVO, "/api/search?limit=100&" + RANGE + "&q=" + condition).get("traces"))
+        .hasSize(20);
+    JsonNode logs = json(BRAVO, "/api/headspan/v1/traces/" + SHARED_TRACE + "/logs").get("logs");
+    assertThat(logs.findValuesAsText("body")).containsExactly("hello");
+  }
+
+  private static JsonNode json(String token, String path) throws Exception {
+    HttpResponse<String> answer = as(token, bothGuarded, path);
+    assertThat(answer.statusCode()).as("%s: %s", path, answer.body()).isEqualTo(200);
+    return new ObjectMapper().readTree(answer.body());
+  }
+
+  @Test
+  void operatorsSeeAllAndNames() throws Exception {
+    JsonNode search =
+        json(OPERATOR, "/api/search?limit=100&" + RANGE + "&q=" + TestHttp.encoded("{}"));
+    assertThat(search.at("/traces/0/rootServiceName").asText()).isEqualTo("acme-shop");
+    assertThat(json(OPERATOR, "/api/headspan/v1/neighbours?" + FROM_TO).findValuesAsText("culprit"))
+        .contains("acme", "bravo", "{host}");
+    assertThat(as(OPERATOR, bothGuarded, "/metrics").statusCode()).isEqualTo(200);
+    assertThat(as(BRAVO, bothGuarded, "/metrics").statusCode()).isEqualTo(403);
+  }
+
+  @Test
+  void theHeaderNarrowsAndNeverWidens() throws Exception {
+    String path = "/api/headspan/v1/functions?" + RANGE;
+    HttpResponse<String> others =
+        get(bothGuarded, path, "Authorization", "Bearer " + BRAVO, "X-Scope-OrgID", "acme");
+    assertThat(others.statusCode()).isEqualTo(403);
+    HttpResponse<String> more =
+        get(bothGuarded, path, "Authorization", "Bearer " + BRAVO, "X-Scope-OrgID", "bravo|acme");
+    assertThat(more.statusCode()).isEqualTo(403);
+    HttpResponse<String> narrowed =
+        get(bothGuarded, path, "Authorization", "Bearer " + OPERATOR, "X-Scope-OrgID", "acme");
+    assertThat(narrowed.body()).contains("acme-shop").doesNotContain("bravo");
+  }
+
+  @Test
+  void takesTheTokenAsAPassword() throws Exception {
+    String basic =
+        Base64.getEncoder().encodeToString(("any:" + BRAVO).getBytes(StandardCharsets.UTF_8));
+    assertThat(get(bothGuarded, "/api/echo", "Authorization", "Basic " + basic).statusCode())
+        .isEqualTo(200);
+    HttpResponse<String> none = get(bothGuarded, "/api/echo", "Authorization", "Basic !");
+    assertThat(none.statusCode()).isEqualTo(401);
+    assertThat(none.headers().firstValue("WWW-Authenticate"))
+        .hasValueSatisfying(value -> assertThat(value).contains("Bearer", "Basic realm="));
+  }
+
+  @Test
+  void refusesTooManyRequestsAndOtherRegions() throws Exception {
+    assertThat(as(SLOW, bothGuarded, "/api/echo").statusCode()).isEqualTo(200);
+    HttpResponse<String> second = as(SLOW, bothGuarded, "/api/echo");
+    assertThat(second.statusCode()).isEqualTo(429);
+    assertThat(second.body()).contains("token=slow");
+    HttpResponse<String> elsewhere = as(ELSEWHERE, bothGuarded, "/api/echo");
+    assertThat(elsewhere.statusCode()).isEqualTo(403);
+    assertThat(elsewhere.body()).contains("region=eu");
+  }
+
+  @Test
+  void writesDownWhatWasAsked() throws Exception {
+    Path file = directory.resolve("both-audit");
+    assertThat(as(BRAVO, bothGuarded, "/api/echo?mark=written-down").statusCode()).isEqualTo(200);
+    long deadlineNs = System.nanoTime() + Duration.ofSeconds(20).toNanos();
+    while (!Files.readString(file).contains("written-down")) {
+      assertThat(System.nanoTime()).isLessThan(deadlineNs);
+      LockSupport.parkNanos(Duration.ofMillis(20).toNanos());
+    }
+    String line =
+        Files.readAllLines(file).stream()
+            .filter(each -> each.contains("written-down"))
+            .findFirst()
+            .orElseThrow();
+    JsonNode record = new ObjectMapper().readTree(line);
+    assertThat(record.get("token").asText()).isEqualTo("bravo");
+    assertThat(record.get("path").asText()).isEqualTo("/api/echo");
+    assertThat(record.get("status").asInt()).isEqualTo(200);
+    assertThat(line).doesNotContain(BRAVO);
+    assertThat(AuditLog.verify(file, "").problem()).isEmpty();
+  }
+
+  @Test
+  void grpcSaysTheSameAsIfOthersWereNotThere() {
+    for (MethodDescriptor<?, ?> method : StreamingQuerierGrpc.getServiceDescriptor().getMethods()) {
+      for (Message question : grpcQuestions(method.getBareMethodName())) {
+        List<String> withOthers = call(bothGuarded, method, question, BRAVO);
+        assertThat(withOthers)
+            .as("%s %s", method.getBareMethodName(), question)
+            .isNotEmpty()
+            .isEqualTo(call(aloneGuarded, method, question, BRAVO));
+        assertThat(String.join("", withOthers)).doesNotContain("acme");
+        assertThatThrownBy(() -> call(bothGuarded, method, question, "no-token"))
+            .isInstanceOf(StatusRuntimeException.class)
+            .hasMessageContaining("UNAUTHENTICATED");
+      }
+    }
+  }
+
+  private static List<Message> grpcQuestions(String method) {
+    int start = 1_795_175_900;
+    int end = 1_795_176_200;
+    long second = 1_000_000_000L;
+    return switch (method) {
+      case "Search" ->
+          List.of(SearchRequest.newBuilder().setQuery("{}").setStart(start).setEnd(end).build());
+      case "SearchTags", "SearchTagsV2" ->
+          List.of(SearchTagsRequest.newBuilder().setStart(start).setEnd(end).build());
+      case "SearchTagValues", "SearchTagValuesV2" ->
+          List.of(
+              SearchTagValuesRequest.newBuilder()
+                  .setTagName("span.headspan.culprit")
+                  .setStart(start)
+                  .setEnd(end)
+                  .build(),
+              SearchTagValuesRequest.newBuilder()
+                  .setTagName("resource.service.name")
+                  .setStart(start)
+                  .setEnd(end)
+                  .build());
+      case "MetricsQueryRange" ->
+          List.of(
+              QueryRangeRequest.newBuilder()
+                  .setQuery("{} | count_over_time() by (span.headspan.culprit)")
+                  .setStart(start * second)
+                  .setEnd(end * second)
+                  .setStep(60 * second)
+                  .build());
+      case "MetricsQueryInstant" ->
+          List.of(
+              QueryInstantRequest.newBuilder()
+                  .setQuery("{} | count_over_time() by (rootServiceName)")
+                  .setStart(start * second)
+                  .setEnd(end * second)
+                  .build());
+      default -> throw new AssertionError("nothing is asked of this method: " + method);
+    };
+  }
+
+  @SuppressWarnings("unchecked")
+  private static List<String> call(
+      QueryApi api, MethodDescriptor<?, ?> method, Message question, String token) {
+    Metadata headers = new Metadata();
+    headers.put(
+        Metadata.Key.of("authorization", Metadata.ASCII_STRING_MARSHALLER), "Bearer " + token);
+    ManagedChannel channel =
+        NettyChannelBuilder.forAddress("127.0.0.1", api.port()).usePlaintext().build();
+    try {
+      Channel authorized =
+          ClientInterceptors.intercept(channel, MetadataUtils.newAttachHeadersInterceptor(headers));
+      List<String> answers = new ArrayList<>();
+      ClientCalls.blockingServerStreamingCall(
+              authorized,
+              (MethodDescriptor<Message, Message>) method,
+              CallOptions.DEFAULT,
+              question)
+          .forEachRemaining(answer -> answers.add(answer.toString()));
+      return answers;
+    } finally {
+      channel.shutdownNow();
+    }
+  }
+}
