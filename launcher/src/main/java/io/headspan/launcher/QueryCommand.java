@@ -13,7 +13,7 @@ import picocli.CommandLine.Option;
 @Command(
     name = "query",
     mixinStandardHelpOptions = true,
-    description = "Serve Tempo's API with TraceQL.")
+    description = "Serve Tempo's API with TraceQL, Jaeger's, and our own.")
 final class QueryCommand extends RoleCommand {
   @Mixin private ConfigOption config = new ConfigOption();
 
@@ -31,12 +31,27 @@ final class QueryCommand extends RoleCommand {
           "ClickHouse or `headspan store` (default http://127.0.0.1:8123; HEADSPAN_QUERY_STORE).")
   private @Nullable String store;
 
+  @Option(
+      names = "--tokens",
+      paramLabel = "FILE",
+      description =
+          "Who may ask (see `headspan token new`); without it, everybody on this machine (HEADSPAN_QUERY_TOKENS).")
+  private @Nullable String tokens;
+
+  @Option(
+      names = "--audit",
+      paramLabel = "FILE",
+      description = "Where to write down what was asked (HEADSPAN_QUERY_AUDIT).")
+  private @Nullable String audit;
+
   @Override
   List<Given> options() {
     return List.of(
         new Given(ConfigOption.NAME, "HEADSPAN_QUERY_CONFIG", config.file()),
         new Given("--listen", "HEADSPAN_QUERY_LISTEN", listen),
-        new Given("--store", "HEADSPAN_QUERY_STORE", store));
+        new Given("--store", "HEADSPAN_QUERY_STORE", store),
+        new Given("--tokens", "HEADSPAN_QUERY_TOKENS", tokens),
+        new Given("--audit", "HEADSPAN_QUERY_AUDIT", audit));
   }
 
   @Override

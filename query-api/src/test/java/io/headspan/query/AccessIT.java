@@ -1,5 +1,6 @@
 package io.headspan.query;
 
+import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -272,7 +273,7 @@ class AccessIT {
     Function bravo = new Function("bravo", "bravo-shop", "1");
     Times times = new Times(10, 0.1, 5, 3, 0, 1);
     for (int i = 0; i < 40; i++) {
-      long trace = 1 + i;
+      long trace = 1L + i;
       long startNs = NOON_NS + i * 1_000_000_000L;
       long first = 10 * trace;
       if (withAcme) {
@@ -534,7 +535,7 @@ class AccessIT {
   @Test
   void grpcSaysTheSameAsIfOthersWereNotThere() {
     for (MethodDescriptor<?, ?> method : StreamingQuerierGrpc.getServiceDescriptor().getMethods()) {
-      for (Message question : grpcQuestions(method.getBareMethodName())) {
+      for (Message question : grpcQuestions(requireNonNull(method.getBareMethodName()))) {
         List<String> withOthers = call(bothGuarded, method, question, BRAVO);
         assertThat(withOthers)
             .as("%s %s", method.getBareMethodName(), question)

@@ -54,6 +54,8 @@ public final class Access implements AutoCloseable {
     this.audit = audit;
   }
 
+  /// Reads the tokens and opens the audit log.
+  ///
   /// @param asException what to throw if the file of tokens is wrong
   /// @throws IOException if the audit log cannot be written or was tampered with
   public static Access of(

@@ -69,8 +69,10 @@ final class VisibleTenants {
           (SELECT toDate(time), toUInt64(scope_fp) FROM %1$s.spans)\
           """);
 
+  /// What follows FROM and JOIN, but for arrays that are joined and functions.
   private static final Pattern TABLE =
-      Pattern.compile("(?i)\\b(?:FROM|JOIN)\\s+([a-z_][a-z0-9_.]*)");
+      Pattern.compile("(?i)(?<!ARRAY )\\b(?:FROM|JOIN)\\s+([a-z_][a-z0-9_.]*+)(?!\\s*\\()");
+
   private static final Pattern DEFINED = Pattern.compile("(?i)\\b([a-z_][a-z0-9_]*)\\s+AS\\s*\\(");
 
   /// All if empty.

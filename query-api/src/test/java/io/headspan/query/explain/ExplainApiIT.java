@@ -40,7 +40,7 @@ class ExplainApiIT {
   @BeforeAll
   static void start() throws Exception {
     for (String service :
-        new String[] {"victim", "released", "cold", "caller", "limited", "same"}) {
+        new String[] {"victim", "released", "cold", "caller", "limited", "retrier", "same"}) {
       Function old = new Function("acme", service, "1");
       for (int i = 0; i < INVOCATIONS; i++) {
         invocation(old, before(i), USUAL, Map.of(), 1);
@@ -125,6 +125,13 @@ class ExplainApiIT {
               slow ? 31 : 1);
       case "limited" ->
           invocation(old, after(i), slow ? new Times(35, 0.2, 3, 0, 30, 1.5) : USUAL, Map.of(), 1);
+      case "retrier" -> {
+        long trace = spans.newId();
+        long id =
+            spans.served(old, trace, 0, after(i), new Times(25, 0.2, 3, 0, 0, 21.5), Map.of());
+        callCatalogue(old, trace, id, after(i) + MadeSpans.ns(0.5), 20, true);
+        callCatalogue(old, trace, id, after(i) + MadeSpans.ns(21), 1, false);
+      }
       default -> invocation(old, after(i), USUAL, Map.of(), 1);
     }
   }
@@ -143,13 +150,18 @@ class ExplainApiIT {
             times.blocked());
     long trace = spans.newId();
     long id = spans.served(function, trace, 0, startNs, noisy, attributes);
-    long call = spans.called(function, trace, id, startNs + MadeSpans.ns(0.5), callMs, false);
+    callCatalogue(function, trace, id, startNs + MadeSpans.ns(0.5), callMs, false);
+  }
+
+  private static void callCatalogue(
+      Function caller, long trace, long parent, long startNs, double ms, boolean failed) {
+    long call = spans.called(caller, trace, parent, startNs, ms, failed);
     spans.served(
         new Function("acme", "catalogue", "1"),
         trace,
         call,
-        startNs + MadeSpans.ns(0.6),
-        new Times(callMs - 0.1, 0, 0.1, 0, 0, callMs - 0.3),
+        startNs + MadeSpans.ns(0.1),
+        new Times(ms - 0.1, 0, 0.1, 0, 0, ms - 0.3),
         Map.of());
   }
 
@@ -235,6 +247,14 @@ class ExplainApiIT {
     JsonNode first = assertNamed(explain("caller"), "call", 30);
     assertThat(first.get("service").asText()).isEqualTo("catalogue");
     assertThat(first.get("operation").asText()).isEqualTo("GET /item");
+  }
+
+  @Test
+  void namesRetries() throws Exception {
+    JsonNode answer = explain("retrier");
+    assertThat(assertNamed(answer, "retry", 20).get("service").asText()).isEqualTo("catalogue");
+    assertThat(answer.at("/range/retriesPerInvocation").asDouble()).isEqualTo(1);
+    assertThat(answer.at("/baseline/retriesPerInvocation").asDouble()).isZero();
   }
 
   @Test
@@ -334,7 +354,7 @@ class ExplainApiIT {
     assertThat(caller.get("calls").asInt()).isEqualTo(INVOCATIONS);
     assertThat(caller.get("p50Ms").asDouble()).isCloseTo(1, within(0.02));
     assertThat(caller.get("p99Ms").asDouble()).isCloseTo(31, within(0.4));
-    assertThat(edges).hasSize(9);
+    assertThat(edges).hasSize(10);
   }
 
   @Test

@@ -17,6 +17,7 @@ import java.util.Map;
 /// Spans as an agent would send them, with accounts that a test chose.
 public final class MadeSpans {
   private static final long NS_PER_MS = 1_000_000;
+  private static final int SPANS_PER_REQUEST = 5000;
 
   private final List<ResourceSpans> spans = new ArrayList<>();
   private long lastId;
@@ -106,7 +107,15 @@ public final class MadeSpans {
 
   /// Everything that was added.
   public List<ExportTraceServiceRequest> requests() {
-    return List.of(ExportTraceServiceRequest.newBuilder().addAllResourceSpans(spans).build());
+    List<ExportTraceServiceRequest> requests = new ArrayList<>();
+    for (int from = 0; from < spans.size(); from += SPANS_PER_REQUEST) {
+      requests.add(
+          ExportTraceServiceRequest.newBuilder()
+              .addAllResourceSpans(
+                  spans.subList(from, Math.min(spans.size(), from + SPANS_PER_REQUEST)))
+              .build());
+    }
+    return requests;
   }
 
   static long ns(double ms) {
