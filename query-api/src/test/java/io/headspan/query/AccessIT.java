@@ -190,6 +190,7 @@ class AccessIT {
     questions.put("/jaeger/api/traces/:id", List.of("/jaeger/api/traces/" + SHARED_TRACE));
     String ours = "/api/headspan/v1/";
     questions.put(ours + "functions", List.of(ours + "functions?" + RANGE));
+    questions.put(ours + "usage", List.of(ours + "usage?from=2026-11-20&to=2026-11-21"));
     for (String route : new String[] {"explain", "compare"}) {
       questions.put(
           ours + route,

@@ -16,8 +16,6 @@ import java.util.UUID;
 /// see, is under the limits, and ends when its request does.
 public final class Queries {
   private static final long RESULT_ROWS = 200_000;
-  private static final List<String> TABLES_WITH_TENANT =
-      List.of("spans", "resources", "latency_minute", "logs");
 
   private final SpanStore store;
   private final QueryLimits limits;
