@@ -35,8 +35,7 @@ final class AccessCommandsTest {
   void makesATokenWhoseEntryTheQueryApiTakes() throws Exception {
     assertThat(run("token", "new", "--name", "it's", "--tenant", "acme", "--tenant", "bravo"))
         .isZero();
-    String[] lines = out.toString().split("\\R");
-    String token = lines[0].substring("token: ".length());
+    String token = out.toString().lines().findFirst().orElseThrow().substring("token: ".length());
     assertThat(token).hasSize(43);
     assertThat(out.toString()).contains("sha256: " + Tokens.hash(token));
     String entry = out.toString().substring(out.toString().indexOf("  - name"));
