@@ -30,6 +30,7 @@ import picocli.CommandLine.Spec;
       AuditCommand.class,
       CostCommand.class,
       SamplingCommand.class,
+      KeepCommand.class,
       SloCommand.class,
       DoctorCommand.class
     },

@@ -4,6 +4,7 @@ import io.headspan.collector.sampling.PolicyDecision;
 import io.headspan.collector.sampling.SamplingPolicies;
 import io.headspan.collector.sampling.SamplingTrial;
 import io.headspan.storage.SpanStore;
+import io.headspan.storage.SpanTiers;
 import io.headspan.storage.StoreAddress;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -11,8 +12,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -21,8 +24,8 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
-/// `headspan sampling`: what policies would decide about traces that are in the store. It reads
-/// only.
+/// `headspan sampling`: what was decided about traces, and what policies would decide about those
+/// that are in the store. It reads only.
 @Command(
     name = "sampling",
     mixinStandardHelpOptions = true,
@@ -34,6 +37,7 @@ import picocli.CommandLine.Spec;
 final class SamplingCommand implements Runnable {
   private static final String LINE = "%-32s %10s %10s %12s %12s %10s %10s%n";
   private static final double MEBIBYTE = 1024.0 * 1024;
+  private static final int ID_DIGITS = 32;
 
   @Spec private CommandSpec spec = CommandSpec.create();
 
@@ -150,17 +154,19 @@ final class SamplingCommand implements Runnable {
   @Command(
       name = "explain",
       mixinStandardHelpOptions = true,
-      description = "Say whether policies would keep a trace, and what each of them says.")
+      description = {
+        "Say what was decided about a trace and by which policies;",
+        "with --policies also whether those would keep it, and what each of them says."
+      })
   static final class Explain implements Callable<Integer> {
     @Parameters(paramLabel = "TRACE_ID", description = "Up to 32 hex digits.")
     private String traceId = "";
 
     @Option(
         names = "--policies",
-        required = true,
         paramLabel = "POLICIES",
         description = "YAML file with the policies.")
-    private Path file = Path.of("");
+    private @Nullable Path file;
 
     @Mixin private StoreOption store = new StoreOption();
 
@@ -168,20 +174,49 @@ final class SamplingCommand implements Runnable {
 
     @Override
     public Integer call() {
-      String yaml = read(file);
+      if (!traceId.matches("[0-9a-fA-F]{1,32}")) {
+        throw new LauncherException("no trace id: id=" + traceId + "; give up to 32 hex digits");
+      }
+      String yaml = file == null ? "" : read(file);
+      PrintWriter out = spec.commandLine().getOut();
       try (SpanStore connected = store.connect()) {
-        SamplingTrial.Explanation explanation =
-            SamplingTrial.explain(connected, yaml, traceId)
-                .orElseThrow(() ->
-                    new LauncherException(
-                        "no such trace: id="
-                            + traceId
-                            + ", store="
-                            + connected.address()
-                            + "; it may be older than the store keeps, or not have arrived yet"));
-        print(spec.commandLine().getOut(), explanation);
+        String id = "0".repeat(ID_DIGITS - traceId.length()) + traceId.toLowerCase(Locale.ROOT);
+        List<SpanTiers.Recorded> recorded = connected.tiers().decisions(id);
+        recorded.forEach(each -> print(out, each));
+        if (recorded.isEmpty() && file == null) {
+          out.println("not decided yet, or longer ago than decisions are kept");
+        }
+        out.flush();
+        if (file != null) {
+          SamplingTrial.Explanation explanation =
+              SamplingTrial.explain(connected, yaml, traceId)
+                  .orElseThrow(() ->
+                      new LauncherException(
+                          "no such trace: id="
+                              + traceId
+                              + ", store="
+                              + connected.address()
+                              + "; it may be older than the store keeps, or not have arrived yet"));
+          print(out, explanation);
+        }
       }
       return 0;
+    }
+
+    private static void print(PrintWriter out, SpanTiers.Recorded decision) {
+      String share =
+          Double.isNaN(decision.probability())
+              ? "of unknown probability"
+              : String.format(Locale.ROOT, "with probability %.4g", decision.probability());
+      out.printf(
+          "decided %s on %d spans: %s%n",
+          decision.decided(),
+          decision.rows(),
+          !decision.kept()
+              ? "not kept"
+              : decision.again()
+                  ? "kept, as it was before"
+                  : "kept by " + decision.policies() + ", " + share);
     }
 
     private static void print(PrintWriter out, SamplingTrial.Explanation explanation) {

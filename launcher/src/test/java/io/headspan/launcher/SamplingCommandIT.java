@@ -102,6 +102,36 @@ final class SamplingCommandIT {
   }
 
   @Test
+  void keepsAfterTheFactWhatAFilterFinds() {
+    String[] keep = {
+      "keep",
+      "--from",
+      "3h",
+      "--where",
+      "{ status = error }",
+      "--store",
+      process.address().toString()
+    };
+
+    assertThat(execute(keep)).describedAs(err.toString()).isZero();
+    assertThat(execute(keep)).isZero();
+
+    assertThat(out.toString())
+        .contains("3 traces found, 3 of them kept now", "3 traces found, 0 of them kept now");
+    assertThat(run("explain", "a1")).isZero();
+    assertThat(out.toString())
+        .contains("on 2 spans: kept by headspan keep, of unknown probability");
+    assertThat(run("explain", "a2")).isZero();
+    assertThat(out.toString()).contains("not decided yet");
+  }
+
+  @Test
+  void aTimeThatIsNoneIsOneClearError() {
+    assertThat(execute("keep", "--from", "noon")).isEqualTo(2);
+    assertThat(err.toString()).contains("bad time: option=--from, value=noon");
+  }
+
+  @Test
   void aTraceThatIsNotThereIsOneClearError() {
     assertThat(run("explain", "dead", "--policies", policies.toString())).isEqualTo(1);
     assertThat(err.toString()).contains("no such trace: id=dead").doesNotContain("\tat ");
@@ -142,6 +172,10 @@ final class SamplingCommandIT {
     System.arraycopy(arguments, 0, line, 2, arguments.length);
     line[arguments.length + 2] = "--store";
     line[arguments.length + 3] = process.address().toString();
+    return execute(line);
+  }
+
+  private int execute(String... line) {
     return Headspan.commandLine()
         .setOut(new PrintWriter(out))
         .setErr(new PrintWriter(err))

@@ -1,11 +1,13 @@
 package io.headspan.storage;
 
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Collectors;
 
 /// Moves spans from the tier of all recent ones to that of the kept ones. Thread-safe.
 ///
@@ -22,6 +24,9 @@ public final class SpanTiers {
   /// How long a part must have been there to be dropped: what was in the middle of an insert when
   /// the traces of a window were looked through is younger.
   private static final Duration SETTLED = Duration.ofSeconds(90);
+
+  /// The sampler makes fewer batches of a second.
+  private static final long FIRST_PIN = 900;
 
   private static final String DEDUPLICATE = "insert_deduplication_token";
 
@@ -98,6 +103,79 @@ public final class SpanTiers {
         .getFirst();
   }
 
+  /// Keeps traces whose spans are recent and that are not kept; returns how many.
+  ///
+  /// @param traceIds 32 hex digits each
+  public long pin(List<String> traceIds) {
+    traceIds.forEach(SpanTiers::checkId);
+    SqlQuery size = SqlQuery.of("SELECT count() FROM decisions WHERE batch = {batch:UInt64}");
+    long batch = nowMillis() / 1000 * 1000 + FIRST_PIN;
+    while (rows(size.bind("batch", batch), row -> row.integer(0)).getFirst() > 0) {
+      batch++;
+    }
+    String ids =
+        traceIds.stream().map(id -> "unhex('" + id + "')").collect(Collectors.joining(","));
+    client.run(
+        SqlQuery.of(
+                """
+                INSERT INTO decisions (batch, decided, trace_id, kept, again, policies, threshold,
+                    rows, last, start, end, root_service, root_operation)
+                SELECT {batch:UInt64}, now64(3), trace_id, true, false, ['headspan keep'],
+                    toUInt64(18446744073709551614), sum(rows), max(arrived), min(start),
+                    greatest(max(end), max(last_start)), max(root).3, max(root).4
+                FROM trace_arrivals
+                WHERE trace_id IN (%1$s) AND trace_id NOT IN
+                    (SELECT trace_id FROM decisions WHERE trace_id IN (%1$s) AND kept)
+                GROUP BY trace_id
+                """
+                    .formatted(ids))
+            .bind("batch", batch)
+            .setting("max_query_size", "67108864"));
+    copy(batch);
+    return rows(size.bind("batch", batch), row -> row.integer(0)).getFirst();
+  }
+
+  private static void checkId(String id) {
+    if (!id.matches("[0-9a-f]{32}")) {
+      throw new IllegalArgumentException("no trace id: id=" + id);
+    }
+  }
+
+  /// The decisions about a trace, the newest first.
+  ///
+  /// @param traceId 32 hex digits
+  public List<Recorded> decisions(String traceId) {
+    checkId(traceId);
+    return rows(
+        SqlQuery.of(
+                """
+                SELECT toUnixTimestamp64Milli(decided), kept, again,
+                    arrayStringConcat(policies, ', '), threshold, rows
+                FROM decisions WHERE trace_id = unhex({id:String}) ORDER BY batch DESC
+                """)
+            .bind("id", traceId),
+        row ->
+            new Recorded(
+                Instant.ofEpochMilli(row.integer(0)),
+                row.flag(1),
+                row.flag(2),
+                row.text(3),
+                row.integer(4),
+                row.integer(5)));
+  }
+
+  /// A decision as it is recorded.
+  ///
+  /// @param policies their names
+  /// @param threshold as in [Decision]
+  public record Recorded(
+      Instant decided, boolean kept, boolean again, String policies, long threshold, long rows) {
+    /// The share of traces like it that is kept; NaN if nobody knows.
+    public double probability() {
+      return threshold < 0 ? Double.NaN : 1 - (double) threshold / Decision.LIMIT;
+    }
+  }
+
   /// The batches since `batch` that are recorded and not copied, in order.
   public List<Long> uncopied(long batch) {
     return rows(
@@ -118,13 +196,19 @@ public final class SpanTiers {
             SqlQuery.of(
                     """
                     SELECT count(), countIf(kept), countIf(kept AND again),
+                        countIf(kept AND threshold != 0),
                         toUnixTimestamp64Nano(minIf(start, kept)), toUnixTimestamp64Nano(maxIf(end, kept))
                     FROM decisions WHERE batch = {batch:UInt64}
                     """)
                 .bind("batch", batch),
             row ->
                 new Extent(
-                    row.integer(0), row.integer(1), row.integer(2), row.integer(3), row.integer(4)))
+                    row.integer(0),
+                    row.integer(1),
+                    row.integer(2),
+                    row.integer(3),
+                    row.integer(4),
+                    row.integer(5)))
         .forEach(extent -> {
           if (extent.kept() > 0) {
             copy(batch, extent);
@@ -143,11 +227,15 @@ public final class SpanTiers {
         });
   }
 
-  private record Extent(long traces, long kept, long again, long startNs, long endNs) {}
+  private record Extent(
+      long traces, long kept, long again, long weighted, long startNs, long endNs) {}
 
   private void copy(long batch, Extent extent) {
     String columns = String.join(", ", copiedColumns());
-    String spans = columns.replace("trace_state", TRACE_STATE);
+    String spans =
+        extent.weighted() == 0
+            ? columns
+            : columns.replace("trace_state", TRACE_STATE.replace("new_threshold", NEW_THRESHOLD));
     String missing =
         extent.again() == 0
             ? ""
@@ -178,13 +266,17 @@ public final class SpanTiers {
                   AND trace_id IN (SELECT trace_id FROM decisions
                                    WHERE batch = {batch:UInt64} AND kept)
                 %s
+                ORDER BY toStartOfFiveMinutes(time), trace_id, time, span_id
                 """
                     .formatted(columns, spans, ADJUSTED_COUNT, missing))
             .bind("batch", batch)
             .bind("from", extent.startNs())
             .bind("to", extent.endNs())
             .timeout(COPY_LIMIT)
-            // One block, so that the token names all of it.
+            // One block from the sorting on: the token is given out per block that the SELECT makes,
+            // and of another number of blocks than the last time some would be stored again.
+            .setting("max_threads", "1")
+            .setting("max_block_size", "1000000000")
             .setting("max_insert_threads", "1")
             .setting("min_insert_block_size_rows", "1000000000")
             .setting("min_insert_block_size_bytes", "1000000000000")
@@ -194,9 +286,47 @@ public final class SpanTiers {
             .setting("use_skip_indexes", "0"));
   }
 
-  private static final String TRACE_STATE = "trace_state";
+  // OTEP 235: tracestate's entry `ot` has the threshold `th` as up to 14 hex digits without the
+  // zeros at their end. A sampler before us may have set it; probabilities are multiplied.
 
-  private static final String ADJUSTED_COUNT = "1";
+  private static final String BEFORE =
+      """
+      (72057594037927936 - reinterpretAsUInt64(reverse(unhex(rightPad(
+          extract(toString(trace_state), '(?:^|[,;=])th:([0-9a-f]{1,14})'), 14, '0'))))) / 72057594037927936\
+      """;
+
+  private static final String NOW =
+      "if(threshold >= 72057594037927936, 1, (72057594037927936 - threshold) / 72057594037927936)";
+
+  /// 0 for what was pinned, 1 for what nobody knows the probability of.
+  private static final String ADJUSTED_COUNT =
+      """
+      multiIf(threshold = 18446744073709551614, 0., threshold = 18446744073709551615, 1.,
+          1 / (%s * if(position(trace_state, 'th:') = 0, 1, %s)))\
+      """
+          .formatted(NOW, BEFORE);
+
+  /// Without `th` if there is no probability; as it came if all like it are kept.
+  private static final String TRACE_STATE =
+      """
+      multiIf(threshold = 0, toString(trace_state),
+          threshold >= 72057594037927936,
+          replaceRegexpOne(replaceRegexpOne(toString(trace_state), '(^|[;=])th:[0-9a-f]{1,14};?', '\\\\1'),
+              '(^|,)ot=;?(,|$)', ''),
+          position(trace_state, 'ot=') = 0,
+          concat('ot=', new_threshold, if(trace_state = '', '', ','), toString(trace_state)),
+          position(trace_state, 'th:') = 0,
+          replaceOne(toString(trace_state), 'ot=', concat('ot=', new_threshold, ';')),
+          replaceOne(toString(trace_state), extract(toString(trace_state), '(?:^|[,;=])(th:[0-9a-f]{1,14})'),
+              new_threshold))\
+      """;
+
+  private static final String NEW_THRESHOLD =
+      """
+      concat('th:', replaceRegexpOne(lower(leftPad(hex(toUInt64(round(72057594037927936 *
+          (1 - %s * if(position(trace_state, 'th:') = 0, 1, %s))))), 14, '0')), '0+$', ''))\
+      """
+          .formatted(NOW, BEFORE);
 
   /// What both tiers have and is not made of other columns.
   private List<String> copiedColumns() {

@@ -34,7 +34,8 @@ final class StoreQueries {
 
   /// Bytes on disk per row of the table of spans, after all its parts were merged.
   double mergedBytesPerSpan() throws IOException, InterruptedException {
-    var _ = query("OPTIMIZE TABLE " + database + ".spans FINAL");
+    var _ = query("OPTIMIZE TABLE " + database + ".recent_spans FINAL");
+    var _ = query("OPTIMIZE TABLE " + database + ".kept_spans FINAL");
     return Double.parseDouble(
         query(
             "SELECT sum(bytes_on_disk) / sum(rows) FROM system.parts WHERE active AND database = '"

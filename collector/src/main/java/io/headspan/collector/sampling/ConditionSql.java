@@ -24,6 +24,13 @@ final class ConditionSql {
       case Policy.BooleanAttribute bool -> any(bool(bool));
       case Policy.TraceState state -> any(traceState(state));
       case Policy.TraceFlags _ -> any("bitAnd(flags,1)=1");
+      case Policy.StolenShare stolen ->
+          any(
+              AttributeSql.of(Policy.StolenShare.STOLEN)
+                  .integer("duration>0 AND %s>=" + stolen.minShare() + "*duration"));
+      case Policy.Culprit culprit ->
+          any(AttributeSql.of(Policy.Culprit.CULPRIT).string("%s IN (" + literals(culprit) + ")"));
+      case Policy.ColdStart _ -> any(AttributeSql.of(Policy.ColdStart.COLD_START).bool("%s"));
     };
   }
 
@@ -45,6 +52,10 @@ final class ConditionSql {
         "intDiv(x.3-min(%s),%d)>%d".formatted(START, NS_PER_MS, latency.thresholdMillis());
     return "arrayExists(x->%1$s AND intDiv(x.3-min(%2$s),%3$d)<=%4$d,[arrayFirst(x->%1$s,%5$s)])"
         .formatted(late, START, NS_PER_MS, latency.upperMillis(), spans);
+  }
+
+  private static String literals(Policy.Culprit culprit) {
+    return culprit.tenants().stream().map(AttributeSql::literal).collect(Collectors.joining(","));
   }
 
   private static String numeric(Policy.NumericAttribute numeric) {

@@ -1,6 +1,7 @@
 package io.headspan.collector.sampling;
 
 import io.headspan.wire.AttributeType;
+import io.headspan.wire.Attributes;
 import java.math.BigDecimal;
 import java.math.BigInteger;
 import java.math.MathContext;
@@ -22,6 +23,19 @@ sealed interface Policy {
   /// What this and all policies within it ask of a trace's spans.
   default Stream<Condition> conditions() {
     return Stream.empty();
+  }
+
+  /// With which probability it keeps traces for which the same conditions hold; NaN if nobody
+  /// knows.
+  ///
+  /// @param decision what it said of this one
+  default double probability(TraceFacts trace, PolicyDecision decision) {
+    return decision.isSampled() ? 1 : 0;
+  }
+
+  /// Whether it always says the same of traces for which the same conditions hold.
+  default boolean isSure() {
+    return true;
   }
 
   /// Whether this or a policy within it looks at how large a trace is.
@@ -200,6 +214,16 @@ sealed interface Policy {
     }
 
     @Override
+    public double probability(TraceFacts trace, PolicyDecision decision) {
+      return (threshold >>> 1) / (double) Long.MAX_VALUE;
+    }
+
+    @Override
+    public boolean isSure() {
+      return false;
+    }
+
+    @Override
     public PolicyDecision decide(TraceFacts trace) {
       if (trace.spans() == 0) {
         return PolicyDecision.NOT_SAMPLED;
@@ -232,6 +256,16 @@ sealed interface Policy {
     RateLimiting(long spansPerSecond, LongSupplier epochSecond) {
       this.spansPerSecond = spansPerSecond;
       this.epochSecond = epochSecond;
+    }
+
+    @Override
+    public double probability(TraceFacts trace, PolicyDecision decision) {
+      return Double.NaN;
+    }
+
+    @Override
+    public boolean isSure() {
+      return false;
     }
 
     @Override
@@ -271,6 +305,16 @@ sealed interface Policy {
     }
 
     @Override
+    public double probability(TraceFacts trace, PolicyDecision decision) {
+      return Double.NaN;
+    }
+
+    @Override
+    public boolean isSure() {
+      return false;
+    }
+
+    @Override
     public PolicyDecision decide(TraceFacts trace) {
       long now = epochSecond.getAsLong();
       while (second < now && left < burstBytes) {
@@ -284,6 +328,48 @@ sealed interface Policy {
       }
       left -= size;
       return PolicyDecision.SAMPLED;
+    }
+  }
+
+  /// Whether other tenants took at least a share of the time of any span.
+  record StolenShare(double minShare) implements Condition {
+    static final String STOLEN = "headspan.stolen_ns";
+
+    @Override
+    public boolean matches(SampledTrace trace) {
+      Attributes attributes = trace.batch().spanAttributes();
+      return trace.anySpan(span -> {
+        int row = trace.find(attributes, span, STOLEN);
+        long duration = trace.batch().durationNs(span);
+        return row >= 0
+            && attributes.type(row) == AttributeType.INT
+            && duration > 0
+            && attributes.value(row) >= minShare * duration;
+      });
+    }
+  }
+
+  /// Whether one of some tenants took most of what was taken from any span.
+  record Culprit(List<String> tenants) implements Condition {
+    static final String CULPRIT = "headspan.culprit";
+
+    @Override
+    public boolean matches(SampledTrace trace) {
+      return trace.anySpanAttribute(
+          CULPRIT,
+          (type, value) ->
+              type == AttributeType.STRING && tenants.contains(trace.text(type, value)));
+    }
+  }
+
+  /// Whether any span is an invocation for which an instance was started.
+  record ColdStart() implements Condition {
+    static final String COLD_START = "faas.coldstart";
+
+    @Override
+    public boolean matches(SampledTrace trace) {
+      return trace.anySpanAttribute(
+          COLD_START, (type, value) -> type == AttributeType.BOOL && value != 0);
     }
   }
 
@@ -321,6 +407,16 @@ sealed interface Policy {
     }
 
     @Override
+    public double probability(TraceFacts trace, PolicyDecision decision) {
+      return Policy.jointly(this, decision);
+    }
+
+    @Override
+    public boolean isSure() {
+      return policies.stream().allMatch(Policy::isSure);
+    }
+
+    @Override
     public PolicyDecision decide(TraceFacts trace) {
       return PolicyDecision.of(policies.stream().allMatch(each -> each.decide(trace).isSampled()));
     }
@@ -339,6 +435,16 @@ sealed interface Policy {
     }
 
     @Override
+    public double probability(TraceFacts trace, PolicyDecision decision) {
+      return Policy.jointly(this, decision);
+    }
+
+    @Override
+    public boolean isSure() {
+      return policy.isSure();
+    }
+
+    @Override
     public PolicyDecision decide(TraceFacts trace) {
       return PolicyDecision.of(!policy.decide(trace).isSampled());
     }
@@ -354,6 +460,11 @@ sealed interface Policy {
     @Override
     public boolean needsSize() {
       return policies.stream().anyMatch(Policy::needsSize);
+    }
+
+    @Override
+    public boolean isSure() {
+      return policies.stream().allMatch(Policy::isSure);
     }
 
     @Override
@@ -400,6 +511,16 @@ sealed interface Policy {
     }
 
     @Override
+    public double probability(TraceFacts trace, PolicyDecision decision) {
+      return Double.NaN;
+    }
+
+    @Override
+    public boolean isSure() {
+      return false;
+    }
+
+    @Override
     public PolicyDecision decide(TraceFacts trace) {
       long now = epochSecond.getAsLong();
       if (now != second) {
@@ -418,6 +539,11 @@ sealed interface Policy {
       }
       return PolicyDecision.NOT_SAMPLED;
     }
+  }
+
+  /// Of policies within others: sure if all are, else not known.
+  private static double jointly(Policy policy, PolicyDecision decision) {
+    return policy.isSure() ? (decision.isSampled() ? 1 : 0) : Double.NaN;
   }
 
   private static PolicyDecision inverted(boolean invert, boolean matches) {

@@ -98,14 +98,32 @@ final class PolicyReader {
       case "not" -> new Policy.Not(policy(section(of.value("not_sub_policy"), of.name)));
       case "drop" -> new Policy.Drop(policies(of, "drop_sub_policy"));
       case "composite" -> composite(of);
+      case "headspan_stolen_share" -> stolenShare(of);
+      case "headspan_culprit" -> culprit(of);
+      case "headspan_cold_start" -> new Policy.ColdStart();
       default ->
           throw new SamplingException(
               "unknown type of policy: name="
                   + policy.text("name", "")
                   + ", type="
                   + type
-                  + "; use one that tail_sampling has");
+                  + "; use one that tail_sampling has, or one of headspan's own");
     };
+  }
+
+  private static Policy stolenShare(Section of) {
+    double share = of.real("min_share");
+    if (share <= 0 || share > 1) {
+      throw of.wrong("min_share", "a share above 0 and up to 1");
+    }
+    return new Policy.StolenShare(share);
+  }
+
+  private static Policy culprit(Section of) {
+    if (of.texts("tenants").isEmpty()) {
+      throw of.wrong("tenants", "a list of tenants");
+    }
+    return new Policy.Culprit(of.texts("tenants"));
   }
 
   private Policy bytesLimiting(Section of) {

@@ -129,30 +129,32 @@ final class QuietTraces {
         binding.apply(
             SqlQuery.of(
                     """
-                    SELECT reinterpretAsUInt64(reverse(substring(trace_id, 1, 8))),
-                        reinterpretAsUInt64(reverse(substring(trace_id, 9, 8))),
-                        toUnixTimestamp64Milli(latest), total, toUnixTimestamp64Nano(first),
-                        toUnixTimestamp64Nano(finish), toUnixTimestamp64Nano(last_begin), ended, codes,
-                        origin.1 = 1 AND open <= 0, origin.3, origin.4, before.1 > 0, before.3
-                    FROM
-                    (
-                        SELECT trace_id, max(arrived) AS latest, sum(rows) AS total, min(start) AS first,
-                            max(end) AS finish, max(last_start) AS last_begin, sum(spans) AS ended,
-                            groupBitOr(statuses) AS codes, max(root) AS origin, sum(unended) AS open
-                        FROM trace_arrivals
-                        WHERE %1$s
-                        GROUP BY trace_id
-                        HAVING %2$s
-                    ) AS seen
-                    LEFT JOIN
-                    (
-                        SELECT trace_id,
-                            tuple(argMax((rows, last), batch).1, argMax((rows, last), batch).2, max(kept)) AS before
-                        FROM decisions WHERE %3$s GROUP BY trace_id
-                    ) AS known USING (trace_id)
-                    WHERE before.1 != total OR before.2 != latest
-                    ORDER BY latest, trace_id
-                    LIMIT {limit:UInt64}
+                          SELECT reinterpretAsUInt64(reverse(substring(trace_id, 1, 8))),
+                              reinterpretAsUInt64(reverse(substring(trace_id, 9, 8))),
+                              toUnixTimestamp64Milli(latest), total, toUnixTimestamp64Nano(first),
+                              toUnixTimestamp64Nano(finish), toUnixTimestamp64Nano(last_begin), ended, codes,
+                              origin.1 = 1 AND open <= 0, origin.3, origin.4, before.1 > 0, before.3,
+                    before.4
+                          FROM
+                          (
+                              SELECT trace_id, max(arrived) AS latest, sum(rows) AS total, min(start) AS first,
+                                  max(end) AS finish, max(last_start) AS last_begin, sum(spans) AS ended,
+                                  groupBitOr(statuses) AS codes, max(root) AS origin, sum(unended) AS open
+                              FROM trace_arrivals
+                              WHERE %1$s
+                              GROUP BY trace_id
+                              HAVING %2$s
+                          ) AS seen
+                          LEFT JOIN
+                          (
+                              SELECT trace_id,
+                                  tuple(argMax((rows, last), batch).1, argMax((rows, last), batch).2, max(kept),
+                        argMaxIf(threshold, batch, kept)) AS before
+                              FROM decisions WHERE %3$s GROUP BY trace_id
+                          ) AS known USING (trace_id)
+                          WHERE before.1 != total OR before.2 != latest
+                          ORDER BY latest, trace_id
+                          LIMIT {limit:UInt64}
                     """
                         .formatted(arrivals, having, decisions))
                 .setting("max_query_size", "16777216")
@@ -173,6 +175,7 @@ final class QuietTraces {
                 row.text(11),
                 row.flag(12),
                 row.flag(13),
+                row.integer(14),
                 0,
                 List.of(),
                 new BitSet(),
@@ -290,6 +293,7 @@ final class QuietTraces {
                       "",
                       false,
                       false,
+                      0,
                       0,
                       List.of(),
                       new BitSet(),

@@ -178,10 +178,11 @@ public final class Sampler implements AutoCloseable {
 
   private Decision decide(StoredTrace trace) {
     if (trace.keptBefore()) {
-      return trace.decide(true, List.of(), 0);
+      return trace.decide(true, List.of(), trace.threshold());
     }
     SamplingPolicies.Verdict verdict = policies.decide(trace);
-    return trace.decide(verdict.kept(), verdict.policies(), 0);
+    return trace.decide(
+        verdict.kept(), verdict.policies(), verdict.kept() ? verdict.threshold() : 0);
   }
 
   /// Goes through the windows from the oldest on: closes those that have been recent for long

@@ -1,5 +1,6 @@
 package io.headspan.collector.sampling;
 
+import io.headspan.storage.Decision;
 import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
@@ -18,7 +19,9 @@ public final class SamplingPolicies {
   /// What becomes of a trace.
   ///
   /// @param votes of all policies, in their order
-  public record Verdict(boolean kept, List<Vote> votes) {
+  /// @param probability with which traces are kept for which the same conditions hold; NaN if
+  ///   nobody knows
+  public record Verdict(boolean kept, List<Vote> votes, double probability) {
     public Verdict {
       votes = List.copyOf(votes);
     }
@@ -28,6 +31,13 @@ public final class SamplingPolicies {
       return kept
           ? votes.stream().filter(vote -> vote.decision().isSampled()).map(Vote::policy).toList()
           : List.of();
+    }
+
+    /// The threshold of `ot=th` that goes with the probability.
+    long threshold() {
+      return Double.isNaN(probability)
+          ? Decision.UNKNOWN
+          : Math.round((1 - Math.clamp(probability, 0, 1)) * Decision.LIMIT);
     }
   }
 
@@ -68,10 +78,21 @@ public final class SamplingPolicies {
   Verdict decide(TraceFacts trace) {
     Set<PolicyDecision> decisions = EnumSet.noneOf(PolicyDecision.class);
     List<Vote> votes = new ArrayList<>();
+    double probability = 0;
     for (Named each : policies) {
       PolicyDecision decision = each.policy().decide(trace);
       decisions.add(decision);
       votes.add(new Vote(each.name(), decision));
+      double own = each.policy().probability(trace, decision);
+      // One that is sure settles it. Hashes with one salt agree, so the most probable decides; what
+      // is not known leaves all in doubt.
+      if (own == 1 || probability == 1) {
+        probability = 1;
+      } else if (Double.isNaN(own) || Double.isNaN(probability)) {
+        probability = Double.NaN;
+      } else {
+        probability = Math.max(probability, own);
+      }
     }
     boolean kept =
         !decisions.contains(PolicyDecision.DROPPED)
@@ -79,6 +100,6 @@ public final class SamplingPolicies {
             && (decisions.contains(PolicyDecision.SAMPLED)
                 || (decisions.contains(PolicyDecision.INVERT_SAMPLED)
                     && !decisions.contains(PolicyDecision.NOT_SAMPLED)));
-    return new Verdict(kept, votes);
+    return new Verdict(kept, votes, probability);
   }
 }

@@ -11,6 +11,7 @@ import org.jspecify.annotations.Nullable;
 /// @param complete whether its root has ended and nothing of it is open
 /// @param decided whether it was decided before, on fewer or other rows
 /// @param keptBefore whether it was kept then
+/// @param threshold of that decision
 /// @param lastMillis when the last of its rows arrived
 /// @param lastStartNs when the last of its spans started or ended
 /// @param statuses a bit for each status of a span
@@ -32,6 +33,7 @@ record StoredTrace(
     String rootOperation,
     boolean decided,
     boolean keptBefore,
+    long threshold,
     long sizeBytes,
     List<Policy.Condition> conditions,
     BitSet held,
@@ -74,6 +76,7 @@ record StoredTrace(
         rootOperation,
         decided,
         keptBefore,
+        threshold,
         bytes,
         asked,
         bits,
@@ -96,6 +99,7 @@ record StoredTrace(
         rootOperation,
         decided,
         keptBefore,
+        threshold,
         sizeBytes,
         conditions,
         held,

@@ -91,6 +91,8 @@ final class MetricsSql {
     over.field()
         .ifPresent(field ->
             columns.add(new Field("mv", spans.fields().number(field), "Tuple(t UInt8,n Float64)")));
+    // A span that was kept of many stands for all of them.
+    columns.add(new Field("w", "adjusted_count", "Float64"));
     String rows =
         "SELECT *, %s AS b%s FROM (%s)%s"
             .formatted(
@@ -101,12 +103,12 @@ final class MetricsSql {
                 spans.spans(columns),
                 over.field().isPresent() ? " WHERE mv.1>0" : "");
     return switch (over.function()) {
-      case RATE -> grouped(over, keys, "count()/" + bindings.real(grid.stepNs() / 1e9), "0", rows);
-      case COUNT_OVER_TIME -> grouped(over, keys, "toFloat64(count())", "0", rows);
+      case RATE -> grouped(over, keys, "sum(w)/" + bindings.real(grid.stepNs() / 1e9), "0", rows);
+      case COUNT_OVER_TIME -> grouped(over, keys, "sum(w)", "0", rows);
       case MIN_OVER_TIME -> grouped(over, keys, "min(num)", "nan", rows);
       case MAX_OVER_TIME -> grouped(over, keys, "max(num)", "nan", rows);
-      case AVG_OVER_TIME -> grouped(over, keys, "avg(num)", "nan", rows);
-      case SUM_OVER_TIME -> grouped(over, keys, "sum(num)", "nan", rows);
+      case AVG_OVER_TIME -> grouped(over, keys, "sum(num*w)/sum(w)", "nan", rows);
+      case SUM_OVER_TIME -> grouped(over, keys, "sum(num*w)", "nan", rows);
       case QUANTILE_OVER_TIME -> quantiles(over, keys, rows);
       case HISTOGRAM_OVER_TIME -> histogram(over, keys, rows);
     };
@@ -177,7 +179,7 @@ final class MetricsSql {
   private String histogram(MetricsExpression.OverTime over, List<String> keys, String rows) {
     String values =
         """
-        SELECT toFloat64(count()) AS val, %s FROM (SELECT *, \
+        SELECT sum(w) AS val, %s FROM (SELECT *, \
         exp2(ceil(log2(mv.2)))/if(mv.1=%d,1e9,1) AS bucket FROM (%s) WHERE mv.2>=2) GROUP BY %s\
         """
             .formatted(
