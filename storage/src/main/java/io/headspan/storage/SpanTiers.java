@@ -273,7 +273,8 @@ public final class SpanTiers {
             .bind("from", extent.startNs())
             .bind("to", extent.endNs())
             .timeout(COPY_LIMIT)
-            // One block from the sorting on: the token is given out per block that the SELECT makes,
+            // One block from the sorting on: the token is given out per block that the SELECT
+            // makes,
             // and of another number of blocks than the last time some would be stored again.
             .setting("max_threads", "1")
             .setting("max_block_size", "1000000000")

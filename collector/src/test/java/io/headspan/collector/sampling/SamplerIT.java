@@ -45,7 +45,6 @@ class SamplerIT {
   /// Holds the lease from its first tick on.
   private static Sampler sampler;
 
-
   @BeforeAll
   static void storeTraces() throws Exception {
     process = StoreProcess.start(directory);
