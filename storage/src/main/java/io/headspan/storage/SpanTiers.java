@@ -278,6 +278,7 @@ public final class SpanTiers {
             // and of another number of blocks than the last time some would be stored again.
             .setting("max_threads", "1")
             .setting("max_block_size", "1000000000")
+            .setting("optimize_read_in_order", "0")
             .setting("max_insert_threads", "1")
             .setting("min_insert_block_size_rows", "1000000000")
             .setting("min_insert_block_size_bytes", "1000000000000")
