@@ -55,6 +55,7 @@ class SamplerIT {
       store.insert(trace, "trace-" + number++);
       spans += trace.size();
     }
+    sampler = sampler(ERRORS);
   }
 
   @AfterAll
@@ -91,8 +92,6 @@ class SamplerIT {
   @Order(2)
   void copiesWhatIsKeptOnceAndClosesTheWindows() throws Exception {
     Set<String> failed = failed();
-    sampler = sampler(ERRORS);
-
     sampler.tick();
     sampler.tick();
 
