@@ -1,12 +1,9 @@
 package io.headspan.collector.sampling;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.tuple;
 
 import io.headspan.storage.SpanStore;
-import io.headspan.storage.SpanTiers;
 import io.headspan.storage.SqlQuery;
-import io.headspan.storage.StoreAddress;
 import io.headspan.storage.embedded.StoreProcess;
 import io.headspan.wire.SpanBatch;
 import io.headspan.wire.TraceContext;
@@ -14,7 +11,6 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Set;
-import java.util.SortedSet;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.AfterAll;
@@ -42,9 +38,6 @@ class SamplerIT {
   private static SpanStore store;
   private static long spans;
 
-  /// Holds the lease from its first tick on.
-  private static Sampler sampler;
-
   @BeforeAll
   static void storeTraces() throws Exception {
     process = StoreProcess.start(directory);
@@ -55,7 +48,6 @@ class SamplerIT {
       store.insert(trace, "trace-" + number++);
       spans += trace.size();
     }
-    sampler = sampler(ERRORS);
   }
 
   @AfterAll
@@ -92,6 +84,8 @@ class SamplerIT {
   @Order(2)
   void copiesWhatIsKeptOnceAndClosesTheWindows() throws Exception {
     Set<String> failed = failed();
+    Sampler sampler = sampler(ERRORS);
+
     sampler.tick();
     sampler.tick();
 
@@ -113,129 +107,6 @@ class SamplerIT {
         .isEqualTo(number("SELECT count() FROM kept_spans"));
   }
 
-  @Test
-  @Order(3)
-  void aLateSpanOpensTheDecisionAgain() throws Exception {
-    SpanBatch kept = trace(failed().getFirst());
-    SpanBatch dropped =
-        trace(
-            texts("SELECT lower(hex(trace_id)) FROM decisions WHERE NOT kept LIMIT 1").getFirst());
-    long before = number("SELECT count() FROM kept_spans");
-
-    // One more span each: the kept trace's is no error, the other's is one.
-    store.insert(late(kept, 0), "late-kept");
-    store.insert(late(dropped, 2), "late-dropped");
-    sampler.tick();
-    sampler.tick();
-
-    assertThat(number("SELECT count() FROM kept_spans"))
-        .isEqualTo(number("SELECT uniqExact(trace_id, span_id) FROM kept_spans"))
-        .isEqualTo(before + 1 + dropped.size() + 1);
-    assertThat(store.tiers().decisions(id(kept)))
-        .extracting(SpanTiers.Recorded::kept, SpanTiers.Recorded::again)
-        .containsExactly(tuple(true, true), tuple(true, false));
-    assertThat(store.tiers().decisions(id(dropped)))
-        .extracting(SpanTiers.Recorded::kept, SpanTiers.Recorded::policies)
-        .containsExactly(tuple(true, "errors"), tuple(false, ""));
-    assertThat(store.trace(kept.traceIdHigh(0), kept.traceIdLow(0), 1000).size())
-        .isEqualTo(kept.size() + 1);
-  }
-
-  @Test
-  @Order(4)
-  void keepsByHandWithoutCounting() {
-    List<String> ids =
-        texts(
-            "SELECT lower(hex(trace_id)) AS id FROM decisions GROUP BY id HAVING max(kept) = 0 LIMIT 5");
-
-    assertThat(store.tiers().pin(ids)).isEqualTo(5);
-    assertThat(store.tiers().pin(ids)).isZero();
-
-    assertThat(
-            number(
-                "SELECT count() FROM kept_spans WHERE adjusted_count = 0 AND lower(hex(trace_id)) IN ('"
-                    + String.join("','", ids)
-                    + "')"))
-        .isPositive()
-        .isEqualTo(number("SELECT count() FROM kept_spans WHERE adjusted_count = 0"));
-  }
-
-  @Test
-  @Order(5)
-  void whatIsKeptOfManySaysOfHowMany() throws Exception {
-    StoreAddress address = StoreAddress.parse(process.address() + "_weights");
-    try (SpanStore weighed = SpanStore.connect(address)) {
-      weighed.migrate();
-      int number = 0;
-      for (SpanBatch trace : SamplingPoliciesTest.traces().subList(0, 60)) {
-        weighed.insert(trace, "trace-" + number++);
-      }
-      new Sampler(
-              weighed,
-              new SamplerConfig(
-                  "[{name: p, type: probabilistic, probabilistic: {sampling_percentage: 25}}]",
-                  Duration.ZERO,
-                  Duration.ZERO,
-                  Duration.ofHours(1)),
-              () -> true)
-          .tick();
-
-      // Threshold 0xc = 3/4: each stands for four.
-      assertThat(
-              weighed.query(
-                  SqlQuery.of(
-                      "SELECT count(), countIf(adjusted_count = 4), countIf(match(trace_state,"
-                          + " '(^|,)ot=([^,]*;)?th:c([,;]|$)')) FROM kept_spans"),
-                  row -> List.of(row.integer(0), row.integer(1), row.integer(2))))
-          .singleElement()
-          .satisfies(counts ->
-              assertThat(counts).allMatch(each -> each > 0).containsOnly(counts.getFirst()));
-    }
-  }
-
-  @Test
-  @Order(6)
-  void twoSamplersDoNoHarm() {
-    long copies = number("SELECT count() FROM kept_spans");
-    SpanTiers tiers = store.tiers();
-
-    // What was recorded is copied, whoever copies it and however often.
-    texts("SELECT DISTINCT toString(batch) FROM decisions WHERE kept").stream()
-        .map(Long::parseLong)
-        .forEach(tiers::copy);
-    assertThat(number("SELECT count() FROM kept_spans")).isEqualTo(copies);
-    long now = tiers.nowMillis();
-    assertThat(tiers.lease("one", now + 60_000, Duration.ofSeconds(30))).isTrue();
-    assertThat(tiers.lease("other", now + 61_000, Duration.ofSeconds(30))).isFalse();
-    assertThat(tiers.lease("one", now + 70_000, Duration.ofSeconds(30))).isTrue();
-    assertThat(tiers.lease("other", now + 101_000, Duration.ofSeconds(30))).isTrue();
-  }
-
-  private static SpanBatch trace(String id) throws Exception {
-    return SamplingPoliciesTest.traces().stream()
-        .filter(trace -> id(trace).equals(id))
-        .findFirst()
-        .orElseThrow();
-  }
-
-  private static String id(SpanBatch trace) {
-    return TraceContext.hexId(trace.traceIdHigh(0)) + TraceContext.hexId(trace.traceIdLow(0));
-  }
-
-  /// A span of the same trace that starts when the first one does.
-  private static SpanBatch late(SpanBatch trace, int status) {
-    SpanBatch.Builder builder = new SpanBatch.Builder();
-    int span = builder.addSpan(builder.addScope(builder.addResource()));
-    builder.traceIdHigh(span, trace.traceIdHigh(0));
-    builder.traceIdLow(span, trace.traceIdLow(0));
-    builder.spanId(span, 0x1a7e);
-    builder.parentSpanId(span, trace.spanId(0));
-    builder.startNs(span, trace.startNs(0));
-    builder.durationNs(span, 1000);
-    builder.statusCode(span, (byte) status);
-    return builder.build();
-  }
-
   private static Sampler sampler(String policies) {
     return new Sampler(
         store,
@@ -243,7 +114,7 @@ class SamplerIT {
         () -> true);
   }
 
-  private static SortedSet<String> failed() throws Exception {
+  private static Set<String> failed() throws Exception {
     SamplingPolicies policies = SamplingPolicies.parse(ERRORS, () -> 0);
     return SamplingPoliciesTest.traces().stream()
         .map(SampledTrace::new)
