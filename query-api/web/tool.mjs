@@ -1,6 +1,7 @@
 // Builds and checks the page; Maven runs it. Fetches what it needs from npm when package-lock.json has changed, and not otherwise.
 //   node tool.mjs build DIRECTORY    the page: script and style named after their content, so that browsers may keep them for ever
 //   node tool.mjs check DIRECTORY    types, lint, format and unit tests, unless nothing has changed since they last passed
+//   node tool.mjs fmt                formats the sources
 //   node tool.mjs install            what both need
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -114,7 +115,10 @@ try {
   if (command === "build" && directory) await buildPage(path.resolve(directory));
   else if (command === "check" && directory) await check(path.resolve(directory));
   else if (command === "install") await install("all");
-  else throw new ToolError("usage: node tool.mjs build DIRECTORY | check DIRECTORY | install");
+  else if (command === "fmt") {
+    await install("all");
+    run(path.join(here, "node_modules", ".bin", "prettier"), ["--write", "."]);
+  } else throw new ToolError("usage: node tool.mjs build DIRECTORY | check DIRECTORY | fmt | install");
 } catch (error) {
   console.error(error instanceof ToolError ? error.message : error);
   process.exitCode = 1;

@@ -176,15 +176,61 @@ export async function functions(range: Range, signal: AbortSignal): Promise<{ fu
   return get("api/headspan/v1/functions", { start: range.start, end: range.end }, signal);
 }
 
-export interface Dependency {
-  parent: string;
-  child: string;
-  callCount: number;
+/** Calls of one function, database or address by another function. */
+export interface Edge {
+  caller: string;
+  callee: string;
+  calleeKind: string;
+  calls: number;
+  errors: number;
+  p99Ms: number;
 }
 
-export async function dependencies(range: Range, signal: AbortSignal): Promise<{ data: Dependency[] }> {
-  const parameters = { endTs: range.end * 1000, lookback: (range.end - range.start) * 1000 };
-  return get("jaeger/api/dependencies", parameters, signal);
+export async function serviceGraph(range: Range, signal: AbortSignal): Promise<{ edges: Edge[] }> {
+  return get("api/headspan/v1/service-graph", { from: range.start, to: range.end }, signal);
+}
+
+/** A part of a trace's duration, and the span whose end the others waited for meanwhile. */
+export interface PathSegment {
+  spanId: string;
+  fromUnixNano: string;
+  toUnixNano: string;
+}
+
+export async function criticalPath(id: string, signal: AbortSignal): Promise<{ segments: PathSegment[] }> {
+  return get(`api/headspan/v1/traces/${encodeURIComponent(id)}/critical-path`, {}, signal);
+}
+
+/** How long threads of one tenant waited for those of another. */
+export interface NeighbourPair {
+  victim: string;
+  culprit: string;
+  waitMs: number;
+  series: { time: string; waitMs: number }[];
+}
+
+export async function neighbours(
+  range: Range,
+  stepSeconds: number,
+  signal: AbortSignal,
+): Promise<{ pairs: NeighbourPair[]; stepMs: number }> {
+  const parameters = { from: range.start, to: range.end, step: stepSeconds };
+  return get("api/headspan/v1/neighbours", parameters, signal);
+}
+
+export interface LogRecord {
+  timeUnixNano: string;
+  severity: number;
+  severityText: string;
+  body: unknown;
+}
+
+export async function logs(
+  traceId: string,
+  spanId: string,
+  signal: AbortSignal,
+): Promise<{ logs: LogRecord[]; partial: boolean }> {
+  return get(`api/headspan/v1/traces/${encodeURIComponent(traceId)}/logs`, { spanId }, signal);
 }
 
 /** The times of one side that explain compares, and its invocations. */

@@ -13,6 +13,9 @@ const GAP_X = 96;
 const GAP_Y = 26;
 const MARGIN = 12;
 
+/** From this share of failures on, something is marked. */
+const FAILING = 0.01;
+
 /** Who calls whom. */
 export const mapView: View = { name: "map", title: "Map", key: "m", show };
 
@@ -25,8 +28,8 @@ async function show(context: ViewContext): Promise<void> {
   );
   const range = seconds(context);
   const answer = await answerOf(context, body, async (signal) => {
-    const [calls, functions] = await Promise.all([api.dependencies(range, signal), api.functions(range, signal)]);
-    return { calls: calls.data, functions: functions.functions };
+    const [calls, functions] = await Promise.all([api.serviceGraph(range, signal), api.functions(range, signal)]);
+    return { calls: calls.edges, functions: functions.functions };
   });
   if (!answer) return;
   if (answer.calls.length === 0 && answer.functions.length === 0) {
@@ -44,7 +47,7 @@ interface Totals {
 
 function drawing(
   context: ViewContext,
-  calls: readonly api.Dependency[],
+  calls: readonly api.Edge[],
   functions: readonly api.FunctionRow[],
   length: number,
 ): SVGSVGElement {
@@ -57,10 +60,10 @@ function drawing(
       p99Ms: Math.max(before.p99Ms, one.p99Ms),
     });
   }
-  const names = [...new Set([...totals.keys(), ...calls.flatMap((call) => [call.parent, call.child])])];
+  const names = [...new Set([...totals.keys(), ...calls.flatMap((call) => [call.caller, call.callee])])];
   const columns = layers(
     names,
-    calls.map((call) => [call.parent, call.child]),
+    calls.map((call) => [call.caller, call.callee]),
   );
   const tallest = Math.max(...columns.map((column) => column.length));
   const height = 2 * MARGIN + tallest * (NODE_HEIGHT + GAP_Y) - GAP_Y;
@@ -72,7 +75,8 @@ function drawing(
       places.set(name, { x: MARGIN + i * (NODE_WIDTH + GAP_X), y: MARGIN + free / 2 + j * (NODE_HEIGHT + GAP_Y) });
     }
   }
-  const most = Math.max(...calls.map((call) => call.callCount), 1);
+  const kinds = new Map(calls.map((call) => [call.callee, call.calleeKind]));
+  const most = Math.max(...calls.map((call) => call.calls), 1);
   return svg(
     "svg",
     { class: "map", width, height, viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": "Service map" },
@@ -94,19 +98,20 @@ function drawing(
         svg("path", { d: "M0 0 8 4 0 8z", class: "arrow" }),
       ),
     ),
-    calls.map((call) => edge(call, places, most, length)),
-    [...places].map(([name, at]) => node(context, name, at, totals.get(name), length)),
+    calls.map((call) => edge(call, calls, places, most, length)),
+    [...places].map(([name, at]) => node(context, name, at, totals.get(name), kinds.get(name), length)),
   );
 }
 
 function edge(
-  call: api.Dependency,
+  call: api.Edge,
+  calls: readonly api.Edge[],
   places: ReadonlyMap<string, { x: number; y: number }>,
   most: number,
   length: number,
 ): SVGElement | undefined {
-  const from = places.get(call.parent);
-  const to = places.get(call.child);
+  const from = places.get(call.caller);
+  const to = places.get(call.callee);
   if (!from || !to) return undefined;
   const x1 = from.x + NODE_WIDTH;
   const y1 = from.y + NODE_HEIGHT / 2;
@@ -114,16 +119,25 @@ function edge(
   const x2 = to.x;
   const bend = Math.max(40, Math.abs(x2 - x1) / 2);
   const path =
-    call.parent === call.child
+    call.caller === call.callee
       ? `M${x1 - 30} ${from.y} c0 -22 40 -22 26 0`
       : `M${x1} ${y1} C${x1 + bend} ${y1} ${x2 - bend} ${y2} ${x2 - 1} ${y2}`;
+  // At the end where fewer edges meet.
+  const callees = calls.filter((other) => other.caller === call.caller).length;
+  const callers = calls.filter((other) => other.callee === call.callee).length;
+  const label =
+    callers > callees
+      ? { x: x1 + 8, y: y1 - 8, "text-anchor": "start" }
+      : { x: x2 - 12, y: y2 - 8, "text-anchor": "end" };
+  const failing = call.errors / Math.max(1, call.calls);
+  const facts = [rate(call.calls / length), `p99 ${format.duration(call.p99Ms * 1e6)}`];
+  if (failing > 0) facts.push(`${format.percent(failing)} failed`);
   return svg(
     "g",
-    { class: "edge" },
-    svg("path", { d: path, "stroke-width": 1 + 3 * (call.callCount / most), "marker-end": "url(#arrow)" }),
-    svg("title", null, `${call.parent} calls ${call.child}: ${rate(call.callCount / length)}`),
-    call.parent !== call.child &&
-      svg("text", { x: x2 - 12, y: y2 - 8, "text-anchor": "end" }, rate(call.callCount / length)),
+    { class: failing > FAILING ? "edge failing" : "edge" },
+    svg("path", { d: path, "stroke-width": 1 + 3 * (call.calls / most), "marker-end": "url(#arrow)" }),
+    svg("title", null, `${call.caller} calls ${call.callee}: ${facts.join(", ")}`),
+    call.caller !== call.callee && svg("text", label, rate(call.calls / length)),
   );
 }
 
@@ -132,6 +146,7 @@ function node(
   name: string,
   at: { x: number; y: number },
   totals: Totals | undefined,
+  kind: string | undefined,
   length: number,
 ): SVGElement {
   const range = rangeParameters(timeRange(context));
@@ -139,19 +154,21 @@ function node(
   const href = totals
     ? address("explain", { ...range, service: name })
     : address("search", { ...range, q: `{ resource.service.name = ${quoted(name)} }` });
-  const facts = totals ? `${rate(totals.count / length)} · p99 ${format.duration(totals.p99Ms * 1e6)}` : "not captured";
+  const facts = totals
+    ? `${rate(totals.count / length)} · p99 ${format.duration(totals.p99Ms * 1e6)}`
+    : (kind ?? "not captured");
   return svg(
     "a",
     {
       href,
-      class: failing > 0.01 ? "node failing" : totals ? "node" : "node outside",
+      class: failing > FAILING ? "node failing" : totals ? "node" : "node outside",
       transform: `translate(${at.x} ${at.y})`,
       "aria-label": `${name}: ${facts}`,
     },
     svg("rect", { width: NODE_WIDTH, height: NODE_HEIGHT, rx: 8 }),
     svg("text", { class: "title", x: 12, y: 22 }, name.length > 20 ? `${name.slice(0, 19)}…` : name || "(no name)"),
     svg("text", { class: "facts", x: 12, y: 41 }, facts),
-    failing > 0.01 &&
+    failing > FAILING &&
       svg("text", { class: "facts bad", x: NODE_WIDTH - 12, y: 22, "text-anchor": "end" }, format.percent(failing)),
     svg("title", null, name),
   );

@@ -19,26 +19,40 @@ interface Pair {
   readonly victim: string;
   readonly culprit: string;
   readonly stolenNs: number;
+  /** Nanoseconds by the end of each interval, ms; only the matrix tells. */
+  readonly series?: readonly (readonly [number, number])[];
+}
+
+/** The agents' matrix, of all threads; where there is none, what the spans say, which is of invocations only. */
+async function findPairs(range: api.Range, step: number, signal: AbortSignal): Promise<{ pairs: Pair[]; of: string }> {
+  const matrix = await api.neighbours(range, step, signal);
+  if (matrix.pairs.length > 0) {
+    const pairs = matrix.pairs.map((pair) => ({
+      victim: pair.victim,
+      culprit: pair.culprit,
+      stolenNs: pair.waitMs * 1e6,
+      series: pair.series.map((one) => [Date.parse(one.time) + matrix.stepMs, one.waitMs * 1e6] as const),
+    }));
+    return { pairs, of: "processor time that threads waited for, by whose threads had it" };
+  }
+  const { series } = await api.instant(STOLEN, range, signal);
+  const pairs = series
+    .map((one) => ({ victim: label(one.labels, VICTIM), culprit: label(one.labels, CULPRIT), stolenNs: one.value }))
+    .filter((pair) => pair.stolenNs > 0 && pair.culprit !== "" && pair.culprit !== "nil");
+  return { pairs, of: "processor time that invocations lost, by who took most of it" };
 }
 
 async function show(context: ViewContext): Promise<void> {
   const body = el("section", { "aria-label": "Matrix" });
   const below = el("section", { "aria-label": "Over time" });
-  replace(
-    context.main,
-    heading(
-      "Neighbours",
-      el("span", { class: "faint" }, "processor time that invocations lost, by who took most of it"),
-    ),
-    body,
-    below,
-  );
+  const subject = el("span", { class: "faint" });
+  replace(context.main, heading("Neighbours", subject), body, below);
   const range = seconds(context);
-  const answer = await answerOf(context, body, (signal) => api.instant(STOLEN, range, signal));
+  const step = stepFor(range, BARS);
+  const answer = await answerOf(context, body, (signal) => findPairs(range, step, signal));
   if (!answer) return;
-  const pairs = answer.series
-    .map((one) => ({ victim: label(one.labels, VICTIM), culprit: label(one.labels, CULPRIT), stolenNs: one.value }))
-    .filter((pair) => pair.stolenNs > 0 && pair.culprit !== "" && pair.culprit !== "nil");
+  const { pairs, of } = answer;
+  subject.textContent = of;
   if (pairs.length === 0) {
     replace(
       body,
@@ -179,7 +193,7 @@ async function overTime(context: ViewContext, into: HTMLElement, pair: Pair, ran
         "Traces that lost most of it",
       ),
     ),
-    bars([...sums], range, step),
+    bars(pair.series ?? [...sums], range, step),
     el("h2", null, "Most robbed"),
     el(
       "table",

@@ -5,6 +5,7 @@ import { quoted, quotedName } from "./completion.ts";
 import { type Child, el, place, replace } from "./dom.ts";
 import * as format from "./format.ts";
 import { address, rangeParameters } from "./location.ts";
+import { logsOf } from "./logs.ts";
 import { readTrace, type Row, type Span, type Trace } from "./tree.ts";
 import { answerOf, hue, nothing, timeRange, type View, type ViewContext } from "./view.ts";
 
@@ -52,6 +53,8 @@ class Waterfall {
   });
   private readonly details = el("aside", { class: "details", "aria-label": "Span" });
   private readonly errors: readonly Row[];
+  /** Parts of the trace that each span on the critical path is waited for, from the trace's start. */
+  private path = new Map<string, { fromNs: number; toNs: number }[]>();
 
   constructor(
     private readonly context: ViewContext,
@@ -102,6 +105,7 @@ class Waterfall {
     const first = this.trace.rows.find((row) => row.span.id === wanted) ?? this.trace.rows[0];
     if (first) this.select(first, wanted !== null);
     this.scroller.focus({ preventScroll: true });
+    void this.findPath();
     this.context.announce(`Trace with ${this.trace.rows.length} spans`);
   }
 
@@ -232,9 +236,45 @@ class Waterfall {
         "data-index": index,
       },
       name,
-      el("div", { class: "time", role: "gridcell" }, this.bar(span, accounts), this.barText(span, accounts)),
+      el(
+        "div",
+        { class: "time", role: "gridcell" },
+        this.bar(span, accounts),
+        this.pathMarks(span),
+        this.barText(span, accounts),
+      ),
     );
     return place(element, { transform: `translateY(${index * ROW_HEIGHT}px)` });
+  }
+
+  /** Marks what the trace's duration consists of. Without an answer there are no marks, and nothing else is missing. */
+  private async findPath(): Promise<void> {
+    let segments: readonly api.PathSegment[];
+    try {
+      ({ segments } = await api.criticalPath(this.id, this.context.signal));
+    } catch {
+      return;
+    }
+    for (const segment of segments) {
+      const part = {
+        fromNs: Number(BigInt(segment.fromUnixNano) - this.trace.startNs),
+        toNs: Number(BigInt(segment.toUnixNano) - this.trace.startNs),
+      };
+      const parts = this.path.get(segment.spanId);
+      if (parts) parts.push(part);
+      else this.path.set(segment.spanId, [part]);
+    }
+    this.drawn = undefined;
+    this.paint();
+  }
+
+  private pathMarks(span: Span): HTMLElement[] {
+    return (this.path.get(span.id) ?? []).map(({ fromNs, toNs }) =>
+      place(el("span", { class: "critical" }), {
+        left: `${this.share(fromNs)}%`,
+        width: `max(1px, ${this.share(toNs - fromNs)}%)`,
+      }),
+    );
   }
 
   private share(ns: number): number {
@@ -371,7 +411,7 @@ class Waterfall {
     this.markSelected();
     this.scroller.setAttribute("aria-activedescendant", `row-${index}`);
     this.context.note(address("trace", { ...rangeParameters(timeRange(this.context)), span: row.span.id }, this.id));
-    replace(this.details, spanDetails(this.context, row.span));
+    replace(this.details, spanDetails(this.context, this.id, this.trace, row.span));
   }
 
   private markSelected(): void {
@@ -400,11 +440,17 @@ function legend(): HTMLElement {
       el("span", { class: "swatch plain" }),
       "Not accounted",
     ),
+    el(
+      "li",
+      { title: "at each moment, the span whose end the others waited for: what the trace's duration consists of" },
+      el("span", { class: "swatch critical" }),
+      "Critical path",
+    ),
     el("li", { class: "faint wide-only" }, "parts of a bar show how much, not when"),
   );
 }
 
-function spanDetails(context: ViewContext, span: Span): Child[] {
+function spanDetails(context: ViewContext, traceId: string, trace: Trace, span: Span): Child[] {
   const accounts = accountsOf(span);
   return [
     el("h2", null, span.name),
@@ -455,6 +501,7 @@ function spanDetails(context: ViewContext, span: Span): Child[] {
       ),
     ],
     span.scope && el("p", { class: "faint" }, `Instrumentation: ${span.scope}`),
+    logsOf(context, traceId, trace.startNs, span),
   ];
 }
 

@@ -74,6 +74,9 @@ describe("the page in a browser", () => {
       .waitFor();
     const details = page.getByRole("complementary", { name: "Span" });
     await details.getByText("Where the time went").waitFor();
+    await spans.locator(".critical").first().waitFor();
+    await details.getByText("Logs of this span").click();
+    await details.getByText("No log record bears this span's id.").waitFor();
     await picture("trace");
     await page.getByRole("link", { name: "Explain" }).last().click();
     await page.getByRole("combobox", { name: "Function" }).waitFor();
