@@ -16,8 +16,9 @@ final class Questions {
   /// One question.
   @FunctionalInterface
   interface Question {
+    /// Asks it, and returns how long the answer took, in ms.
+    ///
     /// @param number counts up from 0
-    /// @return how long the answer took, in ms
     double ask(int number) throws IOException, InterruptedException;
   }
 

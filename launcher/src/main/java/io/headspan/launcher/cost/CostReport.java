@@ -7,7 +7,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.function.Function;
 import java.util.stream.Collectors;
 
 /// What functions cost, grouped, dearest first under the first model.
@@ -16,16 +15,20 @@ public final class CostReport {
 
   /// By what costs are grouped.
   public enum Dimension {
-    TENANT(Usage::tenant),
-    TEAM(Usage::team),
-    FUNCTION(Usage::function),
-    VERSION(Usage::version),
-    DAY(usage -> usage.day().toString());
+    TENANT,
+    TEAM,
+    FUNCTION,
+    VERSION,
+    DAY;
 
-    private final Function<Usage, String> value;
-
-    Dimension(Function<Usage, String> value) {
-      this.value = value;
+    private String of(Usage usage) {
+      return switch (this) {
+        case TENANT -> usage.tenant();
+        case TEAM -> usage.team();
+        case FUNCTION -> usage.function();
+        case VERSION -> usage.version();
+        case DAY -> usage.day().toString();
+      };
     }
 
     private String label() {
@@ -55,7 +58,7 @@ public final class CostReport {
         usage.stream()
             .collect(
                 Collectors.groupingBy(
-                    one -> dimensions.stream().map(by -> by.value.apply(one)).toList(),
+                    one -> dimensions.stream().map(by -> by.of(one)).toList(),
                     LinkedHashMap::new,
                     Collectors.toList()));
     List<Group> all = new ArrayList<>();
