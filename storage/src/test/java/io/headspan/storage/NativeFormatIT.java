@@ -30,7 +30,7 @@ final class NativeFormatIT {
       BlockEncoder encoder = new BlockEncoder();
 
       encoder.spans(batch, origins);
-      check(client, store.address(), "spans", encoder.sink());
+      check(client, store.address(), "recent_spans", encoder.sink());
 
       int[] resources = new int[batch.resources()];
       int[] days = new int[batch.resources()];
