@@ -127,7 +127,7 @@ final class BlockEncoder {
     for (int i = 0; i < rows; i++) {
       sink.putInt(batch.droppedLinks(i));
     }
-    column("window", "DateTime('UTC')");
+    column("window", "DateTime");
     int window = windowSeconds(batch);
     for (int i = 0; i < rows; i++) {
       sink.putInt(window);
