@@ -177,7 +177,12 @@ final class SamplingCommand implements Runnable {
       if (!traceId.matches("[0-9a-fA-F]{1,32}")) {
         throw new LauncherException("no trace id: id=" + traceId + "; give up to 32 hex digits");
       }
-      String yaml = file == null ? "" : read(file);
+      String yaml = "";
+      if (file != null) {
+        yaml = read(file);
+        // What is wrong with it is told before the store is asked for anything.
+        var _ = SamplingPolicies.parse(yaml, () -> 0);
+      }
       PrintWriter out = spec.commandLine().getOut();
       try (SpanStore connected = store.connect()) {
         String id = "0".repeat(ID_DIGITS - traceId.length()) + traceId.toLowerCase(Locale.ROOT);

@@ -52,7 +52,7 @@ final class HeadspanTest {
         "demo --rate 0",
         "collector --port 1",
         "sampling",
-        "sampling explain abc"
+        "sampling explain"
       })
   void wrongUsageExitsWithTwo(String line) {
     assertThat(run(line.isEmpty() ? new String[0] : line.split(" ", -1))).isEqualTo(2);

@@ -1,6 +1,5 @@
 package io.headspan.launcher.cost;
 
-import io.headspan.launcher.LauncherException;
 import io.headspan.launcher.cost.PriceModel.InstanceSize;
 import io.headspan.wire.config.Section;
 import io.headspan.wire.config.SettingSources;
@@ -41,18 +40,18 @@ public record PriceTable(InstanceSize size, List<PriceModel> models, List<Budget
 
   /// Reads a file. If it has no models of its own, those that come with Headspan count.
   ///
-  /// @throws LauncherException telling everything that is wrong with it
+  /// @throws PriceException telling everything that is wrong with it
   public static PriceTable read(Path file) {
     return read(SettingSources.of(Map.of("HEADSPAN_COST_CONFIG", file.toString())));
   }
 
   /// The model of a name.
   ///
-  /// @throws LauncherException with the names that there are
+  /// @throws PriceException with the names that there are
   public PriceModel model(String name) {
     return find(models, name)
-        .orElseThrow(() ->
-            new LauncherException("no such price model: " + name + ", known=" + names(models)));
+        .orElseThrow(
+            () -> new PriceException("no such price model: " + name + ", known=" + names(models)));
   }
 
   private static PriceTable read(SettingSources sources) {
@@ -70,7 +69,7 @@ public record PriceTable(InstanceSize size, List<PriceModel> models, List<Budget
     for (Section section : settings.sections("budgets")) {
       budget(section, models).ifPresent(budgets::add);
     }
-    settings.finish("the price table", LauncherException::new);
+    settings.finish("the price table", PriceException::new);
     return new PriceTable(new InstanceSize(memory, vcpus), models, budgets);
   }
 

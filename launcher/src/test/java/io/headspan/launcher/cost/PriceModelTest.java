@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
-import io.headspan.launcher.LauncherException;
 import io.headspan.launcher.cost.PriceModel.InstanceSize;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -107,7 +106,7 @@ class PriceModelTest {
         """);
 
     assertThatThrownBy(() -> PriceTable.read(file))
-        .isInstanceOf(LauncherException.class)
+        .isInstanceOf(PriceException.class)
         .hasMessageContaining("unknown key: models.per_gb_seconds")
         .hasMessageContaining("did you mean per_gb_second")
         .hasMessageContaining("per_million_requests=-2, want=a number that is not negative")
