@@ -50,6 +50,9 @@ final class DemoBpfIT {
     List<String> command =
         Stream.concat(
                 Stream.of(
+                    // Whoever runs tests in the background may have them ignore interrupts.
+                    "env",
+                    "--default-signal=INT",
                     System.getProperty("java.home") + "/bin/java",
                     "--enable-native-access=ALL-UNNAMED",
                     "--add-opens=java.base/java.nio=ALL-UNNAMED",
