@@ -23,7 +23,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 1024);
 	__type(key, __u64);
-	__type(value, __u32);
+	__type(value, __s32);
 } fresh_cgroups SEC(".maps");
 
 #define TOLD_AT_ONCE 4
@@ -48,7 +48,7 @@ int BPF_PROG(on_exec, struct task_struct *task, int old_pid, struct linux_binprm
 	struct exec_event *event = bpf_ringbuf_reserve(&ring, sizeof(*event), 0);
 	__u64 cgroup_id = bpf_get_current_cgroup_id();
 	__u64 flags;
-	__u32 *left;
+	__s32 *left; /* below 0 if two CPUs take the last one */
 
 	if (!event) {
 		count_in(&lifecycle_counters, LIFECYCLE_DROPPED);
@@ -135,7 +135,7 @@ int BPF_PROG(on_socket_state, struct sock *sk, int before, int state)
 
 static __always_inline int cgroup_changed(struct cgroup *cgroup, const char *path, __u32 kind)
 {
-	__u32 starts = TOLD_AT_ONCE;
+	__s32 starts = TOLD_AT_ONCE;
 	struct cgroup_event *event;
 	__u64 id = cgroup->kn->id;
 

@@ -2,15 +2,10 @@ package io.headspan.launcher;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.io.PrintWriter;
-import java.util.LinkedHashMap;
-import java.util.Map;
 import java.util.concurrent.Callable;
-import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.Option;
-import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
 /// `headspan explain`.
@@ -21,19 +16,7 @@ import picocli.CommandLine.Spec;
 final class ExplainCommand implements Callable<Integer> {
   private static final String LINE = "  %-52s %10s %10s %10s %21s %7s%n";
 
-  @Parameters(paramLabel = "FUNCTION", description = "Its name (service.name).")
-  private String service = "";
-
-  @Option(names = "--tenant", paramLabel = "TENANT", description = "Whose function it is.")
-  private @Nullable String tenant;
-
-  @Option(
-      names = "--baseline",
-      paramLabel = "FROM/TO|VERSION",
-      description = "What to compare with (default: as long a time just before).")
-  private @Nullable String baseline;
-
-  @Mixin private QueryOption.Range range = new QueryOption.Range();
+  @Mixin private ComparisonOption comparison = new ComparisonOption();
 
   @Mixin private QueryOption query = new QueryOption();
 
@@ -41,11 +24,7 @@ final class ExplainCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    Map<String, @Nullable String> parameters = new LinkedHashMap<>(range.parameters());
-    parameters.put("service", service);
-    parameters.put("tenant", tenant);
-    parameters.put("baseline", baseline);
-    JsonNode answer = query.ask("explain", parameters);
+    JsonNode answer = query.ask("explain", comparison.parameters());
     PrintWriter out = spec.commandLine().getOut();
     if (query.wantsJson()) {
       out.println(answer.toPrettyString());

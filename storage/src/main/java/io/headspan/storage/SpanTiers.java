@@ -31,6 +31,7 @@ public final class SpanTiers {
   private static final String DEDUPLICATE = "insert_deduplication_token";
 
   private final StoreClient client;
+  private volatile List<String> copiedColumns = List.of();
 
   SpanTiers(StoreClient client) {
     this.client = client;
@@ -273,9 +274,8 @@ public final class SpanTiers {
             .bind("from", extent.startNs())
             .bind("to", extent.endNs())
             .timeout(COPY_LIMIT)
-            // One block from the sorting on: the token is given out per block that the SELECT
-            // makes,
-            // and of another number of blocks than the last time some would be stored again.
+            // One block from the sorting on: the token is given out per block of the SELECT, and of
+            // another number of blocks than the last time some would be stored again.
             .setting("max_threads", "1")
             .setting("max_block_size", "1000000000")
             .setting("optimize_read_in_order", "0")
@@ -330,16 +330,23 @@ public final class SpanTiers {
       """
           .formatted(NOW, BEFORE);
 
-  /// What both tiers have and is not made of other columns.
+  /// What both tiers have and is not made of other columns. Asked for once: only a migration
+  /// changes it, and nobody copies while one runs.
   private List<String> copiedColumns() {
-    return rows(
-        SqlQuery.of(
-            """
-            SELECT name FROM system.columns
-            WHERE database = currentDatabase() AND table = 'recent_spans' AND default_kind = ''
-            ORDER BY position
-            """),
-        row -> row.text(0));
+    List<String> columns = copiedColumns;
+    if (columns.isEmpty()) {
+      columns =
+          rows(
+              SqlQuery.of(
+                  """
+                  SELECT name FROM system.columns
+                  WHERE database = currentDatabase() AND table = 'recent_spans' AND default_kind = ''
+                  ORDER BY position
+                  """),
+              row -> row.text(0));
+      copiedColumns = columns;
+    }
+    return columns;
   }
 
   /// The last window that is read from the kept tier, in seconds since 1970; 0 if there is none.

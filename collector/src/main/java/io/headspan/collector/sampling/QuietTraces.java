@@ -11,6 +11,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
 
 /// Finds the traces that are to be decided, and what policies ask of them.
@@ -83,17 +84,15 @@ final class QuietTraces {
 
   /// All traces of a window that are not decided as they are.
   List<StoredTrace> ofWindow(long windowSeconds, int limit) {
-    List<StoredTrace> found =
-        summaries(
-            "trace_id IN (SELECT trace_id FROM trace_arrivals"
-                + " WHERE window = toDateTime({window:UInt32}, 'UTC'))",
-            "1",
-            "batch >= (SELECT intDiv(toUnixTimestamp64Milli(min(arrived)), 1000) FROM trace_arrivals"
-                + " WHERE window = toDateTime({window:UInt32}, 'UTC')) * 1000"
-                + " AND trace_id IN (SELECT trace_id FROM trace_arrivals"
-                + " WHERE window = toDateTime({window:UInt32}, 'UTC'))",
-            query -> query.bind("window", windowSeconds).bind("limit", limit));
-    return found;
+    return summaries(
+        "trace_id IN (SELECT trace_id FROM trace_arrivals"
+            + " WHERE window = toDateTime({window:UInt32}, 'UTC'))",
+        "1",
+        "batch >= (SELECT intDiv(toUnixTimestamp64Milli(min(arrived)), 1000) FROM trace_arrivals"
+            + " WHERE window = toDateTime({window:UInt32}, 'UTC')) * 1000"
+            + " AND trace_id IN (SELECT trace_id FROM trace_arrivals"
+            + " WHERE window = toDateTime({window:UInt32}, 'UTC'))",
+        query -> query.bind("window", windowSeconds).bind("limit", limit));
   }
 
   private static SqlQuery bind(SqlQuery query, long nowMillis, long sinceMillis, Quiet quiet) {
@@ -121,40 +120,38 @@ final class QuietTraces {
   }
 
   private List<StoredTrace> summaries(
-      String arrivals,
-      String having,
-      String decisions,
-      java.util.function.UnaryOperator<SqlQuery> binding) {
+      String arrivals, String having, String decisions, UnaryOperator<SqlQuery> binding) {
     return store.query(
         binding.apply(
             SqlQuery.of(
                     """
-                          SELECT reinterpretAsUInt64(reverse(substring(trace_id, 1, 8))),
-                              reinterpretAsUInt64(reverse(substring(trace_id, 9, 8))),
-                              toUnixTimestamp64Milli(latest), total, toUnixTimestamp64Nano(first),
-                              toUnixTimestamp64Nano(finish), toUnixTimestamp64Nano(last_begin), ended, codes,
-                              origin.1 = 1 AND open <= 0, origin.3, origin.4, before.1 > 0, before.3,
-                    before.4
-                          FROM
-                          (
-                              SELECT trace_id, max(arrived) AS latest, sum(rows) AS total, min(start) AS first,
-                                  max(end) AS finish, max(last_start) AS last_begin, sum(spans) AS ended,
-                                  groupBitOr(statuses) AS codes, max(root) AS origin, sum(unended) AS open
-                              FROM trace_arrivals
-                              WHERE %1$s
-                              GROUP BY trace_id
-                              HAVING %2$s
-                          ) AS seen
-                          LEFT JOIN
-                          (
-                              SELECT trace_id,
-                                  tuple(argMax((rows, last), batch).1, argMax((rows, last), batch).2, max(kept),
-                        argMaxIf(threshold, batch, kept)) AS before
-                              FROM decisions WHERE %3$s GROUP BY trace_id
-                          ) AS known USING (trace_id)
-                          WHERE before.1 != total OR before.2 != latest
-                          ORDER BY latest, trace_id
-                          LIMIT {limit:UInt64}
+                    SELECT reinterpretAsUInt64(reverse(substring(trace_id, 1, 8))),
+                        reinterpretAsUInt64(reverse(substring(trace_id, 9, 8))),
+                        toUnixTimestamp64Milli(latest), total, toUnixTimestamp64Nano(first),
+                        toUnixTimestamp64Nano(finish), toUnixTimestamp64Nano(last_begin), ended,
+                        codes, origin.1 = 1 AND open <= 0, origin.3, origin.4, before.1 > 0,
+                        before.3, before.4
+                    FROM
+                    (
+                        SELECT trace_id, max(arrived) AS latest, sum(rows) AS total,
+                            min(start) AS first, max(end) AS finish, max(last_start) AS last_begin,
+                            sum(spans) AS ended, groupBitOr(statuses) AS codes,
+                            max(root) AS origin, sum(unended) AS open
+                        FROM trace_arrivals
+                        WHERE %1$s
+                        GROUP BY trace_id
+                        HAVING %2$s
+                    ) AS seen
+                    LEFT JOIN
+                    (
+                        SELECT trace_id,
+                            tuple(argMax((rows, last), batch).1, argMax((rows, last), batch).2,
+                                max(kept), argMaxIf(threshold, batch, kept)) AS before
+                        FROM decisions WHERE %3$s GROUP BY trace_id
+                    ) AS known USING (trace_id)
+                    WHERE before.1 != total OR before.2 != latest
+                    ORDER BY latest, trace_id
+                    LIMIT {limit:UInt64}
                     """
                         .formatted(arrivals, having, decisions))
                 .setting("max_query_size", "16777216")
@@ -243,7 +240,7 @@ final class QuietTraces {
                   AND time <= fromUnixTimestamp64Nano({to:Int64}, 'UTC') AND %s
                 GROUP BY trace_id
                 """
-                    .formatted(SIZE, columns, ids(traces)))
+                    .formatted(needsSize ? SIZE : "0", columns, ids(traces)))
             .bind("from", from)
             .bind("to", to)
             .setting("max_query_size", "16777216")

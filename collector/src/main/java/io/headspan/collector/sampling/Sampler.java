@@ -99,6 +99,10 @@ public final class Sampler implements AutoCloseable {
           if (!closed) {
             logger.warn("sampling was interrupted, will go on: reason={}", e.getMessage());
           }
+        } catch (RuntimeException e) {
+          // A fault of ours: without a sampler the recent tier would only grow, so it tries again.
+          isRecovered = false;
+          logger.error("sampling failed, will be tried again", e);
         }
       }
       LockSupport.parkNanos(BEAT.toNanos() - (System.nanoTime() - started));

@@ -46,8 +46,7 @@ public final class Queries {
             .narrow(query, store.address().database())
             .id(id)
             // Until the answer is complete the query can be given up, and a limit is an error of
-            // its
-            // own and not a broken answer.
+            // its own and not a broken answer.
             .setting("wait_end_of_query", "1")
             .timeout(limits.timeout())
             .maxMemoryBytes(limits.memoryBytes())
