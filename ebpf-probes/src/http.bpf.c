@@ -549,6 +549,7 @@ static __noinline struct transcript *begin_transcript(struct connection *c, stru
 /* Hands on the beginning of a transcript that came before the packet with which it was known. */
 SEPARATE int tell_kept_head(struct transcript *t, struct connection *c)
 {
+	struct transcript_direction *d;
 	struct http_bytes_event *event;
 
 	if (!t || !c)
@@ -568,8 +569,17 @@ SEPARATE int tell_kept_head(struct transcript *t, struct connection *c)
 	bpf_ringbuf_submit(event, ring_flags());
 	if (t->protocol == HTTP_PROTOCOL_1)
 		return 0;
-	t->directions[HTTP_FROM_CLIENT].raw_until = c->request.seq + c->request.have;
-	t->directions[HTTP_FROM_CLIENT].raw = 1;
+	d = &t->directions[HTTP_FROM_CLIENT];
+	if (c->request.have <= PREFACE_BYTES) {
+		d->at = c->request.seq + c->request.have;
+		d->told = d->at;
+		d->keep = PREFACE_BYTES - c->request.have;
+		d->partial = d->keep > 0;
+		return 0;
+	}
+	d->raw_until = c->request.seq + c->request.have;
+	d->raw = 1;
+	d->uncounted = 1;
 	count(HTTP_TRANSCRIPT_RAW);
 	lose_count(t);
 	return 0;

@@ -13,7 +13,8 @@
  * A packet that begins behind `at` leaves a hole, and where frames begin behind it is not known any
  * more. From then on everything is handed on raw, whatever comes in whatever order, and user space
  * puts it together. When it has everything up to a frame's beginning, it says so in resume_points,
- * and if the next packet of the direction covers that place, frames are followed again.
+ * and if the next packet of the direction covers that place, frames are followed again. It also
+ * says which streams were open there, so that the number of open ones is known again.
  *
  * HTTP/1.1 with pipelined requests has no frames and is raw from beginning to end. Where user space
  * has read that a long body begins, it says in resume_points where that ends.
@@ -78,7 +79,7 @@ static __always_inline void add_open(const struct transcript *t, __u64 number)
 		__sync_fetch_and_add(open, number);
 }
 
-/* From now on it is not known how many of the connection's streams are open. */
+/* Until this is settled it is not known how many of the connection's streams are open. */
 SEPARATE int lose_count(struct transcript *t)
 {
 	if (!t || t->role != HTTP_ROLE_SERVER || compare_and_swap(&t->uncertain, 0, 1) != 0)
@@ -110,8 +111,14 @@ SEPARATE int end_stream(struct transcript *t, __u32 stream)
 	__u32 at = stream / 2 % STREAM_BITS;
 	__u64 bit = 1ULL << (at % 64);
 
-	if (!t || t->role != HTTP_ROLE_SERVER)
+	if (!t || t->role != HTTP_ROLE_SERVER || !(stream & 1))
 		return 0;
+	if ((__s32)(stream - t->last_stream) > 0) {
+		/* Its beginning was handed on raw. */
+		if (t->directions[HTTP_FROM_CLIENT].raw)
+			__sync_fetch_and_or(&t->open[at / 64 % (STREAM_BITS / 64)], bit);
+		return 0;
+	}
 	if (!(__sync_fetch_and_and(&t->open[at / 64 % (STREAM_BITS / 64)], ~bit) & bit))
 		return 0;
 	__sync_fetch_and_add(&t->open_streams, -1);
@@ -412,6 +419,7 @@ SEPARATE int go_raw(struct transcript *t, struct transcript_direction *d, const 
 	d->raw_bytes = 0;
 	d->raw_until = d->at;
 	d->raw = 1;
+	d->uncounted = 1;
 	lose_count(t);
 	return 0;
 }
@@ -428,6 +436,82 @@ static __always_inline struct resume_point *find_resume_point(struct transcript 
 	return point;
 }
 
+static __always_inline bool enter(struct transcript_direction *d)
+{
+	for (int i = 0; i < BUSY_TRIES; i++)
+		if (compare_and_swap(&d->busy, 0, 1) == 0)
+			return true;
+	return false;
+}
+
+static __always_inline __u32 count_bits(__u64 bits)
+{
+	bits -= bits >> 1 & 0x5555555555555555ULL;
+	bits = (bits & 0x3333333333333333ULL) + (bits >> 2 & 0x3333333333333333ULL);
+	bits = (bits + (bits >> 4)) & 0x0f0f0f0f0f0f0f0fULL;
+	return bits * 0x0101010101010101ULL >> 56;
+}
+
+/*
+ * Brings the streams to what user space knows of them, which has read `direction` up to the place
+ * that is here now, and the other one up to some time ago. A stream that it does not have as open
+ * any more has ended. The caller holds `busy` of both directions.
+ */
+static __always_inline void settle_streams(struct transcript *t, const struct resume_point *point,
+					   __u32 direction)
+{
+	/* In numbers of streams up to the last one, known here and there. */
+	__u32 here = (t->last_stream + 1) / 2;
+	__u32 there = (point->last_stream + 1) / 2;
+	__u32 top = here > there ? here : there;
+	__u32 number = 0;
+
+	for (__u32 i = 0; i < STREAM_BITS / 64; i++) {
+		__s32 block = (__s32)((top + 63) / 64) - 1 - i;
+		__u32 word = block & (STREAM_BITS / 64 - 1);
+		__u64 known, unseen, later, old, open, told;
+
+		if (block < 0)
+			break;
+		known = bits_before(here, block) & bits_before(there, block);
+		unseen = bits_before(there, block) & ~bits_before(here, block);
+		later = bits_before(here, block) & ~bits_before(there, block);
+		old = t->open[word];
+		told = point->open[word];
+		open = (old & told & known) | (old & later);
+		if (direction == HTTP_FROM_CLIENT)
+			open |= told & ~old & unseen;
+		number += count_bits(open);
+		if (direction != HTTP_FROM_CLIENT)
+			open |= (old | ~told) & unseen;
+		t->open[word] = open;
+	}
+	if (direction == HTTP_FROM_CLIENT && (__s32)(point->last_stream - t->last_stream) > 0)
+		t->last_stream = point->last_stream;
+	add_open(t, (__u64)number - t->open_streams);
+	t->open_streams = number;
+	t->directions[direction & 1].uncounted = 0;
+	if (!t->directions[HTTP_FROM_CLIENT].uncounted &&
+	    !t->directions[HTTP_FROM_SERVER].uncounted &&
+	    compare_and_swap(&t->uncertain, 1, 0) == 1)
+		add_open(t, -OPEN_UNCERTAIN);
+}
+
+/* False if the other direction is being read at the moment. */
+SEPARATE int settle_count(struct transcript *t, const struct resume_point *point, __u32 direction)
+{
+	struct transcript_direction *other;
+
+	if (!t || !point || t->role != HTTP_ROLE_SERVER || !point->counted)
+		return 1;
+	other = &t->directions[~direction & 1];
+	if (!enter(other))
+		return 0;
+	settle_streams(t, point, direction & 1);
+	*(volatile __u32 *)&other->busy = 0;
+	return 1;
+}
+
 /* Whether frames can be followed again from within this packet on. */
 SEPARATE int resumes(struct transcript *t, struct transcript_direction *d, const struct passage *p)
 {
@@ -441,6 +525,8 @@ SEPARATE int resumes(struct transcript *t, struct transcript_direction *d, const
 		return 0;
 	/* Not at a repetition of what is known behind that place already. */
 	if ((__s32)(point->seq - d->raw_until) < 0)
+		return 0;
+	if (!settle_count(t, point, p->direction))
 		return 0;
 	d->at = point->seq;
 	d->told = d->at;
@@ -541,14 +627,6 @@ static __always_inline void read_passage(const struct source *source, struct tra
 		read_messages(source, t, d, p);
 	else
 		read_frames(source, t, d, p);
-}
-
-static __always_inline bool enter(struct transcript_direction *d)
-{
-	for (int i = 0; i < BUSY_TRIES; i++)
-		if (compare_and_swap(&d->busy, 0, 1) == 0)
-			return true;
-	return false;
 }
 
 /* The transcript is over: its state goes. Tries again at the next packet if the ring is full. */

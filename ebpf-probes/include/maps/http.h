@@ -193,6 +193,8 @@ struct transcript_direction {
 	__u32 partial;		/* what user space knows ends in the middle of a frame */
 	__u32 overtaken;	/* a CPU that was not admitted has handed on its packet raw */
 	__u32 raw_until;	/* behind the last byte handed on raw */
+	__u32 uncounted;	/* streams began or ended in it that `open` does not have */
+	__u32 _pad;
 	__u8 header[32];	/* FRAME_HEADER_BYTES, and room for the verifier */
 	struct http_bytes_event event;
 	__u8 room[128];		/* as in struct connection */
@@ -208,7 +210,8 @@ struct transcript {
 	__u32 protocol;		/* enum http_protocol */
 	__u32 last_stream;	/* the highest number that the client used */
 	__u32 open_streams;
-	__u32 uncertain;	/* open_streams is not right any more */
+	__u32 uncertain;	/* open_streams is not right */
+	/* A bit for each stream that is open; behind last_stream, for each that ended already. */
 	__u64 open[STREAM_BITS / 64];
 	struct transcript_direction directions[2];
 };
@@ -223,8 +226,8 @@ struct {
 /*
  * What user space has to say of a transcript; if it gets lost, that costs nothing but time. Of
  * HTTP/2: where a direction that lost track of its frames may go on, because everything up to there
- * was read and a frame begins there. Of HTTP/1: before which byte nothing is of interest. Of both:
- * that nothing is any more.
+ * was read and a frame begins there, and which streams were open then. Of HTTP/1: before which byte
+ * nothing is of interest. Of both: that nothing is any more.
  */
 struct resume_key {
 	__u64 cookie;
@@ -235,6 +238,9 @@ struct resume_key {
 struct resume_point {
 	__u32 seq;
 	__u32 leave;
+	__u32 counted;		/* the rest is known */
+	__u32 last_stream;	/* the highest number that the client had used */
+	__u64 open[STREAM_BITS / 64];	/* as in struct transcript */
 };
 
 struct {

@@ -64,6 +64,7 @@ final class InvocationPipeline {
   private final Deaths deaths = new Deaths();
   private DetailLevel detail = DetailLevel.FULL;
   private long nowNs;
+  private long lossesBefore;
 
   private final Tally<Role> captured = new Tally<>(Role.class);
   private final Tally<UnreadableHead> unreadable = new Tally<>(UnreadableHead.class);
@@ -94,6 +95,14 @@ final class InvocationPipeline {
     identities.poll(nowNs);
     correlator.advance(nowNs);
     batcher.advance(nowNs);
+  }
+
+  /// Takes note of how often exchanges may have been lost until now, before they came here.
+  void countLosses(long losses) {
+    if (losses != lossesBefore) {
+      lossesBefore = losses;
+      correlator.lost(nowNs);
+    }
   }
 
   void onEvent(LifecycleEvent event) {

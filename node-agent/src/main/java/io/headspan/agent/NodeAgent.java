@@ -77,6 +77,7 @@ public final class NodeAgent implements AutoCloseable {
   private final TimeAccounts accounts;
   private final Delivery delivery;
   private volatile @Nullable LedgerMetrics ledgerMetrics;
+  private final ProbeCounters counters;
   private final InvocationPipeline pipeline;
   private final Detail detail;
   private final Thread capture;
@@ -156,7 +157,7 @@ public final class NodeAgent implements AutoCloseable {
               ? TimeAccounts.start(http)
               : TimeAccounts.off("the configuration says so: time_accounts=off");
       open.add(accounts);
-      ProbeCounters counters = new ProbeCounters(http, lifecycle);
+      counters = new ProbeCounters(http, lifecycle);
       open.add(counters::close);
       // Everything is loaded. All that listens, reads and sends is started with less rights.
       layDownRights();
@@ -393,6 +394,7 @@ public final class NodeAgent implements AutoCloseable {
 
   private int beat() {
     detail.poll(nowNs());
+    pipeline.countLosses(counters.losses());
     pipeline.advance(nowNs());
     // Cgroups before exchanges in them.
     lifecycle.drain(pipeline::onEvent);

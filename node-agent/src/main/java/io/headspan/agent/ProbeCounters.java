@@ -22,12 +22,34 @@ final class ProbeCounters {
           HttpCounter.HTTP2_STREAMS_LOST,
           HttpCounter.FAILED_RECORDS);
 
+  /// Each says that an exchange may be missing which was there.
+  private static final Set<HttpCounter> LOSSES = lossCounters();
+
   private final HttpProbe http;
   private final LifecycleProbe lifecycle;
   private Map<HttpCounter, Long> httpCounts;
   private long lifecycleDropped;
   private long readNs;
   private boolean closed;
+
+  private static Set<HttpCounter> lossCounters() {
+    Set<HttpCounter> losses = EnumSet.copyOf(UNASSEMBLED);
+    losses.addAll(
+        EnumSet.of(
+            HttpCounter.STORAGE_FAILED,
+            HttpCounter.EXCHANGE_DROPPED,
+            HttpCounter.TAIL_DROPPED,
+            HttpCounter.REQUEST_LOST,
+            HttpCounter.BYTES_DROPPED,
+            HttpCounter.TRANSCRIPT_LOST,
+            HttpCounter.TRANSCRIPT_TOO_LONG,
+            HttpCounter.HTTP2_BYTES_MISSING,
+            HttpCounter.HTTP2_MALFORMED,
+            HttpCounter.PIPELINE_BYTES_MISSING,
+            HttpCounter.PIPELINE_UNREADABLE,
+            HttpCounter.TRANSCRIPTS_FORGOTTEN));
+    return losses;
+  }
 
   ProbeCounters(HttpProbe http, LifecycleProbe lifecycle) {
     this.http = http;
@@ -56,6 +78,12 @@ final class ProbeCounters {
       unassembled += httpCounts.getOrDefault(counter, 0L);
     }
     ledger.lost(DropReason.UNASSEMBLED, unassembled);
+  }
+
+  /// How often exchanges may have been lost.
+  synchronized long losses() {
+    read(READ_EVERY_NS);
+    return LOSSES.stream().mapToLong(counter -> httpCounts.getOrDefault(counter, 0L)).sum();
   }
 
   /// Reads a last time; to be called before the probes are closed.

@@ -110,6 +110,7 @@ final class MixedLoad {
                            toString(service)
                     FROM spans
                     WHERE tenant = {tenant:String} AND startsWith(trace_id, unhex({prefix:String}))
+                      AND NOT open
                     """)
                 .bind("tenant", TENANT)
                 .bind("prefix", prefix),

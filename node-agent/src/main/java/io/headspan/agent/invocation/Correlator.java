@@ -32,9 +32,15 @@ import org.jspecify.annotations.Nullable;
 ///    for an instance that was watched from its beginning, because connections older than the probe
 ///    are not followed and their invocations not counted.
 ///
+///    All candidates are known, too, when whatever is open for long has been reported as open. A
+///    call waits for that time if the kernel could not count (`openAtHead` is -1) or may have
+///    counted others. If any exchange was lost meanwhile ([#lost]), or is not remembered any more,
+///    it may be the one, and nothing is known.
+///
 /// Count and clock are read a moment apart and on different processors. An invocation that begins
 /// or ends within [#EDGE_NS] of the call's head is a candidate but does not count towards
-/// `openAtHead`: it may or may not have been counted. At worst the call then waits in vain.
+/// `openAtHead`: it may or may not have been counted. Where more comes between count and clock, it
+/// may have been one that was open within [#APART_NS].
 ///
 /// An exchange that is reported as open gets its place in the same way, and keeps it when its end
 /// is reported: it is handed out twice then, under one span id. While it is open, it covers what is
@@ -49,8 +55,16 @@ import org.jspecify.annotations.Nullable;
 public final class Correlator {
   static final long EDGE_NS = 2_000;
 
+  /// How far count and clock may be apart where one packet ends many streams, or an interrupt comes
+  /// between them.
+  static final long APART_NS = 10_000_000;
+
   /// An open exchange that is not confirmed for this time has ended, and its record was lost.
   static final long CONFIRM_WITHIN_NS = TimeUnit.SECONDS.toNanos(60);
+
+  /// By this time after its head an exchange has been reported, at least as open, or is known to be
+  /// lost.
+  static final long REPORTED_WITHIN_NS = TimeUnit.SECONDS.toNanos(8);
 
   private final long patienceNs;
   private final int waitingMax;
@@ -69,6 +83,14 @@ public final class Correlator {
   /// All that wait for a report, in the order of their deadlines; the settled ones among them go
   /// when they come to the front or become too many.
   private final ArrayDeque<Node> waiting = new ArrayDeque<>();
+
+  /// Calls by head that wait for reports of invocations, and such that did.
+  private final TimeLine waitingCalls = new TimeLine();
+
+  /// When exchanges were last lost or forgotten before their time.
+  private long lostNs;
+
+  private boolean anyLost;
 
   /// All that others may refer to, in order of report.
   private final ArrayDeque<Node> remembered = new ArrayDeque<>();
@@ -97,6 +119,7 @@ public final class Correlator {
     final Node call;
     int counted;
     int all;
+    int near;
     int ofSameTrace;
     @Nullable Node any;
     @Nullable Node sameTrace;
@@ -107,9 +130,13 @@ public final class Correlator {
 
     void consider(Node invocation) {
       long headNs = call.headNs();
-      if (invocation.tailNs() < headNs - EDGE_NS
-          || invocation.headNs() > headNs + EDGE_NS
-          || invocation.isCalleeOf(call)) {
+      if (invocation.isCalleeOf(call)) {
+        return;
+      }
+      if (invocation.tailNs() < headNs - EDGE_NS || invocation.headNs() > headNs + EDGE_NS) {
+        if (invocation.tailNs() >= headNs - APART_NS && invocation.headNs() <= headNs + APART_NS) {
+          near++;
+        }
         return;
       }
       all++;
@@ -167,6 +194,7 @@ public final class Correlator {
       return;
     }
     if (isOpen && open.size() >= rememberedMax) {
+      lost(nowNs);
       return;
     }
     Node node = new Node(exchange, head, watch, nonZero(), nowNs + patienceNs);
@@ -178,10 +206,11 @@ public final class Correlator {
     }
     switch (exchange.role()) {
       case SERVER -> reportInvocation(node, exchange.peerLocal(), watch, isOpen);
-      case CLIENT -> reportCall(node, exchange.openAtHead(), isOpen);
+      case CLIENT -> reportCall(node, exchange.openAtHead(), isOpen, nowNs);
     }
     while (remembered.size() > rememberedMax) {
       forget(remembered.remove());
+      lost(nowNs);
     }
     handOut();
     while (unsettled > waitingMax) {
@@ -206,10 +235,23 @@ public final class Correlator {
     return true;
   }
 
+  /// Takes note that exchanges were lost before anybody could report them.
+  public void lost(long nowNs) {
+    lostNs = nowNs;
+    anyLost = true;
+  }
+
   /// Lets go what has waited too long.
   ///
   /// @param nowNs not before that of the call before
   public void advance(long nowNs) {
+    while (waitingCalls.size() > 0 && waitingCalls.time(0) + REPORTED_WITHIN_NS - nowNs <= 0) {
+      Node call = waitingCalls.node(0);
+      waitingCalls.remove(call.headNs(), call);
+      if (isWaiting(call)) {
+        findAmongAll(call);
+      }
+    }
     while (!waiting.isEmpty()
         && (!isWaiting(waiting.element()) || waiting.element().deadlineNs() - nowNs <= 0)) {
       Node oldest = waiting.remove();
@@ -218,7 +260,7 @@ public final class Correlator {
             oldest,
             switch (oldest.role()) {
               case SERVER -> MissingEvidence.CALL_NOT_REPORTED;
-              case CLIENT -> MissingEvidence.OPEN_NOT_REPORTED;
+              case CLIENT -> notKnown(oldest);
             });
       }
     }
@@ -332,13 +374,11 @@ public final class Correlator {
     }
   }
 
-  private void reportCall(Node call, int openAtHead, boolean isOpen) {
+  private void reportCall(Node call, int openAtHead, boolean isOpen, long nowNs) {
     if (call.hasSpan()) {
       Instance instance = instances.computeIfAbsent(call.cgroupId(), _ -> new Instance());
       if (!findInvocation(call, openAtHead, instance)) {
-        call.awaitInvocations(openAtHead);
-        instance.waitingCalls.add(call.headNs(), call);
-        waitForReport(call);
+        awaitInvocations(call, openAtHead, instance, nowNs);
       }
       removeIfEmpty(call.cgroupId(), instance);
     }
@@ -389,22 +429,72 @@ public final class Correlator {
   ///
   /// @param openAtHead how many invocations were open when the call left; -1 if not known
   private boolean findInvocation(Node call, int openAtHead, Instance instance) {
-    if (openAtHead <= 0) {
-      if (openAtHead < 0) {
-        missing.add(MissingEvidence.OPEN_NOT_COUNTED);
-      }
+    if (openAtHead < 0) {
+      return false;
+    }
+    if (openAtHead == 0) {
       settleByHeader(call);
       return true;
     }
-    Candidates candidates = new Candidates(call);
-    TimeLine invocations = instance.invocations;
-    for (int i = invocations.firstFrom(call.headNs() - EDGE_NS); i < invocations.size(); i++) {
-      candidates.consider(invocations.node(i));
-    }
-    instance.open.forEach(candidates::consider);
+    Candidates candidates = candidates(call, instance);
     if (candidates.counted < openAtHead) {
       return false;
     }
+    choose(call, candidates, openAtHead == 1);
+    return true;
+  }
+
+  private void awaitInvocations(Node call, int openAtHead, Instance instance, long nowNs) {
+    call.awaitInvocations(openAtHead);
+    boolean isAllRemembered = nowNs - call.headNs() < patienceNs;
+    if (isAllRemembered) {
+      waitingCalls.add(call.headNs(), call);
+    } else if (openAtHead < 0) {
+      missing.add(notKnown(call));
+      settleByHeader(call);
+      return;
+    }
+    if (openAtHead > 0) {
+      instance.waitingCalls.add(call.headNs(), call);
+    }
+    waitForReport(call);
+  }
+
+  /// Evidence 2 when whatever was open has been reported.
+  private void findAmongAll(Node call) {
+    boolean mayBeLost = anyLost && lostNs - call.headNs() >= 0;
+    Instance instance = instances.get(call.cgroupId());
+    if (mayBeLost || instance == null) {
+      return;
+    }
+    int openAtHead = call.awaitedInvocations();
+    Candidates candidates = candidates(call, instance);
+    if (candidates.all + candidates.near >= openAtHead) {
+      instance.waitingCalls.remove(call.headNs(), call);
+      choose(call, candidates, openAtHead <= 1);
+    }
+  }
+
+  private static MissingEvidence notKnown(Node call) {
+    return call.awaitedInvocations() < 0
+        ? MissingEvidence.OPEN_NOT_COUNTED
+        : MissingEvidence.OPEN_NOT_REPORTED;
+  }
+
+  private static Candidates candidates(Node call, Instance instance) {
+    Candidates candidates = new Candidates(call);
+    TimeLine invocations = instance.invocations;
+    for (int i = invocations.firstFrom(call.headNs() - APART_NS); i < invocations.size(); i++) {
+      candidates.consider(invocations.node(i));
+    }
+    instance.open.forEach(candidates::consider);
+    return candidates;
+  }
+
+  /// Settles `call`, of which all candidates are known.
+  ///
+  /// @param mayBeOnly whether a single candidate was the only one that was open
+  private void choose(Node call, Candidates candidates, boolean mayBeOnly) {
     if (call.hasContext()) {
       Node sameTrace = candidates.sameTrace;
       if (candidates.ofSameTrace == 1 && sameTrace != null) {
@@ -422,7 +512,7 @@ public final class Correlator {
       missing.add(MissingEvidence.OPEN_NOT_COUNTED);
       settleByHeader(call);
     } else {
-      Node only = openAtHead == 1 && candidates.all == 1 ? candidates.any : null;
+      Node only = mayBeOnly && candidates.all == 1 ? candidates.any : null;
       if (only != null && only.hasSpan()) {
         join(call, only, ParentEvidence.ONLY_OPEN);
       } else {
@@ -430,7 +520,6 @@ public final class Correlator {
         settleByHeader(call);
       }
     }
-    return true;
   }
 
   /// Puts `child`, which carried no context, into the trace of `parent`: now, or when that is

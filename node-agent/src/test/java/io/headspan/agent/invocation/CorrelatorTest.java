@@ -207,11 +207,64 @@ class CorrelatorTest {
     assertThat(correlator.missing().total()).isZero();
   }
 
+  /// Not counted: until everything that is open has been reported, another invocation of the same
+  /// trace may come.
   @Test
-  void doesNotUseAnInvocationWhenItIsNotKnownHowManyWereOpen() {
+  void waitsForAllInvocationsWhenItIsNotKnownHowManyWereOpen() {
     report(served(A, OUTSIDE, 1, 0, 100), head(FROM_USER));
     report(called(A, 4000, B, 11, 19, 81, -1), head(FROM_USER));
+    pass(7_900_000);
+    assertThat(spans).hasSize(1);
+    pass(101_000);
+    TracedExchange callOfA = span(HttpExchange.Role.CLIENT, A);
+    assertThat(callOfA.parentSpanId()).isEqualTo(span(HttpExchange.Role.SERVER, A).spanId());
+    assertThat(callOfA.evidence()).isEqualTo(ParentEvidence.SAME_TRACE);
+    assertThat(correlator.missing().total()).isZero();
+  }
+
+  @Test
+  void doesNotChooseBetweenInvocationsOfOneTraceThatWereNotCounted() {
+    report(called(A, 4000, B, 11, 19, 81, -1), head(FROM_USER));
+    report(served(A, OUTSIDE, 1, 0, 100), head(FROM_USER));
+    pass(5_000_000);
+    report(served(A, OUTSIDE, 2, 10, 5_000_000), head(FROM_USER));
+    pass(3_001_000);
     assertThat(span(HttpExchange.Role.CLIENT, A).parentSpanId()).isEqualTo(0xc1);
+    assertThat(correlator.missing().count(MissingEvidence.AMBIGUOUS)).isEqualTo(1);
+  }
+
+  @Test
+  void joinsACallWithoutContextThatWasNotCountedToTheOnlyInvocation() {
+    report(called(A, 4000, B, 11, 19, 81, -1), head(CarriedContext.NONE));
+    report(served(A, OUTSIDE, 1, 0, 100), head(FROM_USER));
+    pass(8_001_000);
+    TracedExchange callOfA = span(HttpExchange.Role.CLIENT, A);
+    assertThat(callOfA.traceIdLow()).isEqualTo(0x7a);
+    assertThat(callOfA.evidence()).isEqualTo(ParentEvidence.ONLY_OPEN);
+  }
+
+  /// What was lost may have been the invocation that made it.
+  @Test
+  void doesNotUseAnInvocationThatWasNotCountedWhenSomethingWasLost() {
+    report(served(A, OUTSIDE, 1, 0, 100), head(FROM_USER));
+    report(called(A, 4000, B, 11, 19, 81, -1), head(FROM_USER));
+    pass(1_000_000);
+    correlator.lost(nowNs);
+    pass(9_001_000);
+    assertThat(span(HttpExchange.Role.CLIENT, A).parentSpanId()).isEqualTo(0xc1);
+    assertThat(correlator.missing().count(MissingEvidence.OPEN_NOT_COUNTED)).isEqualTo(1);
+    report(served(A, OUTSIDE, 1, 10_100_000, 10_100_100), head(FROM_USER));
+    report(called(A, 4001, B, 12, 10_100_019, 10_100_081, -1), head(FROM_USER));
+    pass(8_101_000);
+    assertThat(spans.getLast().evidence()).isEqualTo(ParentEvidence.SAME_TRACE);
+  }
+
+  /// A call that is told when what was open with it is forgotten.
+  @Test
+  void doesNotLookForInvocationsThatMayBeForgotten() {
+    pass(10_001_000);
+    report(called(A, 4000, B, 11, 19, 81, -1), head(FROM_USER));
+    assertThat(only().evidence()).isEqualTo(ParentEvidence.HEADER);
     assertThat(correlator.missing().count(MissingEvidence.OPEN_NOT_COUNTED)).isEqualTo(1);
   }
 
@@ -246,6 +299,17 @@ class CorrelatorTest {
     report(served(A, OUTSIDE, 1, 0, 100), head(FROM_USER));
     assertThat(span(HttpExchange.Role.CLIENT, A).evidence()).isEqualTo(ParentEvidence.NONE);
     assertThat(correlator.missing().count(MissingEvidence.AMBIGUOUS)).isEqualTo(1);
+  }
+
+  /// It was the one that the kernel counted, which shows when nothing else has come.
+  @Test
+  void takesAnInvocationAtTheEdgeOfACallWhenAllAreReported() {
+    report(called(A, 4000, B, 11, 19, 81, 1), head(FROM_USER));
+    report(served(A, OUTSIDE, 2, 18, 30), head(FROM_USER));
+    assertThat(spans).hasSize(1);
+    pass(8_001_000);
+    assertThat(span(HttpExchange.Role.CLIENT, A).evidence()).isEqualTo(ParentEvidence.SAME_TRACE);
+    assertThat(correlator.missing().total()).isZero();
   }
 
   @Test

@@ -12,7 +12,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Deque;
 import java.util.List;
-import java.util.OptionalInt;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -263,9 +262,9 @@ final class Http1Connection implements TranscribedConnection, Http1Messages.Rece
   }
 
   @Override
-  public OptionalInt resumePoint(Direction direction) {
+  public @Nullable ResumePoint resumePoint(Direction direction) {
     OrderedBytes ordered = ordered(direction);
-    return ordered.skips() ? OptionalInt.of(ordered.position()) : OptionalInt.empty();
+    return ordered.skips() ? new ResumePoint(ordered.position(), null) : null;
   }
 
   @Override

@@ -13,7 +13,6 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.OptionalInt;
 import java.util.Set;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -42,6 +41,10 @@ final class Http2Connection implements TranscribedConnection, Http2Frames.Receiv
   private final Set<Integer> answeredUnseen = new HashSet<>();
 
   private int lastStream;
+
+  /// There are or were streams that are in none of the two.
+  private boolean hasUnknownStreams;
+
   private int lost;
   private @Nullable Consumer<HttpExchange> sink;
 
@@ -155,9 +158,17 @@ final class Http2Connection implements TranscribedConnection, Http2Frames.Receiv
   }
 
   @Override
-  public OptionalInt resumePoint(Direction direction) {
-    Http2Frames frames = frames(direction);
-    return frames.canResume() ? OptionalInt.of(frames.position()) : OptionalInt.empty();
+  public @Nullable ResumePoint resumePoint(Direction direction) {
+    Side side = side(direction);
+    return side.frames.canResume()
+        ? new ResumePoint(side.frames.position(), side.inBlock ? null : openStreams())
+        : null;
+  }
+
+  private ResumePoint.@Nullable OpenStreams openStreams() {
+    return hasUnknownStreams || !answeredUnseen.isEmpty()
+        ? null
+        : ResumePoint.OpenStreams.of(lastStream, streams.keySet());
   }
 
   @Override
@@ -244,6 +255,8 @@ final class Http2Connection implements TranscribedConnection, Http2Frames.Receiv
         Stream reset = streams.remove(stream);
         if (reset != null) {
           report(reset, End.RESET, endNs);
+        } else if (direction == Direction.FROM_SERVER) {
+          rememberAnswer(stream);
         }
       }
       case Http2Frames.GOAWAY -> {
@@ -298,8 +311,13 @@ final class Http2Connection implements TranscribedConnection, Http2Frames.Receiv
       return; // Trailers of a request.
     }
     lastStream = number;
-    if (answeredUnseen.remove(number) || headers == null || streams.size() >= STREAMS_MAX) {
+    if (answeredUnseen.remove(number)) {
       lost++;
+      return;
+    }
+    if (headers == null || streams.size() >= STREAMS_MAX) {
+      lost++;
+      hasUnknownStreams = true;
       return;
     }
     streams.put(
@@ -316,10 +334,7 @@ final class Http2Connection implements TranscribedConnection, Http2Frames.Receiv
   private void respond(Side side, @Nullable Http2Headers headers, long endNs) {
     Stream stream = streams.get(side.blockStream);
     if (stream == null) {
-      int number = side.blockStream;
-      if (number % 2 == 1 && number > lastStream && answeredUnseen.size() < STREAMS_MAX) {
-        answeredUnseen.add(number);
-      }
+      rememberAnswer(side.blockStream);
       return;
     }
     if (headers != null) {
@@ -338,6 +353,16 @@ final class Http2Connection implements TranscribedConnection, Http2Frames.Receiv
     }
     if (side.blockEnds) {
       endResponse(side.blockStream, endNs);
+    }
+  }
+
+  private void rememberAnswer(int number) {
+    if (number % 2 == 1 && number > lastStream) {
+      if (answeredUnseen.size() < STREAMS_MAX) {
+        answeredUnseen.add(number);
+      } else {
+        hasUnknownStreams = true;
+      }
     }
   }
 

@@ -46,9 +46,13 @@ public final class HttpProbe implements AutoCloseable {
 
   private static final int OPEN_BUFFER_RECORDS = 16;
 
-  /// `struct resume_key`, whose value `struct resume_point` is two numbers: cookie, direction,
-  /// padding.
+  /// `struct resume_key`: cookie, direction, padding.
   private static final int RESUME_KEY_BYTES = 16;
+
+  /// `struct resume_point`: where, whether to leave, whether streams are known, the last of them,
+  /// and the open ones.
+  private static final int RESUME_POINT_BYTES =
+      4 * Integer.BYTES + ResumePoint.OpenStreams.WORDS * Long.BYTES;
 
   private final BpfObject object;
   private final RingBuffer ring;
@@ -142,7 +146,7 @@ public final class HttpProbe implements AutoCloseable {
     drainRing(guarded);
     long nowNs = System.nanoTime();
     Transcripts transcripts = assembler.transcripts();
-    transcripts.resume(this::resume);
+    transcripts.resume((cookie, direction, point) -> resume(cookie, direction, point, false));
     transcripts.takeUnwanted().forEach(this::leave);
     transcripts.checkPatience(nowNs);
     if (assembler.hasUnfinished() && nowNs - sweptNs >= SWEEP_INTERVAL_NS) {
@@ -253,18 +257,15 @@ public final class HttpProbe implements AutoCloseable {
     ring.drain(sample -> assembler.accept(HttpEvent.decode(sample), sink), recordsMax);
   }
 
-  private void resume(long cookie, HttpEvent.Direction direction, int sequence) {
-    resume(cookie, direction, sequence, false);
-  }
-
   /// Has the kernel follow a transcript no further.
   private void leave(long cookie) {
     for (HttpEvent.Direction direction : HttpEvent.Direction.values()) {
-      resume(cookie, direction, 0, true);
+      resume(cookie, direction, new ResumePoint(0, null), true);
     }
   }
 
-  private void resume(long cookie, HttpEvent.Direction direction, int sequence, boolean leave) {
+  private void resume(
+      long cookie, HttpEvent.Direction direction, ResumePoint point, boolean leave) {
     try (Arena call = Arena.ofConfined()) {
       MemorySegment key = call.allocate(RESUME_KEY_BYTES, Long.BYTES);
       key.set(JAVA_LONG, 0, cookie);
@@ -275,7 +276,16 @@ public final class HttpProbe implements AutoCloseable {
             case FROM_CLIENT -> HttpBytesEventLayout.FROM_CLIENT;
             case FROM_SERVER -> HttpBytesEventLayout.FROM_SERVER;
           });
-      MemorySegment value = call.allocateFrom(JAVA_INT, sequence, leave ? 1 : 0);
+      MemorySegment value = call.allocate(RESUME_POINT_BYTES, Long.BYTES);
+      value.set(JAVA_INT, 0, point.sequence());
+      value.set(JAVA_INT, Integer.BYTES, leave ? 1 : 0);
+      ResumePoint.OpenStreams streams = point.streams();
+      if (streams != null) {
+        value.set(JAVA_INT, 2 * Integer.BYTES, 1);
+        value.set(JAVA_INT, 3 * Integer.BYTES, streams.last());
+        MemorySegment.copy(
+            streams.bits(), 0, value, JAVA_LONG, 4 * Integer.BYTES, ResumePoint.OpenStreams.WORDS);
+      }
       object.map("resume_points").update(key, value, BpfMap.Update.ANY);
     }
   }

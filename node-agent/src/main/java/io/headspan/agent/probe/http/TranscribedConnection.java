@@ -2,8 +2,8 @@ package io.headspan.agent.probe.http;
 
 import io.headspan.agent.probe.http.HttpEvent.Direction;
 import io.headspan.agent.probe.http.HttpExchange.End;
-import java.util.OptionalInt;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 
 /// A connection that is read from its bytes. Single-threaded.
 interface TranscribedConnection {
@@ -33,9 +33,9 @@ interface TranscribedConnection {
   /// needed.
   boolean isRaw(Direction direction);
 
-  /// What to tell the kernel of a direction that is raw: where it may go on; empty if there is
+  /// What to tell the kernel of a direction that is raw: where it may go on; null if there is
   /// nothing to tell.
-  OptionalInt resumePoint(Direction direction);
+  @Nullable ResumePoint resumePoint(Direction direction);
 
   /// Looks whether bytes are still worth waiting for.
   ///

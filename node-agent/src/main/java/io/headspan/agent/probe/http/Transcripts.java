@@ -6,7 +6,6 @@ import io.headspan.agent.probe.http.TranscribedConnection.Unreadable;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.Map;
-import java.util.OptionalInt;
 import java.util.Set;
 import java.util.function.Consumer;
 import java.util.function.ObjIntConsumer;
@@ -40,7 +39,7 @@ final class Transcripts {
   /// Tells the kernel from where on a direction is to be handed on; of HTTP/2, a frame begins
   /// there.
   interface Resumption {
-    void at(long cookie, Direction direction, int sequence);
+    void at(long cookie, Direction direction, ResumePoint point);
   }
 
   Transcripts(ObjIntConsumer<HttpCounter> counts) {
@@ -123,13 +122,13 @@ final class Transcripts {
           if (connection == null) {
             return true;
           }
-          OptionalInt point = connection.resumePoint(key.direction());
-          if (point.isEmpty()) {
+          ResumePoint point = connection.resumePoint(key.direction());
+          if (point == null) {
             return !connection.isRaw(key.direction());
           }
-          if (entry.getValue() != point.getAsInt()) {
-            entry.setValue(point.getAsInt());
-            resumption.at(key.cookie(), key.direction(), point.getAsInt());
+          if (entry.getValue() != point.sequence()) {
+            entry.setValue(point.sequence());
+            resumption.at(key.cookie(), key.direction(), point);
           }
           return false;
         });

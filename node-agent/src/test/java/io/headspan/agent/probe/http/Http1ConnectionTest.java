@@ -105,13 +105,14 @@ class Http1ConnectionTest {
     connection.accept(
         bytes(Direction.FROM_CLIENT, 0, "GET /1 HTTP/1.1\r\n\r\nGET /2 HTTP/1.1\r\n\r\n"),
         found::add);
-    assertThat(connection.resumePoint(Direction.FROM_CLIENT)).isEmpty();
+    assertThat(connection.resumePoint(Direction.FROM_CLIENT)).isNull();
     connection.accept(bytes(Direction.FROM_SERVER, 0, head + "x".repeat(100)), found::add);
     int last = head.length() + LARGE - 1;
-    assertThat(connection.resumePoint(Direction.FROM_SERVER)).hasValue(last);
+    assertThat(connection.resumePoint(Direction.FROM_SERVER))
+        .isEqualTo(new ResumePoint(last, null));
     connection.accept(
         bytes(Direction.FROM_SERVER, last, "xHTTP/1.1 204 No Content\r\n\r\n"), found::add);
-    assertThat(connection.resumePoint(Direction.FROM_SERVER)).isEmpty();
+    assertThat(connection.resumePoint(Direction.FROM_SERVER)).isNull();
     assertThat(described(found))
         .containsExactly(
             "GET /1 HTTP/1.1 200 " + (head.length() + LARGE) + " RESPONSE",

@@ -20,6 +20,7 @@ import com.linecorp.armeria.server.Server;
 import io.grpc.CallOptions;
 import io.grpc.ClientCall;
 import io.grpc.ManagedChannel;
+import io.grpc.MethodDescriptor;
 import io.grpc.StatusRuntimeException;
 import io.grpc.stub.ClientCalls;
 import io.headspan.agent.probe.http.HttpExchange.End;
@@ -557,6 +558,57 @@ abstract class Http2ProbeContract {
         after.shutdownNow();
       }
     }
+  }
+
+  /// The first packet is too short to tell what begins there, so the next one is handed on raw, and
+  /// with it the beginning of a stream.
+  @Test
+  void countsOpenStreamsAgainWhenFramesCanBeFollowedAgain() throws IOException {
+    probe.watchCgroup(cgroup.id());
+    long raw = counted(HttpCounter.TRANSCRIPT_RAW);
+    try (var callee = new GrpcEcho(LOOPBACK, byte[]::new)) {
+      ManagedChannel toCallee = GrpcEcho.channel(callee.port());
+      var captures = new Captures(probe, callee.port());
+      IntFunction<byte[]> callOut =
+          length -> GrpcEcho.call(toCallee, GrpcEcho.UNARY, new byte[length]);
+      try (var caller = new GrpcEcho(LOOPBACK, callOut);
+          var client = new Http2TestClient(caller.port(), grpc(1, GrpcEcho.NEVER))) {
+        // At both ends.
+        captures.await(() -> counted(HttpCounter.TRANSCRIPT_RAW) == raw + 2);
+        captures.drain();
+        client.send(grpc(3, GrpcEcho.THEN));
+        captures.await(() -> captures.clients().size() == 1);
+        assertThat(captures.clients().getLast().openAtHead()).isEqualTo(2);
+        client.send(Http2TestClient.reset(1));
+        client.send(grpc(5, GrpcEcho.THEN));
+        captures.await(() -> captures.clients().size() == 2);
+        assertThat(captures.clients().getLast().openAtHead()).isEqualTo(1);
+      } finally {
+        toCallee.shutdownNow();
+      }
+    }
+    assertThat(counted(HttpCounter.TRANSCRIPT_RAW)).isEqualTo(raw + 2);
+  }
+
+  private static byte[] grpc(int stream, MethodDescriptor<byte[], byte[]> method) {
+    var request = new ByteArrayOutputStream();
+    request.writeBytes(
+        Http2TestClient.head(
+            stream,
+            List.of(
+                Map.entry(":method", "POST"),
+                Map.entry(":scheme", "http"),
+                Map.entry(":authority", "localhost"),
+                Map.entry(":path", "/" + method.getFullMethodName()),
+                Map.entry("te", "trailers"),
+                Map.entry("content-type", "application/grpc")),
+            0,
+            false,
+            1_000,
+            false));
+    // Not compressed, and empty.
+    request.writeBytes(Http2TestClient.data(stream, new byte[5], 0, true));
+    return request.toByteArray();
   }
 
   @Test

@@ -37,12 +37,38 @@ final class Http2TestClient implements AutoCloseable {
   private record Frame(int type, int flags, int stream) {}
 
   Http2TestClient(int port) throws IOException {
-    socket = new Socket(InetAddress.getLoopbackAddress(), port);
+    this(new Socket(InetAddress.getLoopbackAddress(), port));
+    send(PREFACE.getBytes(US_ASCII));
+    send(frame(SETTINGS, 0, 0, new byte[0]));
+  }
+
+  /// Connects, and sends so little at first that it could be something else, then all the rest of
+  /// the preface and `frames` at once.
+  Http2TestClient(int port, byte[] frames) throws IOException {
+    this(new Socket(InetAddress.getLoopbackAddress(), port));
+    int first = 3;
+    send(PREFACE.substring(0, first).getBytes(US_ASCII));
+    var rest = new ByteArrayOutputStream();
+    rest.writeBytes(PREFACE.substring(first).getBytes(US_ASCII));
+    rest.writeBytes(frame(SETTINGS, 0, 0, new byte[0]));
+    rest.writeBytes(frames);
+    send(rest.toByteArray());
+  }
+
+  private Http2TestClient(Socket socket) throws IOException {
+    this.socket = socket;
     socket.setTcpNoDelay(true);
     socket.setSoTimeout(TIMEOUT_MILLIS);
     in = new BufferedInputStream(socket.getInputStream());
-    socket.getOutputStream().write(PREFACE.getBytes(US_ASCII));
-    socket.getOutputStream().write(frame(SETTINGS, 0, 0, new byte[0]));
+  }
+
+  void send(byte[] frames) throws IOException {
+    socket.getOutputStream().write(frames);
+  }
+
+  /// Ends a stream without an answer.
+  static byte[] reset(int stream) {
+    return frame(RST_STREAM, 0, stream, new byte[Integer.BYTES]);
   }
 
   /// Sends a request with a body in two frames and reads its answer to the end.
@@ -61,7 +87,7 @@ final class Http2TestClient implements AutoCloseable {
     request.writeBytes(head(stream, headers, padding, withPriority, fragmentMax, false));
     request.writeBytes(data(stream, body, padding, false));
     request.writeBytes(data(stream, new byte[0], padding, true));
-    socket.getOutputStream().write(request.toByteArray());
+    send(request.toByteArray());
     readUntilEndOfStream(in);
   }
 

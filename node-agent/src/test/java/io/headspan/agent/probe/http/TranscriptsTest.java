@@ -6,10 +6,13 @@ import io.headspan.agent.probe.http.HttpEvent.ConnectionEnd;
 import io.headspan.agent.probe.http.HttpEvent.Direction;
 import io.headspan.agent.probe.http.HttpExchange.End;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
+import java.util.BitSet;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Random;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -116,14 +119,29 @@ class TranscriptsTest {
     for (HttpEvent.Bytes record :
         RecordedHttp2.raw(Direction.FROM_CLIENT, bytes, 0, new Random(1), 0)) {
       transcripts.accept(record, _ -> {});
-      transcripts.resume((_, direction, sequence) -> {
+      transcripts.resume((_, direction, point) -> {
         assertThat(direction).isEqualTo(Direction.FROM_CLIENT);
-        points.add(sequence);
+        assertThat(openIn(point)).isEqualTo(begunBefore(bytes, point.sequence()));
+        points.add(point.sequence());
       });
     }
     assertThat(points).isNotEmpty().doesNotHaveDuplicates();
     assertThat(points).isSubsetOf(boundaries(bytes));
     assertThat(points.getLast()).isEqualTo(bytes.length);
+  }
+
+  /// Nothing has been answered.
+  private static List<Integer> begunBefore(byte[] bytes, int end) {
+    return boundaries(bytes).stream()
+        .filter(at -> at < end && bytes[at + 3] == Http2Frames.HEADERS)
+        .map(at -> ByteBuffer.wrap(bytes, at + 5, Integer.BYTES).getInt())
+        .distinct()
+        .toList();
+  }
+
+  private static List<Integer> openIn(ResumePoint point) {
+    ResumePoint.OpenStreams streams = Objects.requireNonNull(point.streams());
+    return BitSet.valueOf(streams.bits()).stream().mapToObj(at -> 2 * at + 1).toList();
   }
 
   private static List<Integer> boundaries(byte[] bytes) {

@@ -1,0 +1,127 @@
+package io.headspan.systemtests;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.headspan.loadgen.mixed.MixedService;
+import io.headspan.loadgen.mixed.MixedTraffic;
+import io.headspan.loadgen.mixed.MixedTrees;
+import io.headspan.loadgen.runc.RuncContainer;
+import io.headspan.storage.SqlQuery;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/// HTTP/1.1, HTTP/2 and gRPC at once, many requests under way at a time, over two containers, of
+/// which the first calls the second for some: nearly all is captured, nothing of it wrongly, and
+/// the books say what became of it. How fast: `-Dheadspan.mixed.rate`, requests per second.
+@Tag("privileged")
+final class MixedLoadBpfIT {
+  private static final int RATE = Integer.getInteger("headspan.mixed.rate", 1_000);
+  private static final int SECONDS = 20;
+  private static final int REQUESTS = RATE * SECONDS;
+  private static final double CAPTURED_AT_LEAST = 0.999;
+  private static final String TENANT = "mixed";
+  private static final String PREFIX = "00000000000a1bed";
+
+  @TempDir private Path directory;
+
+  @Test
+  void isCapturedWithTheRightParents() throws Exception {
+    try (HeadspanNode node = HeadspanNode.start(directory);
+        RuncContainer back = service("back", List.of());
+        RuncContainer front = service("front", List.of("--next", address(back)))) {
+      String said = send(front);
+      assertThat(said).contains("requests=" + REQUESTS + " ").contains("errors=0");
+      Await.until("the agent is quiet", () -> AgentBooks.of(node, TENANT).isQuiet());
+      AgentBooks books = AgentBooks.of(node, TENANT);
+      MixedTrees trees = new MixedTrees("front", "back", REQUESTS);
+      read(node, trees);
+      MixedTrees.Outcome outcome = trees.outcome();
+      String as = said + outcome + "\n" + books + "\n" + node.agentMetrics();
+      assertThat((double) outcome.found() / outcome.expected())
+          .as(as)
+          .isGreaterThanOrEqualTo(CAPTURED_AT_LEAST);
+      assertThat(outcome.wrongParents()).as(as).isZero();
+      assertThat(outcome.unexpected()).as(as).isZero();
+      assertThat(books.imbalance()).isZero();
+      assertThat(books.acknowledged()).isEqualTo(stored(node));
+      assertThat(books.captured()).isEqualTo(books.acknowledged() + books.lost());
+    }
+  }
+
+  private static RuncContainer service(String function, List<String> arguments) {
+    return RuncContainer.startHttpService(
+        RuncContainer.javaProgram(
+                "headspan-mixed-" + function + "-" + ProcessHandle.current().pid(),
+                MixedService.class,
+                arguments)
+            .asFunction(TENANT, function, "1"));
+  }
+
+  private static String address(RuncContainer container) {
+    return "127.0.0.1:" + container.readyLine().substring("ready on ".length());
+  }
+
+  private static String send(RuncContainer front) throws Exception {
+    Process traffic =
+        new ProcessBuilder(
+                System.getProperty("java.home") + "/bin/java",
+                "-XX:+UseSerialGC",
+                "--sun-misc-unsafe-memory-access=allow",
+                "-cp",
+                System.getProperty("java.class.path"),
+                MixedTraffic.class.getName(),
+                "--target",
+                address(front),
+                "--prefix",
+                PREFIX,
+                "--requests",
+                Integer.toString(REQUESTS),
+                "--rate",
+                Integer.toString(RATE))
+            .redirectErrorStream(true)
+            .start();
+    try {
+      String output = new String(traffic.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+      assertThat(traffic.waitFor(10, TimeUnit.SECONDS)).as(output).isTrue();
+      assertThat(traffic.exitValue()).as(output).isZero();
+      return output;
+    } finally {
+      traffic.destroyForcibly();
+    }
+  }
+
+  /// Of an exchange that was open for long there is a span beside the one at its end.
+  private static long stored(HeadspanNode node) {
+    return node.query(
+            SqlQuery.of("SELECT count() FROM spans WHERE tenant = {tenant:String}")
+                .bind("tenant", TENANT),
+            row -> row.integer(0))
+        .getFirst();
+  }
+
+  private static void read(HeadspanNode node, MixedTrees trees) {
+    node.query(
+        SqlQuery.of(
+                """
+                SELECT reinterpretAsInt64(reverse(substring(trace_id, 9, 8))),
+                       reinterpretAsInt64(span_id), reinterpretAsInt64(parent_span_id), kind,
+                       toString(service)
+                FROM spans
+                WHERE tenant = {tenant:String} AND startsWith(trace_id, unhex({prefix:String}))
+                  AND NOT open
+                """)
+            .bind("tenant", TENANT)
+            .bind("prefix", PREFIX),
+        row -> {
+          trees.add(
+              row.integer(0), row.integer(1), row.integer(2), (int) row.integer(3), row.text(4));
+          return Map.of();
+        });
+  }
+}
