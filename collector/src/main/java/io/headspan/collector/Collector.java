@@ -16,6 +16,7 @@ import io.headspan.collector.sampling.SamplerConfig;
 import io.headspan.collector.sampling.SamplingException;
 import io.headspan.collector.sampling.SamplingPolicies;
 import io.headspan.storage.SpanStore;
+import io.headspan.storage.Tier;
 import io.headspan.wire.LogBatch;
 import io.headspan.wire.MetricBatch;
 import io.headspan.wire.SpanBatch;
@@ -113,7 +114,7 @@ public final class Collector implements AutoCloseable {
     SamplerConfig sampling = sampling(config);
     registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
     store = SpanStore.connect(config.store());
-    Store ingestStore = new IngestStore(store);
+    Store ingestStore = new IngestStore(store, sampling.tier());
     monitor = StoreMonitor.start(ingestStore);
     InFlight inFlight = new InFlight(config.inFlightBytes());
     IngestMetrics metrics = new IngestMetrics(registry, inFlight, monitor);
@@ -166,24 +167,24 @@ public final class Collector implements AutoCloseable {
 
   /// @throws CollectorException of kind CONFIGURATION if the policies cannot be read
   private static SamplerConfig sampling(CollectorConfig config) {
-    String policies = SamplerConfig.KEEP_ALL;
-    if (config.sampling().policies().isPresent()) {
-      Path file = config.sampling().policies().get();
-      try {
-        policies = Files.readString(file);
-        SamplingPolicies.check(policies);
-      } catch (IOException | SamplingException e) {
-        throw new CollectorException(
-            CollectorException.Kind.CONFIGURATION,
-            "sampling policies cannot be used: file=" + file + ", reason=" + e.getMessage(),
-            e);
-      }
-    }
     return new SamplerConfig(
-        policies,
+        config.sampling().policies().map(Collector::policies),
         config.sampling().decisionWait(),
         config.sampling().decisionWaitAfterRoot(),
         config.sampling().recentWindow());
+  }
+
+  private static String policies(Path file) {
+    try {
+      String policies = Files.readString(file);
+      SamplingPolicies.check(policies);
+      return policies;
+    } catch (IOException | SamplingException e) {
+      throw new CollectorException(
+          CollectorException.Kind.CONFIGURATION,
+          "sampling policies cannot be used: file=" + file + ", reason=" + e.getMessage(),
+          e);
+    }
   }
 
   private Server server(Optional<ListenerTls> tls) {
@@ -207,7 +208,7 @@ public final class Collector implements AutoCloseable {
   }
 
   /// The store as ingest sees it.
-  private record IngestStore(SpanStore store) implements Store {
+  private record IngestStore(SpanStore store, Tier tier) implements Store {
     @Override
     public void migrate() {
       store.migrate();
@@ -215,7 +216,7 @@ public final class Collector implements AutoCloseable {
 
     @Override
     public void insert(SpanBatch batch, String deduplicationToken) {
-      store.insert(batch, deduplicationToken);
+      store.insert(batch, deduplicationToken, tier);
     }
 
     @Override

@@ -13,6 +13,7 @@ import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.HashMap;
@@ -21,9 +22,12 @@ import java.util.Map;
 
 /// A store with spans, which a collector took in, and a query API on it.
 public final class RunningApi implements AutoCloseable {
-  /// `-Dheadspan.tier=kept` has the spans decided and moved before anything is asked of them: the
-  /// answers must be the same.
-  private static final boolean KEPT = "kept".equals(System.getProperty("headspan.tier"));
+  /// The answers must be the same, wherever the spans are: stored as kept at once, or with
+  /// `-Dheadspan.tier=recent` waiting for a decision, or with `-Dheadspan.tier=moved` decided and
+  /// moved before anything is asked of them.
+  private static final String TIER = System.getProperty("headspan.tier", "kept");
+
+  private static final boolean MOVED = TIER.equals("moved");
 
   private static final Duration MOVE_LIMIT = Duration.ofMinutes(2);
   private static final Duration POLL = Duration.ofMillis(100);
@@ -69,17 +73,18 @@ public final class RunningApi implements AutoCloseable {
 
   private static void send(StoreProcess process, String path, List<? extends MessageLite> requests)
       throws IOException {
-    CollectorConfig config =
-        CollectorConfig.from(
-            Map.of(
-                "HEADSPAN_COLLECTOR_LISTEN",
-                "127.0.0.1:0",
-                "HEADSPAN_COLLECTOR_STORE",
-                "http://127.0.0.1:" + process.address().port(),
-                "HEADSPAN_COLLECTOR_RECENT_WINDOW",
-                KEPT ? "1s" : "1h",
-                "HEADSPAN_COLLECTOR_DECISION_WAIT",
-                KEPT ? "1s" : "1h"));
+    Map<String, String> settings = new HashMap<>();
+    settings.put("HEADSPAN_COLLECTOR_LISTEN", "127.0.0.1:0");
+    settings.put("HEADSPAN_COLLECTOR_STORE", "http://127.0.0.1:" + process.address().port());
+    if (!TIER.equals("kept")) {
+      Path policies = Files.createTempFile("headspan-policies", ".yaml");
+      policies.toFile().deleteOnExit();
+      Files.writeString(policies, "[{name: all, type: always_sample}]");
+      settings.put("HEADSPAN_COLLECTOR_SAMPLING_POLICIES", policies.toString());
+      settings.put("HEADSPAN_COLLECTOR_RECENT_WINDOW", MOVED ? "1s" : "1h");
+      settings.put("HEADSPAN_COLLECTOR_DECISION_WAIT", MOVED ? "1s" : "1h");
+    }
+    CollectorConfig config = CollectorConfig.from(settings);
     try (Collector collector = Collector.start(config);
         HttpClient sender = HttpClient.newHttpClient()) {
       for (MessageLite request : requests) {
@@ -92,7 +97,7 @@ public final class RunningApi implements AutoCloseable {
           throw new IOException("not stored: " + response.statusCode() + " " + response.body());
         }
       }
-      if (KEPT) {
+      if (MOVED) {
         awaitMove(process);
       }
     } catch (InterruptedException e) {

@@ -34,6 +34,9 @@ final class BlockEncoder {
   private static final byte OTHERS = 5;
   private static final int PLACES = 6;
 
+  /// The window of spans in the kept tier that were never in the recent one: no boundary is before.
+  private static final int ALWAYS_READ = 0;
+
   private final NativeSink sink = new NativeSink();
   private final LowCardinality lowCardinality = new LowCardinality();
   private int[] ids = new int[0];
@@ -51,8 +54,8 @@ final class BlockEncoder {
     return sink;
   }
 
-  /// Encodes rows of `recent_spans`.
-  void spans(SpanBatch batch, Origins origins) {
+  /// Encodes rows of a tier's table.
+  void spans(SpanBatch batch, Origins origins, Tier tier) {
     prepare(batch);
     int rows = batch.size();
     Utf8Table table = batch.table();
@@ -128,7 +131,11 @@ final class BlockEncoder {
       sink.putInt(batch.droppedLinks(i));
     }
     column("window", "DateTime");
-    int window = windowSeconds(batch);
+    int window =
+        switch (tier) {
+          case RECENT -> windowSeconds(batch);
+          case KEPT -> ALWAYS_READ;
+        };
     for (int i = 0; i < rows; i++) {
       sink.putInt(window);
     }
@@ -136,8 +143,8 @@ final class BlockEncoder {
   }
 
   /// The five minutes in which the last span of a batch ended, in seconds since 1970: the partition
-  /// of all its rows, so that an insert makes one part, and a replay comes to the same. Never 0,
-  /// which is the window of what was stored before there were windows.
+  /// of all its rows, so that an insert makes one part, and a replay comes to the same. Never
+  /// [#ALWAYS_READ].
   static int windowSeconds(SpanBatch batch) {
     long last = 0;
     for (int i = 0; i < batch.size(); i++) {

@@ -48,13 +48,18 @@ public final class SpanStore implements AutoCloseable {
     migrator.migrate();
   }
 
-  /// Stores the spans of `batch`; when this returns, ClickHouse has them. A batch with a token
-  /// already seen is not stored again, nor counted again in any rollup.
+  /// Stores the spans of `batch` as kept; when this returns, ClickHouse has them. A batch with a
+  /// token already seen is not stored again, nor counted again in any rollup.
   ///
   /// @param deduplicationToken names the batch; equal tokens mean equal batches
   /// @throws StoreException of kind UNAVAILABLE if it is worth trying again, REJECTED if not
   public void insert(SpanBatch batch, String deduplicationToken) {
-    writer.insert(batch, deduplicationToken);
+    insert(batch, deduplicationToken, Tier.KEPT);
+  }
+
+  /// The same, for a tier. A batch that comes again has to come to the same one.
+  public void insert(SpanBatch batch, String deduplicationToken, Tier tier) {
+    writer.insert(batch, deduplicationToken, tier);
   }
 
   /// Whether the spans of `batch` are stored, under whatever token: looks for one span of each day

@@ -29,7 +29,7 @@ final class SpanWriter {
     this.client = client;
   }
 
-  void insert(SpanBatch batch, String deduplicationToken) {
+  void insert(SpanBatch batch, String deduplicationToken, Tier tier) {
     if (batch.size() == 0) {
       return;
     }
@@ -37,9 +37,9 @@ final class SpanWriter {
     BlockEncoder encoder = taken == null ? new BlockEncoder() : taken;
     Origins origins = Origins.of(batch);
     writeOrigins(encoder, batch, origins);
-    encoder.spans(batch, origins);
+    encoder.spans(batch, origins, tier);
     client.insert(
-        "recent_spans",
+        tier.table(),
         encoder.sink(),
         Map.of(
             "insert_deduplicate", "1",

@@ -29,9 +29,9 @@ final class NativeBlockTest {
   void encodesABatchAfterALargerOneAsIfItWereTheFirst() {
     BlockEncoder used = new BlockEncoder();
     SpanBatch large = new RandomSpans(2).batch(500, 1_795_000_000_000_000_000L);
-    used.spans(large, Origins.of(large));
+    used.spans(large, Origins.of(large), Tier.RECENT);
     SpanBatch small = new RandomSpans(3).batch(20, 1_795_000_000_000_000_000L);
-    used.spans(small, Origins.of(small));
+    used.spans(small, Origins.of(small), Tier.RECENT);
     assertThat(used.sink().toByteArray()).isEqualTo(encode(small));
   }
 
@@ -108,7 +108,7 @@ final class NativeBlockTest {
 
   private static byte[] encode(SpanBatch batch) {
     BlockEncoder encoder = new BlockEncoder();
-    encoder.spans(batch, Origins.of(batch));
+    encoder.spans(batch, Origins.of(batch), Tier.RECENT);
     return encoder.sink().toByteArray();
   }
 

@@ -29,7 +29,7 @@ final class NativeFormatIT {
       Origins origins = Origins.of(batch);
       BlockEncoder encoder = new BlockEncoder();
 
-      encoder.spans(batch, origins);
+      encoder.spans(batch, origins, Tier.RECENT);
       check(client, store.address(), "recent_spans", encoder.sink());
 
       int[] resources = new int[batch.resources()];

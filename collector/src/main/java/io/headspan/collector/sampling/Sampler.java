@@ -66,6 +66,8 @@ public final class Sampler implements AutoCloseable {
   private boolean isRecovered;
   private long lastTickMillis;
   private long closedAtMillis;
+  private long lookedNs = System.nanoTime() - CLOSE_BEAT.toNanos();
+  private boolean isAnyRecent;
 
   /// Starts sampling.
   ///
@@ -81,7 +83,7 @@ public final class Sampler implements AutoCloseable {
     this.config = config;
     this.storeIsReady = storeIsReady;
     tiers = store.tiers();
-    policies = SamplingPolicies.parse(config.policies(), second::get);
+    policies = SamplingPolicies.parse(config.policiesOrAll(), second::get);
     traces = new QuietTraces(store, config.recentWindow().plus(MEMORY), policies);
     quiet = new QuietTraces.Quiet(config.decisionWait(), config.decisionWaitAfterRoot());
     thread = Thread.ofPlatform().name("collector-sampler").daemon().unstarted(this::run);
@@ -92,7 +94,9 @@ public final class Sampler implements AutoCloseable {
       long started = System.nanoTime();
       if (storeIsReady.getAsBoolean()) {
         try {
-          tick();
+          if (isAnythingToDo()) {
+            tick();
+          }
         } catch (StoreException e) {
           // What was begun is found and finished when the store answers again.
           isRecovered = false;
@@ -107,6 +111,15 @@ public final class Sampler implements AutoCloseable {
       }
       LockSupport.parkNanos(BEAT.toNanos() - (System.nanoTime() - started));
     }
+  }
+
+  /// Without policies there is, only while something is recent from when there were some.
+  private boolean isAnythingToDo() {
+    if (config.policies().isEmpty() && System.nanoTime() - lookedNs >= CLOSE_BEAT.toNanos()) {
+      lookedNs = System.nanoTime();
+      isAnyRecent = !tiers.windowsSeconds().isEmpty();
+    }
+    return config.policies().isPresent() || isAnyRecent;
   }
 
   /// Does what is due.

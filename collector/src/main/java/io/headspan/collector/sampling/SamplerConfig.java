@@ -1,16 +1,30 @@
 package io.headspan.collector.sampling;
 
+import io.headspan.storage.Tier;
 import java.time.Duration;
+import java.util.Optional;
 
 /// How the sampler samples.
 ///
-/// @param policies YAML that [SamplingPolicies#parse] reads
+/// @param policies YAML that [SamplingPolicies#parse] reads; empty if everything is kept
 /// @param decisionWait how long after its last span a trace is decided
 /// @param decisionWaitAfterRoot how long after its last span it is decided if its root has ended
 ///   and nothing of it is open
 /// @param recentWindow how long every span stays in the recent tier
 public record SamplerConfig(
-    String policies, Duration decisionWait, Duration decisionWaitAfterRoot, Duration recentWindow) {
-  /// Policies that keep everything.
-  public static final String KEEP_ALL = "[{name: always_sample, type: always_sample}]";
+    Optional<String> policies,
+    Duration decisionWait,
+    Duration decisionWaitAfterRoot,
+    Duration recentWindow) {
+  private static final String KEEP_ALL = "[{name: always_sample, type: always_sample}]";
+
+  /// Where spans go that come in.
+  public Tier tier() {
+    return policies.isPresent() ? Tier.RECENT : Tier.KEPT;
+  }
+
+  /// Policies for what is recent: without any, what came while there were some is all kept.
+  String policiesOrAll() {
+    return policies.orElse(KEEP_ALL);
+  }
 }

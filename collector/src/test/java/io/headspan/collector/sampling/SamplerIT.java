@@ -4,12 +4,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.headspan.storage.SpanStore;
 import io.headspan.storage.SqlQuery;
+import io.headspan.storage.Tier;
 import io.headspan.storage.embedded.StoreProcess;
 import io.headspan.wire.SpanBatch;
 import io.headspan.wire.TraceContext;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
@@ -45,7 +47,7 @@ class SamplerIT {
     store.migrate();
     int number = 0;
     for (SpanBatch trace : SamplingPoliciesTest.traces()) {
-      store.insert(trace, "trace-" + number++);
+      store.insert(trace, "trace-" + number++, Tier.RECENT);
       spans += trace.size();
     }
   }
@@ -110,7 +112,7 @@ class SamplerIT {
   private static Sampler sampler(String policies) {
     return new Sampler(
         store,
-        new SamplerConfig(policies, Duration.ZERO, Duration.ZERO, Duration.ZERO),
+        new SamplerConfig(Optional.of(policies), Duration.ZERO, Duration.ZERO, Duration.ZERO),
         () -> true);
   }
 

@@ -28,7 +28,8 @@ public record Migration(int version, String name, String checksum, List<String> 
           "0006_views_replaced.sql",
           "0007_logs_metrics.sql",
           "0008_two_tiers.sql",
-          "0009_usage.sql");
+          "0009_usage.sql",
+          "0010_straight_to_kept.sql");
 
   /// Every migration, in order.
   public static List<Migration> all() {
