@@ -66,7 +66,8 @@ public final class SpanTiers {
   }
 
   /// The number of the next batch of each second, of seconds that have batches: a batch's number is
-  /// its second times 1000, and how many there were of it before.
+  /// its second times 1000, and how many there were of it before. Those that [#pin] made do not
+  /// count: they are by the second of now, and numbered apart.
   ///
   /// @param fromSecond the first second asked for
   public Map<Long, Long> nextBatches(long fromSecond) {
@@ -75,9 +76,11 @@ public final class SpanTiers {
             SqlQuery.of(
                     """
                     SELECT intDiv(batch, 1000), max(batch) + 1 FROM decisions
-                    WHERE batch >= {from:UInt64} * 1000 GROUP BY intDiv(batch, 1000)
+                    WHERE batch >= {from:UInt64} * 1000 AND batch % 1000 < {pins:UInt64}
+                    GROUP BY intDiv(batch, 1000)
                     """)
-                .bind("from", fromSecond),
+                .bind("from", fromSecond)
+                .bind("pins", FIRST_PIN),
             row -> Map.entry(row.integer(0), row.integer(1)))
         .forEach(each -> next.put(each.getKey(), each.getValue()));
     return next;
@@ -233,10 +236,7 @@ public final class SpanTiers {
 
   private void copy(long batch, Extent extent) {
     String columns = String.join(", ", copiedColumns());
-    String spans =
-        extent.weighted() == 0
-            ? columns
-            : columns.replace("trace_state", TRACE_STATE.replace("new_threshold", NEW_THRESHOLD));
+    String spans = extent.weighted() == 0 ? columns : columns.replace("trace_state", TRACE_STATE);
     String missing =
         extent.again() == 0
             ? ""
@@ -288,14 +288,19 @@ public final class SpanTiers {
             .setting("use_skip_indexes", "0"));
   }
 
-  // OTEP 235: tracestate's entry `ot` has the threshold `th` as up to 14 hex digits without the
-  // zeros at their end. A sampler before us may have set it; probabilities are multiplied.
+  // OTEP 235: the member `ot` of a tracestate has the threshold `th` as up to 14 hex digits without
+  // the zeros at their end. A sampler before us may have set it; probabilities are multiplied.
 
+  /// The value of the member `ot`, "" if there is none.
+  private static final String OT = "extract(toString(trace_state), '(?:^|,)[ \\\\t]*ot=([^,]*)')";
+
+  /// The share that samplers before us kept.
   private static final String BEFORE =
       """
       (72057594037927936 - reinterpretAsUInt64(reverse(unhex(rightPad(
-          extract(toString(trace_state), '(?:^|[,;=])th:([0-9a-f]{1,14})'), 14, '0'))))) / 72057594037927936\
-      """;
+          extract(%s, '(?:^|;)th:([0-9a-f]{1,14})'), 14, '0'))))) / 72057594037927936\
+      """
+          .formatted(OT);
 
   private static final String NOW =
       "if(threshold >= 72057594037927936, 1, (72057594037927936 - threshold) / 72057594037927936)";
@@ -304,31 +309,31 @@ public final class SpanTiers {
   private static final String ADJUSTED_COUNT =
       """
       multiIf(threshold = 18446744073709551614, 0., threshold = 18446744073709551615, 1.,
-          1 / (%s * if(position(trace_state, 'th:') = 0, 1, %s)))\
+          1 / (%s * %s))\
       """
           .formatted(NOW, BEFORE);
-
-  /// Without `th` if there is no probability; as it came if all like it are kept.
-  private static final String TRACE_STATE =
-      """
-      multiIf(threshold = 0, toString(trace_state),
-          threshold >= 72057594037927936,
-          replaceRegexpOne(replaceRegexpOne(toString(trace_state), '(^|[;=])th:[0-9a-f]{1,14};?', '\\\\1'),
-              '(^|,)ot=;?(,|$)', ''),
-          position(trace_state, 'ot=') = 0,
-          concat('ot=', new_threshold, if(trace_state = '', '', ','), toString(trace_state)),
-          position(trace_state, 'th:') = 0,
-          replaceOne(toString(trace_state), 'ot=', concat('ot=', new_threshold, ';')),
-          replaceOne(toString(trace_state), extract(toString(trace_state), '(?:^|[,;=])(th:[0-9a-f]{1,14})'),
-              new_threshold))\
-      """;
 
   private static final String NEW_THRESHOLD =
       """
       concat('th:', replaceRegexpOne(lower(leftPad(hex(toUInt64(round(72057594037927936 *
-          (1 - %s * if(position(trace_state, 'th:') = 0, 1, %s))))), 14, '0')), '0+$', ''))\
+          (1 - %s * %s)))), 14, '0')), '0+$', ''))\
       """
           .formatted(NOW, BEFORE);
+
+  /// As it came if all like it are kept, or there was no `th` and there is none now. Otherwise `ot`
+  /// is put first, as W3C asks of a member that changed; without a probability `th` is taken out.
+  private static final String TRACE_STATE =
+      """
+      if(threshold = 0 OR (threshold >= 72057594037927936 AND NOT match(%1$s, '(^|;)th:')),
+          toString(trace_state),
+          arrayStringConcat(arrayFilter(member -> NOT member IN ('', 'ot='), arrayPushFront(
+              arrayFilter(member -> NOT startsWith(trimLeft(member), 'ot='),
+                  splitByChar(',', toString(trace_state))),
+              concat('ot=', arrayStringConcat(arrayFilter(entry -> entry != '', arrayPushFront(
+                  arrayFilter(entry -> NOT startsWith(entry, 'th:'), splitByChar(';', %1$s)),
+                  if(threshold >= 72057594037927936, '', %2$s))), ';')))), ','))\
+      """
+          .formatted(OT, NEW_THRESHOLD);
 
   /// What both tiers have and is not made of other columns. Asked for once: only a migration
   /// changes it, and nobody copies while one runs.

@@ -126,8 +126,7 @@ public final class Sampler implements AutoCloseable {
   void tick() {
     long now = tiers.nowMillis();
     if (now - leasedAtMillis >= LEASE_RENEWAL.toMillis()) {
-      isLeased = tiers.lease(holder, now, LEASE);
-      leasedAtMillis = now;
+      lease(now);
     }
     if (!isLeased) {
       isRecovered = false;
@@ -180,12 +179,25 @@ public final class Sampler implements AutoCloseable {
           .computeIfAbsent(trace.lastMillis() / MS_PER_SECOND, _ -> new ArrayList<>())
           .add(decide(trace));
     }
-    bySecond.forEach((arrived, decisions) -> {
-      long batch = next.getOrDefault(arrived, arrived * BATCHES_PER_SECOND);
-      tiers.record(batch, tiers.nowMillis(), decisions);
+    for (Map.Entry<Long, List<Decision>> each : bySecond.entrySet()) {
+      long batch = next.getOrDefault(each.getKey(), each.getKey() * BATCHES_PER_SECOND);
+      long now = tiers.nowMillis();
+      // Whoever was stopped for so long knows of late spans less than the one that took over.
+      if (now - leasedAtMillis >= LEASE.toMillis()) {
+        lease(now);
+      }
+      if (!isLeased) {
+        return 0;
+      }
+      tiers.record(batch, now, each.getValue());
       tiers.copy(batch);
-    });
+    }
     return due.size();
+  }
+
+  private void lease(long now) {
+    isLeased = tiers.lease(holder, now, LEASE);
+    leasedAtMillis = now;
   }
 
   private long dueMillis(StoredTrace trace) {
@@ -243,7 +255,7 @@ public final class Sampler implements AutoCloseable {
       }
       List<StoredTrace> due = left.stream().filter(trace -> dueMillis(trace) <= now).toList();
       var _ = decide(due, next);
-      if (due.size() < left.size() || closed) {
+      if (due.size() < left.size() || closed || !isLeased) {
         return false;
       }
     }
