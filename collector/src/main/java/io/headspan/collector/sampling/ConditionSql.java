@@ -1,8 +1,11 @@
 package io.headspan.collector.sampling;
 
 import io.headspan.storage.AttributeSql;
+import java.util.HexFormat;
+import java.util.List;
 import java.util.Optional;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /// Conditions of policies as SQL over the spans of a trace: aggregates that are true if the
 /// condition holds for the trace.
@@ -10,11 +13,18 @@ final class ConditionSql {
   private static final String START = "toUnixTimestamp64Nano(time)";
   private static final long NS_PER_MS = 1_000_000;
 
+  /// As the rollup that histories come from takes them.
+  private static final String INVOCATION = "kind IN (2,5) AND NOT open";
+
+  private static final String OPERATION = "cityHash64(tenant,service,operation)";
+
   private ConditionSql() {}
 
   /// The aggregate; empty if the condition can only be told from the whole trace at hand, or needs
   /// no look at its spans.
-  static Optional<String> of(Policy.Condition condition) {
+  ///
+  /// @param histories what spans are compared to
+  static Optional<String> of(Policy.Condition condition, Histories histories) {
     return switch (condition) {
       case Policy.Latency latency ->
           latency.upperMillis() == 0 ? Optional.empty() : Optional.of(latency(latency));
@@ -31,6 +41,10 @@ final class ConditionSql {
       case Policy.Culprit culprit ->
           any(AttributeSql.of(Policy.Culprit.CULPRIT).string("%s IN (" + literals(culprit) + ")"));
       case Policy.ColdStart _ -> any(AttributeSql.of(Policy.ColdStart.COLD_START).bool("%s"));
+      case Policy.SlowerThanUsual slower -> any(slower(slower, histories.of(slower)));
+      case Policy.RareOperation rare ->
+          any(INVOCATION + " AND " + OPERATION + " NOT IN " + hashes(histories.of(rare), false));
+      case Policy.NewVersion version -> any(newVersion(histories.of(version)));
     };
   }
 
@@ -52,6 +66,46 @@ final class ConditionSql {
         "intDiv(x.3-min(%s),%d)>%d".formatted(START, NS_PER_MS, latency.thresholdMillis());
     return "arrayExists(x->%1$s AND intDiv(x.3-min(%2$s),%3$d)<=%4$d,[arrayFirst(x->%1$s,%5$s)])"
         .formatted(late, START, NS_PER_MS, latency.upperMillis(), spans);
+  }
+
+  /// An operation with as long a duration as there is none has no usual one.
+  private static String slower(Policy.SlowerThanUsual slower, History history) {
+    if (history.known().isEmpty()) {
+      return "0";
+    }
+    List<History.Known> known = List.copyOf(history.known().values());
+    return INVOCATION
+        + " AND duration>=%d AND duration>transform(%s,%s,%s,toInt64(%d))"
+            .formatted(
+                slower.minMillis() * NS_PER_MS,
+                OPERATION,
+                numbers("reinterpretAsUInt64", known.stream().map(History.Known::hash)),
+                numbers("reinterpretAsInt64", known.stream().map(History.Known::value)),
+                Long.MAX_VALUE);
+  }
+
+  private static String newVersion(History old) {
+    return "version!='' AND cityHash64(tenant,service) IN "
+        + hashes(old, true)
+        + " AND cityHash64(tenant,service,version) NOT IN "
+        + hashes(old, false);
+  }
+
+  /// The hashes of all names, or of all their services, as a subquery.
+  private static String hashes(History history, boolean ofServices) {
+    Stream<Long> hashes =
+        history.known().values().stream()
+            .map(known -> ofServices ? known.serviceHash() : known.hash())
+            .distinct();
+    return "(SELECT arrayJoin(" + numbers("reinterpretAsUInt64", hashes) + "))";
+  }
+
+  /// An array of numbers: as one text, which is quick to read.
+  private static String numbers(String type, Stream<Long> numbers) {
+    StringBuilder digits = new StringBuilder();
+    numbers.forEach(each -> digits.append(HexFormat.of().toHexDigits(Long.reverseBytes(each))));
+    return "arrayMap(i->%1$s(substring(unhex('%2$s'),i*8+1,8)),range(%3$d))"
+        .formatted(type, digits, digits.length() / (2 * Long.BYTES));
   }
 
   private static String literals(Policy.Culprit culprit) {

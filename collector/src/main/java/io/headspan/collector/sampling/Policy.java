@@ -7,10 +7,12 @@ import java.math.BigInteger;
 import java.math.MathContext;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.function.LongSupplier;
+import java.util.function.ToDoubleFunction;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
@@ -20,9 +22,9 @@ import java.util.stream.Stream;
 sealed interface Policy {
   PolicyDecision decide(TraceFacts trace);
 
-  /// What this and all policies within it ask of a trace's spans.
-  default Stream<Condition> conditions() {
-    return Stream.empty();
+  /// This and all policies within it.
+  default Stream<Policy> parts() {
+    return Stream.of(this);
   }
 
   /// With which probability it keeps traces for which the same conditions hold; NaN if nobody
@@ -38,11 +40,6 @@ sealed interface Policy {
     return true;
   }
 
-  /// Whether this or a policy within it looks at how large a trace is.
-  default boolean needsSize() {
-    return false;
-  }
-
   /// A policy that asks whether something holds for a trace, and keeps no count.
   sealed interface Condition extends Policy {
     /// Whether it holds for a trace of which all spans are at hand.
@@ -52,12 +49,10 @@ sealed interface Policy {
     default PolicyDecision decide(TraceFacts trace) {
       return PolicyDecision.of(trace.holds(this));
     }
-
-    @Override
-    default Stream<Condition> conditions() {
-      return Stream.of(this);
-    }
   }
+
+  /// A condition on how spans compare to what the store's rollups say of their like.
+  sealed interface OfHistory extends Condition {}
 
   record AlwaysSample() implements Policy {
     @Override
@@ -213,6 +208,11 @@ sealed interface Policy {
           (salt.isEmpty() ? "default-hash-seed" : salt).getBytes(StandardCharsets.UTF_8));
     }
 
+    /// With a probability from 0 to 1.
+    static Probabilistic of(double probability) {
+      return of(100 * probability, "");
+    }
+
     @Override
     public double probability(TraceFacts trace, PolicyDecision decision) {
       return (threshold >>> 1) / (double) Long.MAX_VALUE;
@@ -300,11 +300,6 @@ sealed interface Policy {
     }
 
     @Override
-    public boolean needsSize() {
-      return true;
-    }
-
-    @Override
     public double probability(TraceFacts trace, PolicyDecision decision) {
       return Double.NaN;
     }
@@ -373,6 +368,118 @@ sealed interface Policy {
     }
   }
 
+  /// Whether an invocation took longer than most of its operation's lately, of which there must
+  /// have been some.
+  ///
+  /// @param percentile one of [#PERCENTILES]
+  /// @param minMillis what is faster is not slow, however fast its like are
+  record SlowerThanUsual(int percentile, long lookbackMinutes, long minInvocations, long minMillis)
+      implements OfHistory {
+    static final List<Integer> PERCENTILES = List.of(50, 90, 95, 99);
+
+    @Override
+    public boolean matches(SampledTrace trace) {
+      History history = trace.history(this);
+      return trace.anySpan(span ->
+          trace.isInvocation(span)
+              && trace.batch().durationNs(span) >= TimeUnit.MILLISECONDS.toNanos(minMillis)
+              && history
+                  .find(trace.operation(span))
+                  .filter(usual -> trace.batch().durationNs(span) > usual.value())
+                  .isPresent());
+    }
+  }
+
+  /// Whether any span is an invocation of an operation of which there were few lately.
+  ///
+  /// @param maxInvocations the most that are rare
+  record RareOperation(long maxInvocations, long lookbackMinutes) implements OfHistory {
+    @Override
+    public boolean matches(SampledTrace trace) {
+      History common = trace.history(this);
+      return trace.anySpan(
+          span -> trace.isInvocation(span) && common.find(trace.operation(span)).isEmpty());
+    }
+  }
+
+  /// Whether any span is of a version that was not there some minutes ago, when another version of
+  /// its service was.
+  ///
+  /// @param minutes for how long a version is new
+  record NewVersion(long minutes, long lookbackMinutes) implements OfHistory {
+    @Override
+    public boolean matches(SampledTrace trace) {
+      History old = trace.history(this);
+      return trace.anySpan(span -> {
+        History.Name version = trace.version(span);
+        return !version.name().isEmpty()
+            && old.hasService(version.tenant(), version.service())
+            && old.find(version).isEmpty();
+      });
+    }
+  }
+
+  /// Keeps of each key the share that makes up a rate of its own, by the hash of the trace id: a
+  /// share that does not depend on that hash, so it is known how many a trace stands for.
+  final class KeyedRate implements Policy {
+    /// What traces are told apart by.
+    enum Part {
+      TENANT,
+      ROOT_SERVICE,
+      ROOT_OPERATION;
+
+      private String of(TraceFacts trace) {
+        return switch (this) {
+          case TENANT -> trace.tenant();
+          case ROOT_SERVICE -> trace.rootService();
+          case ROOT_OPERATION -> trace.rootOperation();
+        };
+      }
+    }
+
+    /// What is counted.
+    enum Unit {
+      TRACES,
+      SPANS
+    }
+
+    private final List<Part> key;
+    private final Unit unit;
+    private final ToDoubleFunction<List<String>> goal;
+    private final KeyRates rates;
+    private double share;
+
+    /// @param goal as much a second is to be kept of a key
+    KeyedRate(List<Part> key, Unit unit, ToDoubleFunction<List<String>> goal, KeyRates rates) {
+      this.key = List.copyOf(key);
+      this.unit = unit;
+      this.goal = goal;
+      this.rates = rates;
+    }
+
+    boolean needsTenant() {
+      return key.contains(Part.TENANT);
+    }
+
+    @Override
+    public double probability(TraceFacts trace, PolicyDecision decision) {
+      return share;
+    }
+
+    @Override
+    public boolean isSure() {
+      return false;
+    }
+
+    @Override
+    public PolicyDecision decide(TraceFacts trace) {
+      List<String> of = key.stream().map(part -> part.of(trace)).toList();
+      double rate = rates.count(of, unit == Unit.SPANS ? (double) trace.spans() : 1);
+      share = Math.min(1, goal.applyAsDouble(of) / rate);
+      return Probabilistic.of(share).decide(trace);
+    }
+  }
+
   /// Whether a condition holds for any span or event.
   ///
   /// @param span conditions of which one must hold for a span
@@ -397,18 +504,26 @@ sealed interface Policy {
 
   record And(List<Policy> policies) implements Policy {
     @Override
-    public Stream<Condition> conditions() {
-      return policies.stream().flatMap(Policy::conditions);
+    public Stream<Policy> parts() {
+      return policies.stream().flatMap(Policy::parts);
     }
 
-    @Override
-    public boolean needsSize() {
-      return policies.stream().anyMatch(Policy::needsSize);
-    }
-
+    /// Where conditions hold it is that of the one policy that is none.
     @Override
     public double probability(TraceFacts trace, PolicyDecision decision) {
-      return Policy.jointly(this, decision);
+      List<Policy> unsure = new ArrayList<>();
+      for (Policy policy : policies) {
+        if (!policy.isSure()) {
+          unsure.add(policy);
+        } else if (!policy.decide(trace).isSampled()) {
+          return 0;
+        }
+      }
+      return switch (unsure.size()) {
+        case 0 -> 1;
+        case 1 -> unsure.getFirst().probability(trace, decision);
+        default -> Double.NaN;
+      };
     }
 
     @Override
@@ -425,13 +540,8 @@ sealed interface Policy {
   /// The opposite of what another policy says.
   record Not(Policy policy) implements Policy {
     @Override
-    public Stream<Condition> conditions() {
-      return policy.conditions();
-    }
-
-    @Override
-    public boolean needsSize() {
-      return policy.needsSize();
+    public Stream<Policy> parts() {
+      return policy.parts();
     }
 
     @Override
@@ -453,13 +563,8 @@ sealed interface Policy {
   /// Drops what all its policies match, whatever others say.
   record Drop(List<Policy> policies) implements Policy {
     @Override
-    public Stream<Condition> conditions() {
-      return policies.stream().flatMap(Policy::conditions);
-    }
-
-    @Override
-    public boolean needsSize() {
-      return policies.stream().anyMatch(Policy::needsSize);
+    public Stream<Policy> parts() {
+      return policies.stream().flatMap(Policy::parts);
     }
 
     @Override
@@ -501,13 +606,8 @@ sealed interface Policy {
     }
 
     @Override
-    public Stream<Condition> conditions() {
-      return shares.stream().flatMap(share -> share.policy.conditions());
-    }
-
-    @Override
-    public boolean needsSize() {
-      return shares.stream().anyMatch(share -> share.policy.needsSize());
+    public Stream<Policy> parts() {
+      return shares.stream().flatMap(share -> share.policy.parts());
     }
 
     @Override

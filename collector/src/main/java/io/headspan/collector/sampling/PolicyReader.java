@@ -21,6 +21,11 @@ import org.snakeyaml.engine.v2.schema.CoreSchema;
 final class PolicyReader {
   private static final int DOCUMENT_CHARS_MAX = 1 << 20;
 
+  /// A week.
+  private static final long LOOKBACK_MINUTES_MAX = 7 * 24 * 60;
+
+  private static final List<String> DEFAULT_KEYS = List.of("root_service", "root_operation");
+
   private final LongSupplier epochSecond;
 
   PolicyReader(LongSupplier epochSecond) {
@@ -100,7 +105,19 @@ final class PolicyReader {
       case "composite" -> composite(of);
       case "headspan_stolen_share" -> stolenShare(of);
       case "headspan_culprit" -> culprit(of);
-      case "headspan_cold_start" -> new Policy.ColdStart();
+      case "headspan_cold_start" -> {
+        of.only();
+        yield new Policy.ColdStart();
+      }
+      case "headspan_slower_than_usual" -> slowerThanUsual(of);
+      case "headspan_rare_operation" -> {
+        of.only("max_invocations", "lookback_minutes");
+        yield new Policy.RareOperation(
+            of.between("max_invocations", 10, 0, Integer.MAX_VALUE), lookback(of, 60));
+      }
+      case "headspan_new_version" -> newVersion(of);
+      case "headspan_rate_per_key" -> ratePerKey(of);
+      case "headspan_tenant_budget" -> tenantBudget(of);
       default ->
           throw new SamplingException(
               "unknown type of policy: name="
@@ -111,7 +128,83 @@ final class PolicyReader {
     };
   }
 
+  private static Policy slowerThanUsual(Section of) {
+    of.only("percentile", "lookback_minutes", "min_invocations", "min_ms");
+    long percentile = of.number("percentile", 99);
+    if (!Policy.SlowerThanUsual.PERCENTILES.contains((int) percentile)) {
+      throw of.wrong("percentile", "one of " + Policy.SlowerThanUsual.PERCENTILES);
+    }
+    return new Policy.SlowerThanUsual(
+        (int) percentile,
+        lookback(of, 60),
+        of.between("min_invocations", 100, 1, Integer.MAX_VALUE),
+        of.between("min_ms", 0, 0, Integer.MAX_VALUE));
+  }
+
+  private static Policy newVersion(Section of) {
+    of.only("minutes", "lookback_minutes");
+    long minutes = of.between("minutes", 10, 1, LOOKBACK_MINUTES_MAX);
+    long lookback = lookback(of, 24 * 60);
+    if (lookback <= minutes) {
+      throw of.wrong("lookback_minutes", "more than minutes, " + minutes);
+    }
+    return new Policy.NewVersion(minutes, lookback);
+  }
+
+  private static long lookback(Section of, long otherwise) {
+    return of.between("lookback_minutes", otherwise, 1, LOOKBACK_MINUTES_MAX);
+  }
+
+  private Policy ratePerKey(Section of) {
+    of.only("traces_per_second", "keys", "half_life_seconds", "max_keys");
+    double goal = of.rate("traces_per_second");
+    Set<Policy.KeyedRate.Part> parts = new LinkedHashSet<>();
+    for (String each : of.value("keys") == null ? DEFAULT_KEYS : of.texts("keys")) {
+      parts.add(
+          switch (each) {
+            case "tenant" -> Policy.KeyedRate.Part.TENANT;
+            case "root_service" -> Policy.KeyedRate.Part.ROOT_SERVICE;
+            case "root_operation" -> Policy.KeyedRate.Part.ROOT_OPERATION;
+            default -> throw of.wrong("keys", "a list of tenant, root_service, root_operation");
+          });
+    }
+    if (parts.isEmpty()) {
+      throw of.wrong("keys", "a list of tenant, root_service, root_operation");
+    }
+    return new Policy.KeyedRate(
+        List.copyOf(parts), Policy.KeyedRate.Unit.TRACES, _ -> goal, rates(of));
+  }
+
+  private Policy tenantBudget(Section of) {
+    of.only("spans_per_second", "tenants", "half_life_seconds", "max_keys");
+    double goal = of.rate("spans_per_second");
+    Map<String, Double> own = new HashMap<>();
+    for (Object each : of.list("tenants")) {
+      if (!(each instanceof Map<?, ?> map)) {
+        throw of.wrong("tenants", "a list of tenant and spans_per_second");
+      }
+      Section tenant = new Section(of.name, map);
+      tenant.only("tenant", "spans_per_second");
+      if (own.put(tenant.required("tenant"), tenant.rate("spans_per_second")) != null) {
+        throw tenant.wrong("tenant", "each tenant once");
+      }
+    }
+    return new Policy.KeyedRate(
+        List.of(Policy.KeyedRate.Part.TENANT),
+        Policy.KeyedRate.Unit.SPANS,
+        key -> own.getOrDefault(key.getFirst(), goal),
+        rates(of));
+  }
+
+  private KeyRates rates(Section of) {
+    return new KeyRates(
+        of.between("half_life_seconds", 10, 1, 3600),
+        (int) of.between("max_keys", 10_000, 1, 1_000_000),
+        epochSecond);
+  }
+
   private static Policy stolenShare(Section of) {
+    of.only("min_share");
     double share = of.real("min_share");
     if (share <= 0 || share > 1) {
       throw of.wrong("min_share", "a share above 0 and up to 1");
@@ -120,6 +213,7 @@ final class PolicyReader {
   }
 
   private static Policy culprit(Section of) {
+    of.only("tenants");
     if (of.texts("tenants").isEmpty()) {
       throw of.wrong("tenants", "a list of tenants");
     }
@@ -270,6 +364,41 @@ final class PolicyReader {
 
     double real(String key) {
       return value(key) instanceof Number number ? number.doubleValue() : 0;
+    }
+
+    /// An integer within bounds.
+    long between(String key, long otherwise, long least, long most) {
+      long number = number(key, otherwise);
+      if (number < least || number > most) {
+        throw wrong(key, "an integer from " + least + " to " + most);
+      }
+      return number;
+    }
+
+    /// A number above 0.
+    double rate(String key) {
+      if (value(key) instanceof Number number
+          && number.doubleValue() > 0
+          && number.doubleValue() <= Integer.MAX_VALUE) {
+        return number.doubleValue();
+      }
+      throw wrong(key, "a rate above 0");
+    }
+
+    /// Refuses all keys but these.
+    void only(String... known) {
+      for (Object key : values.keySet()) {
+        if (!List.of(known).contains(String.valueOf(key))) {
+          throw new SamplingException(
+              "unknown key of a policy: policy="
+                  + name
+                  + ", key="
+                  + key
+                  + (known.length == 0
+                      ? "; it takes none"
+                      : "; it takes " + String.join(", ", known)));
+        }
+      }
     }
 
     boolean flag(String key) {

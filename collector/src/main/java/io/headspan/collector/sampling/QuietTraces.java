@@ -10,7 +10,6 @@ import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
 
@@ -34,6 +33,8 @@ final class QuietTraces {
   private final boolean needsSize;
   private final List<Policy.Condition> asked;
   private final boolean needsWhole;
+  private final boolean needsTenant;
+  private final Histories histories = Histories.of(Map.of());
 
   /// @param memory for how long a trace counts as decided when more of it comes
   /// @param policies those that will be asked about the traces
@@ -42,7 +43,9 @@ final class QuietTraces {
     this.memory = memory;
     List<Policy.Condition> conditions = policies.conditions();
     needsSize = policies.needSize();
-    asked = conditions.stream().filter(each -> ConditionSql.of(each).isPresent()).toList();
+    needsTenant = policies.needTenant();
+    asked =
+        conditions.stream().filter(each -> ConditionSql.of(each, histories).isPresent()).toList();
     needsWhole =
         conditions.stream()
             .anyMatch(each -> !ConditionSql.isOfSummary(each) && !asked.contains(each));
@@ -170,6 +173,7 @@ final class QuietTraces {
                 row.flag(9),
                 row.text(10),
                 row.text(11),
+                "",
                 row.flag(12),
                 row.flag(13),
                 row.integer(14),
@@ -194,7 +198,8 @@ final class QuietTraces {
   /// tier has no spans any more.
   List<StoredTrace> examine(List<StoredTrace> traces) {
     List<StoredTrace> examined = traces;
-    if (!asked.isEmpty() || needsSize) {
+    histories.refresh(store, asked, System.currentTimeMillis());
+    if (!asked.isEmpty() || needsSize || needsTenant) {
       examined = new ArrayList<>();
       for (int from = 0; from < traces.size(); from += IDS_MAX) {
         examined.addAll(ask(traces.subList(from, Math.min(traces.size(), from + IDS_MAX))));
@@ -217,6 +222,8 @@ final class QuietTraces {
           + "+byteSize(string_keys,string_values,ints,doubles,bool_keys,other,events.name,"
           + "event_attributes,link_attributes))";
 
+  private static final String TENANT = "toString(argMinIf(tenant,time,tenant!=''))";
+
   private List<StoredTrace> ask(List<StoredTrace> traces) {
     Map<String, StoredTrace> byId = new HashMap<>();
     long from = Long.MAX_VALUE;
@@ -228,44 +235,47 @@ final class QuietTraces {
     }
     String columns =
         asked.stream()
-            .map(ConditionSql::of)
-            .map(Optional::orElseThrow)
-            .map(each -> ", " + each)
+            .map(each -> ", " + ConditionSql.of(each, histories).orElseThrow())
             .collect(Collectors.joining());
     SqlQuery query =
         SqlQuery.of(
                 """
-                SELECT lower(hex(trace_id)), %s%s FROM recent_spans
+                SELECT lower(hex(trace_id)), %s, %s%s FROM recent_spans
                 WHERE time >= fromUnixTimestamp64Nano({from:Int64}, 'UTC')
                   AND time <= fromUnixTimestamp64Nano({to:Int64}, 'UTC') AND %s
                 GROUP BY trace_id
                 """
-                    .formatted(needsSize ? SIZE : "0", columns, ids(traces)))
+                    .formatted(
+                        needsSize ? SIZE : "0", needsTenant ? TENANT : "''", columns, ids(traces)))
             .bind("from", from)
             .bind("to", to)
             .setting("max_query_size", "16777216")
             .setting("use_skip_indexes", "0");
-    byId.replaceAll((_, trace) -> trace.with(asked, new BitSet(), 0));
+    byId.replaceAll((_, trace) -> trace.with(asked, new BitSet(), 0, ""));
     store
         .query(
             query,
             row -> {
               BitSet held = new BitSet();
               for (int i = 0; i < asked.size(); i++) {
-                held.set(i, row.integer(i + 2) != 0);
+                held.set(i, row.integer(i + 3) != 0);
               }
-              return Map.entry(row.text(0), new Answer(held, row.integer(1)));
+              return Map.entry(row.text(0), new Answer(held, row.integer(1), row.text(2)));
             })
         .forEach(answer ->
             byId.computeIfPresent(
                 answer.getKey(),
                 (_, trace) ->
-                    trace.with(asked, answer.getValue().held(), answer.getValue().sizeBytes())));
+                    trace.with(
+                        asked,
+                        answer.getValue().held(),
+                        answer.getValue().sizeBytes(),
+                        answer.getValue().tenant())));
     return traces.stream().map(trace -> byId.getOrDefault(id(trace), trace)).toList();
   }
 
   /// What the store said of a trace.
-  private record Answer(BitSet held, long sizeBytes) {}
+  private record Answer(BitSet held, long sizeBytes, String tenant) {}
 
   /// Whether the store understands all that is asked: regular expressions, above all.
   ///
@@ -286,6 +296,7 @@ final class QuietTraces {
                       0,
                       0,
                       false,
+                      "",
                       "",
                       "",
                       false,

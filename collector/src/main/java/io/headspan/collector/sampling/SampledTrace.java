@@ -3,6 +3,7 @@ package io.headspan.collector.sampling;
 import io.headspan.wire.AttributeType;
 import io.headspan.wire.Attributes;
 import io.headspan.wire.SpanBatch;
+import java.util.Map;
 import java.util.function.IntPredicate;
 
 /// A trace as policies look at it: all its spans that are there when it is decided.
@@ -19,11 +20,27 @@ final class SampledTrace implements TraceFacts {
   /// Two ids and a count.
   private static final int LINK_BYTES = 28;
 
+  private static final String TENANT = "headspan.tenant";
+  private static final String SERVICE = "service.name";
+  private static final String VERSION = "service.version";
+  private static final String OPEN = "headspan.open";
+
+  private static final byte SERVER = 2;
+  private static final byte CONSUMER = 5;
+
   private final SpanBatch spans;
+  private final Histories histories;
 
   /// @param spans of one trace
   SampledTrace(SpanBatch spans) {
+    this(spans, Histories.of(Map.of()));
+  }
+
+  /// @param spans of one trace
+  /// @param histories what it is compared to
+  SampledTrace(SpanBatch spans, Histories histories) {
     this.spans = spans;
+    this.histories = histories;
   }
 
   SpanBatch batch() {
@@ -48,6 +65,73 @@ final class SampledTrace implements TraceFacts {
   @Override
   public long spans() {
     return spans.size();
+  }
+
+  /// Of its spans in the order of the batch.
+  @Override
+  public String tenant() {
+    for (int span = 0; span < spans.size(); span++) {
+      String tenant = resourceText(span, TENANT);
+      if (!tenant.isEmpty()) {
+        return tenant;
+      }
+    }
+    return "";
+  }
+
+  @Override
+  public String rootService() {
+    int root = root();
+    return root < 0 ? "" : resourceText(root, SERVICE);
+  }
+
+  @Override
+  public String rootOperation() {
+    int root = root();
+    return root < 0 ? "" : spans.text(spans.name(root));
+  }
+
+  /// The last span without a parent, -1 if there is none.
+  private int root() {
+    int root = -1;
+    for (int span = 0; span < spans.size(); span++) {
+      if (spans.parentSpanId(span) == 0
+          && (root < 0 || spans.startNs(span) > spans.startNs(root))) {
+        root = span;
+      }
+    }
+    return root;
+  }
+
+  History history(Policy.OfHistory condition) {
+    return histories.of(condition);
+  }
+
+  /// Whether a span is an invocation that has ended.
+  boolean isInvocation(int span) {
+    byte kind = spans.kind(span);
+    return (kind == SERVER || kind == CONSUMER)
+        && !holds(
+            spans.spanAttributes(),
+            span,
+            OPEN,
+            (type, value) -> type == AttributeType.BOOL && value != 0);
+  }
+
+  History.Name operation(int span) {
+    return new History.Name(
+        resourceText(span, TENANT), resourceText(span, SERVICE), spans.text(spans.name(span)));
+  }
+
+  History.Name version(int span) {
+    return new History.Name(
+        resourceText(span, TENANT), resourceText(span, SERVICE), resourceText(span, VERSION));
+  }
+
+  private String resourceText(int span, String key) {
+    Attributes attributes = spans.resourceAttributes();
+    int row = find(attributes, resource(span), key);
+    return row < 0 ? "" : text(attributes.type(row), attributes.value(row));
   }
 
   int size() {

@@ -6,6 +6,7 @@ import java.util.EnumSet;
 import java.util.List;
 import java.util.Set;
 import java.util.function.LongSupplier;
+import java.util.stream.Stream;
 
 /// Policies in their order, and what they decide together about a trace, as the `tail_sampling`
 /// processor of the OpenTelemetry Collector does. Not thread-safe, since policies with a rate keep
@@ -64,12 +65,25 @@ public final class SamplingPolicies {
 
   /// Whether a policy looks at how large a trace is.
   boolean needSize() {
-    return policies.stream().anyMatch(each -> each.policy().needsSize());
+    return parts().anyMatch(Policy.BytesLimiting.class::isInstance);
+  }
+
+  /// Whether a policy looks at whose a trace is.
+  boolean needTenant() {
+    return parts().anyMatch(each -> each instanceof Policy.KeyedRate rate && rate.needsTenant());
   }
 
   /// What all policies ask of a trace's spans, each once.
   List<Policy.Condition> conditions() {
-    return policies.stream().flatMap(each -> each.policy().conditions()).distinct().toList();
+    return parts()
+        .filter(Policy.Condition.class::isInstance)
+        .map(Policy.Condition.class::cast)
+        .distinct()
+        .toList();
+  }
+
+  private Stream<Policy> parts() {
+    return policies.stream().flatMap(each -> each.policy().parts());
   }
 
   /// Decides about a trace. What is dropped is not kept; then an inverted policy that matches

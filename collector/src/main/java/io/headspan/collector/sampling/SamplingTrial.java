@@ -2,7 +2,6 @@ package io.headspan.collector.sampling;
 
 import io.headspan.storage.SpanStore;
 import io.headspan.storage.SqlQuery;
-import io.headspan.wire.Attributes;
 import io.headspan.wire.SpanBatch;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -18,7 +17,6 @@ import java.util.concurrent.atomic.AtomicLong;
 
 /// What policies would decide about traces that are in the store; nothing is changed by it.
 public final class SamplingTrial {
-  private static final String TENANT = "headspan.tenant";
   private static final int TRACE_SPANS_MAX = 100_000;
   private static final int TRACE_ID_DIGITS = 32;
 
@@ -88,6 +86,8 @@ public final class SamplingTrial {
   public static Report run(SpanStore store, String yaml, Instant from, Instant to, int maxTraces) {
     AtomicLong second = new AtomicLong(from.getEpochSecond());
     SamplingPolicies policies = SamplingPolicies.parse(yaml, second::get);
+    Histories histories = Histories.of(Map.of());
+    histories.refresh(store, policies.conditions(), to.toEpochMilli());
     List<Ended> ended = ended(store, from, to, maxTraces);
     Share total = Share.NONE;
     Map<String, Volume> byPolicy = new TreeMap<>();
@@ -95,11 +95,11 @@ public final class SamplingTrial {
     Map<String, SamplingPolicies.Verdict> verdicts = new HashMap<>();
     for (Ended each : ended) {
       second.set(TimeUnit.NANOSECONDS.toSeconds(each.timeNs));
-      SampledTrace trace = read(store, each.id);
+      SampledTrace trace = read(store, each.id, histories);
       SamplingPolicies.Verdict verdict = policies.decide(trace);
       verdicts.put(each.id, verdict);
       total = total.plus(trace, verdict.kept());
-      String tenant = tenant(trace);
+      String tenant = trace.tenant();
       byTenant.put(tenant, byTenant.getOrDefault(tenant, Share.NONE).plus(trace, verdict.kept()));
       for (String policy : verdict.policies()) {
         byPolicy.put(policy, byPolicy.getOrDefault(policy, Volume.NONE).plus(trace));
@@ -121,7 +121,10 @@ public final class SamplingTrial {
     if (!traceId.matches("[0-9a-fA-F]{1,32}")) {
       throw new SamplingException("no trace id: id=" + traceId + "; give up to 32 hex digits");
     }
-    SampledTrace trace = read(store, "0".repeat(TRACE_ID_DIGITS - traceId.length()) + traceId);
+    Histories histories = Histories.of(Map.of());
+    histories.refresh(store, policies.conditions(), System.currentTimeMillis());
+    SampledTrace trace =
+        read(store, "0".repeat(TRACE_ID_DIGITS - traceId.length()) + traceId, histories);
     return trace.size() == 0
         ? Optional.empty()
         : Optional.of(new Explanation(policies.decide(trace), Volume.NONE.plus(trace)));
@@ -140,25 +143,13 @@ public final class SamplingTrial {
     return ended;
   }
 
-  private static SampledTrace read(SpanStore store, String id) {
+  private static SampledTrace read(SpanStore store, String id, Histories histories) {
     SpanBatch spans =
         store.trace(
             HexFormat.fromHexDigitsToLong(id, 0, TRACE_ID_DIGITS / 2),
             HexFormat.fromHexDigitsToLong(id, TRACE_ID_DIGITS / 2, TRACE_ID_DIGITS),
             TRACE_SPANS_MAX);
-    return new SampledTrace(spans);
-  }
-
-  /// The tenant of the first span that has one.
-  private static String tenant(SampledTrace trace) {
-    Attributes attributes = trace.batch().resourceAttributes();
-    for (int span = 0; span < trace.size(); span++) {
-      int row = trace.find(attributes, trace.resource(span), TENANT);
-      if (row >= 0) {
-        return trace.text(attributes.type(row), attributes.value(row));
-      }
-    }
-    return "";
+    return new SampledTrace(spans, histories);
   }
 
   private static long nanos(Instant time) {

@@ -8,6 +8,7 @@ import org.jspecify.annotations.Nullable;
 
 /// A trace as the store sums it up.
 ///
+/// @param tenant "" if no policy asks
 /// @param complete whether its root has ended and nothing of it is open
 /// @param decided whether it was decided before, on fewer or other rows
 /// @param keptBefore whether it was kept then
@@ -31,6 +32,7 @@ record StoredTrace(
     boolean complete,
     String rootService,
     String rootOperation,
+    String tenant,
     boolean decided,
     boolean keptBefore,
     long threshold,
@@ -60,7 +62,7 @@ record StoredTrace(
     };
   }
 
-  StoredTrace with(List<Policy.Condition> asked, BitSet bits, long bytes) {
+  StoredTrace with(List<Policy.Condition> asked, BitSet bits, long bytes, String whose) {
     return new StoredTrace(
         traceIdHigh,
         traceIdLow,
@@ -74,6 +76,7 @@ record StoredTrace(
         complete,
         rootService,
         rootOperation,
+        whose,
         decided,
         keptBefore,
         threshold,
@@ -97,6 +100,7 @@ record StoredTrace(
         complete,
         rootService,
         rootOperation,
+        tenant,
         decided,
         keptBefore,
         threshold,

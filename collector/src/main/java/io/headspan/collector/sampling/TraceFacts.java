@@ -12,6 +12,15 @@ sealed interface TraceFacts permits SampledTrace, StoredTrace {
   /// About how large it is, uncompressed.
   long sizeBytes();
 
+  /// Whose it is: the tenant of the first span that has one, "" if none has.
+  String tenant();
+
+  /// The service of its root, "" without one.
+  String rootService();
+
+  /// The operation of its root, "" without one.
+  String rootOperation();
+
   /// Whether a condition on its spans holds.
   boolean holds(Policy.Condition condition);
 }
