@@ -16,6 +16,7 @@ import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -32,6 +33,9 @@ public final class RunningApi implements AutoCloseable {
   private static final Duration MOVE_LIMIT = Duration.ofMinutes(2);
   private static final Duration POLL = Duration.ofMillis(100);
 
+  /// Several, so that answers are put together from several parts of each table.
+  private static final int MAX_BATCHES = 20;
+
   private final StoreProcess process;
   private final SpanStore store;
   private final QueryApi api;
@@ -46,24 +50,26 @@ public final class RunningApi implements AutoCloseable {
   /// Starts both.
   ///
   /// @param directory an empty one for the store
-  public static RunningApi start(Path directory) throws IOException {
-    return start(directory, RecordedSpans.requests());
-  }
-
-  /// Starts both, with other spans.
   public static RunningApi start(Path directory, List<ExportTraceServiceRequest> spans)
       throws IOException {
     StoreProcess process = StoreProcess.start(directory);
     SpanStore store = SpanStore.connect(process.address());
     store.migrate();
-    send(process, spans);
+    send(process, "/v1/traces", batched(spans));
     return new RunningApi(process, store, QueryApi.start(config(process, Map.of())));
   }
 
-  /// Sends requests through a collector to a store.
-  public static void send(StoreProcess process, List<ExportTraceServiceRequest> requests)
-      throws IOException {
-    send(process, "/v1/traces", requests);
+  /// The same spans in fewer requests: the collector makes an insert of each, which takes as long
+  /// for one trace as for many.
+  private static List<ExportTraceServiceRequest> batched(List<ExportTraceServiceRequest> requests) {
+    int size = Math.ceilDiv(requests.size(), MAX_BATCHES);
+    List<ExportTraceServiceRequest> batches = new ArrayList<>();
+    for (int from = 0; from < requests.size(); from += size) {
+      ExportTraceServiceRequest.Builder batch = ExportTraceServiceRequest.newBuilder();
+      requests.subList(from, Math.min(requests.size(), from + size)).forEach(batch::mergeFrom);
+      batches.add(batch.build());
+    }
+    return batches;
   }
 
   /// Sends log records through a collector to the store of this.

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.headspan.query.RecordedApi;
 import io.headspan.query.RecordedSpans;
 import io.headspan.query.RunningApi;
 import io.opentelemetry.proto.collector.trace.v1.ExportTraceServiceRequest;
@@ -17,18 +18,16 @@ import io.opentelemetry.proto.trace.v1.Status;
 import java.io.IOException;
 import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.extension.ExtendWith;
 
+@ExtendWith(RecordedApi.class)
 class FunctionsApiIT {
-  @TempDir static Path directory;
-
   /// Invocations of one function, counted here.
   private static final class Invocations {
     private final List<Long> durationsNs = new ArrayList<>();
@@ -42,34 +41,32 @@ class FunctionsApiIT {
   }
 
   @Test
-  void countsEveryInvocationAndItsLatency() throws Exception {
+  void countsEveryInvocationAndItsLatency(RunningApi api) throws Exception {
     Map<String, Invocations> expected = expected();
-    try (RunningApi api = RunningApi.start(directory)) {
-      HttpResponse<byte[]> response =
-          api.get("/api/headspan/v1/functions?start=1795214280&end=1795215300", "application/json");
-      assertThat(response.statusCode()).isEqualTo(200);
-      JsonNode functions = new ObjectMapper().readTree(response.body()).get("functions");
-      assertThat(functions).hasSize(expected.size());
-      for (JsonNode function : functions) {
-        String name =
-            function.get("tenant").asText()
-                + "/"
-                + function.get("service").asText()
-                + "/"
-                + function.get("version").asText()
-                + "/"
-                + function.get("runtime").asText();
-        Invocations invocations = requireNonNull(expected.get(name), name);
-        assertThat(function.get("count").asInt()).isEqualTo(invocations.durationsNs.size());
-        assertThat(function.get("errors").asInt()).isEqualTo(invocations.errors);
-        assertQuantile(function.get("p50Ms").asDouble(), invocations.quantileMs(0.5));
-        assertQuantile(function.get("p95Ms").asDouble(), invocations.quantileMs(0.95));
-        assertQuantile(function.get("p99Ms").asDouble(), invocations.quantileMs(0.99));
-      }
-      HttpResponse<byte[]> none =
-          api.get("/api/headspan/v1/functions?start=1&end=2", "application/json");
-      assertThat(new String(none.body(), StandardCharsets.UTF_8)).isEqualTo("{\"functions\":[]}");
+    HttpResponse<byte[]> response =
+        api.get("/api/headspan/v1/functions?start=1795214280&end=1795215300", "application/json");
+    assertThat(response.statusCode()).isEqualTo(200);
+    JsonNode functions = new ObjectMapper().readTree(response.body()).get("functions");
+    assertThat(functions).hasSize(expected.size());
+    for (JsonNode function : functions) {
+      String name =
+          function.get("tenant").asText()
+              + "/"
+              + function.get("service").asText()
+              + "/"
+              + function.get("version").asText()
+              + "/"
+              + function.get("runtime").asText();
+      Invocations invocations = requireNonNull(expected.get(name), name);
+      assertThat(function.get("count").asInt()).isEqualTo(invocations.durationsNs.size());
+      assertThat(function.get("errors").asInt()).isEqualTo(invocations.errors);
+      assertQuantile(function.get("p50Ms").asDouble(), invocations.quantileMs(0.5));
+      assertQuantile(function.get("p95Ms").asDouble(), invocations.quantileMs(0.95));
+      assertQuantile(function.get("p99Ms").asDouble(), invocations.quantileMs(0.99));
     }
+    HttpResponse<byte[]> none =
+        api.get("/api/headspan/v1/functions?start=1&end=2", "application/json");
+    assertThat(new String(none.body(), StandardCharsets.UTF_8)).isEqualTo("{\"functions\":[]}");
   }
 
   private static void assertQuantile(double measured, double exact) {

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.headspan.query.ExpectedDifferences;
+import io.headspan.query.RecordedApi;
 import io.headspan.query.RunningApi;
 import io.headspan.query.TestHttp;
 import java.io.BufferedReader;
@@ -11,7 +12,6 @@ import java.io.IOException;
 import java.io.InputStreamReader;
 import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -20,25 +20,22 @@ import java.util.TreeMap;
 import java.util.stream.StreamSupport;
 import java.util.zip.GZIPInputStream;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.extension.ExtendWith;
 
 /// Every recorded request to Jaeger 2, asked of ours over HTTP: the recorded spans came through the
 /// collector. The lines that are answered otherwise are exactly those of
 /// `jaeger/expected-differences.txt`, each with its reason.
+@ExtendWith(RecordedApi.class)
 class JaegerAnswersIT {
   private static final ObjectMapper JSON = new ObjectMapper();
 
-  @TempDir static Path directory;
-
   @Test
-  void everyLineIsAnsweredAsRecorded() throws Exception {
+  void everyLineIsAnsweredAsRecorded(RunningApi api) throws Exception {
     Map<String, String> differences = new TreeMap<>();
-    try (RunningApi api = RunningApi.start(directory)) {
-      for (JsonNode line : lines()) {
-        String difference = difference(api, line);
-        if (!difference.isEmpty()) {
-          differences.put(line.get("request").asText(), difference);
-        }
+    for (JsonNode line : lines()) {
+      String difference = difference(api, line);
+      if (!difference.isEmpty()) {
+        differences.put(line.get("request").asText(), difference);
       }
     }
     ExpectedDifferences.of("/jaeger/expected-differences.txt").assertExactly(differences);

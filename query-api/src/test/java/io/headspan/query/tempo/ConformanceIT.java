@@ -3,6 +3,7 @@ package io.headspan.query.tempo;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.headspan.query.RecordedApi;
 import io.headspan.query.RecordedSpans;
 import io.headspan.query.RunningApi;
 import io.headspan.query.TestHttp;
@@ -17,40 +18,37 @@ import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.extension.ExtendWith;
 
 /// Every query of the conformance table in docs/traceql.md finds what the table says, and what an
 /// evaluation in memory finds, of constructs that one knows.
+@ExtendWith(RecordedApi.class)
 class ConformanceIT {
   private static final Path TABLE = Path.of("..", "docs", "traceql.md");
   private static final Pattern ROW =
       Pattern.compile("^\\| `+ ?(.+?) ?`+ \\| .* \\| ([0-9][^|]*) \\| (\\w+IT) \\|$");
   private static final String TIMES = "&start=1795214280&end=1795215300";
 
-  @TempDir static Path directory;
-
   @Test
-  void everyQueryFindsWhatTheTableSays() throws Exception {
+  void everyQueryFindsWhatTheTableSays(RunningApi api) throws Exception {
     MemorySearch memory = new MemorySearch(RecordedSpans.requests());
     List<String> differences = new ArrayList<>();
     int rows = 0;
     int checked = 0;
-    try (RunningApi api = RunningApi.start(directory)) {
-      for (String line : Files.readAllLines(TABLE)) {
-        Matcher row = ROW.matcher(line);
-        if (row.matches()) {
-          rows++;
-          String query = row.group(1).replace("\\|", "|");
-          String found = found(api, query, row.group(2).endsWith("series"));
-          if (!found.equals(row.group(2))) {
-            differences.add(query + ": table " + row.group(2) + ", found " + found);
-          }
-          Optional<String> evaluated = evaluated(memory, query);
-          if (evaluated.isPresent()) {
-            checked++;
-            if (!evaluated.get().equals(found)) {
-              differences.add(query + ": in memory " + evaluated.get() + ", found " + found);
-            }
+    for (String line : Files.readAllLines(TABLE)) {
+      Matcher row = ROW.matcher(line);
+      if (row.matches()) {
+        rows++;
+        String query = row.group(1).replace("\\|", "|");
+        String found = found(api, query, row.group(2).endsWith("series"));
+        if (!found.equals(row.group(2))) {
+          differences.add(query + ": table " + row.group(2) + ", found " + found);
+        }
+        Optional<String> evaluated = evaluated(memory, query);
+        if (evaluated.isPresent()) {
+          checked++;
+          if (!evaluated.get().equals(found)) {
+            differences.add(query + ": in memory " + evaluated.get() + ", found " + found);
           }
         }
       }

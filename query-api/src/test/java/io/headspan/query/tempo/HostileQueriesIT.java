@@ -4,6 +4,7 @@ import static io.headspan.query.TestHttp.encoded;
 import static io.headspan.query.TestHttp.text;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.headspan.query.RecordedSpans;
 import io.headspan.query.RunningApi;
 import java.net.http.HttpResponse;
 import java.nio.file.Path;
@@ -19,7 +20,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/// Queries made to hurt end in a clear error, or in an answer, and soon.
+/// Queries made to hurt end in a clear error, or in an answer, and soon. They have a store of their
+/// own, for they use up its memory.
 class HostileQueriesIT {
   /// Far above what any of them takes on a machine that has nothing else to do.
   private static final Duration BOUND = Duration.ofSeconds(25);
@@ -33,7 +35,7 @@ class HostileQueriesIT {
 
   @BeforeAll
   static void start() throws Exception {
-    api = RunningApi.start(directory);
+    api = RunningApi.start(directory, RecordedSpans.requests());
   }
 
   @AfterAll

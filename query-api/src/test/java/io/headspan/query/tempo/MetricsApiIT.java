@@ -5,41 +5,33 @@ import static io.headspan.query.TestHttp.text;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.headspan.query.RecordedApi;
 import io.headspan.query.RunningApi;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.StreamSupport;
-import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /// The metrics endpoints over the recorded spans: shapes, exemplars, steps, arithmetic, compare,
 /// and what one tenant sees.
+@ExtendWith(RecordedApi.class)
 class MetricsApiIT {
   private static final String TIMES = "&start=1795214280&end=1795215300";
   private static final int SPANS = 1842;
 
-  @TempDir static Path directory;
   private static RunningApi api;
 
   @BeforeAll
-  static void start() throws Exception {
-    api = RunningApi.start(directory);
-  }
-
-  @AfterAll
-  static void stop() {
-    if (api != null) {
-      api.close();
-    }
+  static void start(RunningApi recorded) {
+    api = recorded;
   }
 
   private static JsonNode range(String query, String more) throws Exception {

@@ -6,12 +6,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.headspan.query.ExpectedDifferences;
+import io.headspan.query.RecordedApi;
 import io.headspan.query.RecordedSpans;
 import io.headspan.query.RunningApi;
 import io.headspan.query.traceql.RecordedFields;
 import java.io.IOException;
 import java.net.http.HttpResponse;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -19,26 +19,23 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.extension.ExtendWith;
 
 /// Every recorded request to Tempo, asked of ours over HTTP: the recorded spans came through the
 /// collector. The lines that are answered otherwise are exactly those of
 /// `traceql/expected-differences.txt`, each with its reason.
+@ExtendWith(RecordedApi.class)
 class RecordedAnswersIT {
   private static final String JSON = "application/json";
 
-  @TempDir static Path directory;
-
   @Test
-  void everyLineIsAnsweredAsRecorded() throws Exception {
+  void everyLineIsAnsweredAsRecorded(RunningApi api) throws Exception {
     Map<String, String> differences = new TreeMap<>();
     RecordedFields fields = RecordedFields.of(RecordedSpans.requests());
-    try (RunningApi api = RunningApi.start(directory)) {
-      for (JsonNode line : RecordedSearch.lines()) {
-        String difference = difference(api, fields, line);
-        if (!difference.isEmpty()) {
-          differences.put(line.get("id").asText(), difference);
-        }
+    for (JsonNode line : RecordedSearch.lines()) {
+      String difference = difference(api, fields, line);
+      if (!difference.isEmpty()) {
+        differences.put(line.get("id").asText(), difference);
       }
     }
     ExpectedDifferences.of("/traceql/expected-differences.txt").assertExactly(differences);

@@ -8,6 +8,7 @@ import io.grpc.ManagedChannel;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import io.grpc.netty.NettyChannelBuilder;
+import io.headspan.query.RecordedApi;
 import io.headspan.query.RunningApi;
 import io.headspan.query.TestHttp;
 import io.headspan.query.tempopb.PartialStatus;
@@ -25,28 +26,27 @@ import io.headspan.query.tempopb.StreamingQuerierGrpc;
 import io.headspan.query.tempopb.StreamingQuerierGrpc.StreamingQuerierBlockingStub;
 import io.headspan.query.tempopb.TagValue;
 import io.headspan.query.tempopb.TraceSearchMetadata;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.extension.ExtendWith;
 
 /// The gRPC service, on the port of the HTTP API, says what that says.
+@ExtendWith(RecordedApi.class)
 class StreamingQuerierIT {
   private static final int START = 1_795_214_280;
   private static final int END = 1_795_215_300;
   private static final long NS_PER_SECOND = 1_000_000_000;
 
-  @TempDir static Path directory;
   private static RunningApi api;
   private static ManagedChannel channel;
 
   @BeforeAll
-  static void start() throws Exception {
-    api = RunningApi.start(directory);
+  static void start(RunningApi recorded) {
+    api = recorded;
     channel = NettyChannelBuilder.forAddress("127.0.0.1", api.port()).usePlaintext().build();
   }
 
@@ -54,9 +54,6 @@ class StreamingQuerierIT {
   static void stop() {
     if (channel != null) {
       channel.shutdownNow();
-    }
-    if (api != null) {
-      api.close();
     }
   }
 

@@ -8,6 +8,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.google.protobuf.CodedInputStream;
 import com.google.protobuf.util.JsonFormat;
 import io.headspan.query.QueryApi;
+import io.headspan.query.RecordedApi;
 import io.headspan.query.RecordedSpans;
 import io.headspan.query.RunningApi;
 import io.headspan.query.TestHttp;
@@ -16,40 +17,31 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.net.http.HttpClient;
 import java.net.http.HttpResponse;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
-import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /// The API over the recorded spans: shapes, limits and errors.
+@ExtendWith(RecordedApi.class)
 class TempoApiIT {
   private static final String RANGE = "&start=1795214280&end=1795215300";
   private static final String JSON = "application/json";
   private static final String PROTOBUF = "application/protobuf";
 
-  @TempDir static Path directory;
   private static RunningApi api;
 
   @BeforeAll
-  static void start() throws IOException {
-    api = RunningApi.start(directory);
-  }
-
-  @AfterAll
-  static void stop() {
-    if (api != null) {
-      api.close();
-    }
+  static void start(RunningApi recorded) {
+    api = recorded;
   }
 
   @Test
