@@ -171,7 +171,8 @@ public final class Collector implements AutoCloseable {
         config.sampling().policies().map(Collector::policies),
         config.sampling().decisionWait(),
         config.sampling().decisionWaitAfterRoot(),
-        config.sampling().recentWindow());
+        config.sampling().recentWindow(),
+        config.sampling().linkedTraces());
   }
 
   private static String policies(Path file) {

@@ -52,11 +52,14 @@ public record CollectorConfig(
   /// @param decisionWaitAfterRoot the same if its root has ended and nothing of it is open,
   ///   `HEADSPAN_COLLECTOR_DECISION_WAIT_AFTER_ROOT`
   /// @param recentWindow how long every span stays, `HEADSPAN_COLLECTOR_RECENT_WINDOW`
+  /// @param linkedTraces whether what is linked to a kept trace is kept,
+  ///   `HEADSPAN_COLLECTOR_LINKED_TRACES`
   public record Sampling(
       Optional<Path> policies,
       Duration decisionWait,
       Duration decisionWaitAfterRoot,
-      Duration recentWindow) {}
+      Duration recentWindow,
+      boolean linkedTraces) {}
 
   static final String LISTEN = "HEADSPAN_COLLECTOR_LISTEN";
 
@@ -94,7 +97,8 @@ public record CollectorConfig(
                 settings.text("sampling_policies").map(Path::of),
                 settings.duration("decision_wait", Duration.ofSeconds(10)),
                 settings.duration("decision_wait_after_root", Duration.ofSeconds(1)),
-                settings.duration("recent_window", Duration.ofMinutes(30))));
+                settings.duration("recent_window", Duration.ofMinutes(30)),
+                settings.flag("linked_traces", true)));
     if ((config.tls().certificate() == null) != (config.tls().key() == null)) {
       settings.problem("tls_key", "a certificate needs its key and a key its certificate");
     }

@@ -32,7 +32,8 @@ class CollectorConfigTest {
                     Optional.empty(),
                     Duration.ofSeconds(10),
                     Duration.ofSeconds(1),
-                    Duration.ofMinutes(30))));
+                    Duration.ofMinutes(30),
+                    true)));
   }
 
   @Test
@@ -53,6 +54,7 @@ class CollectorConfigTest {
                 Map.entry("HEADSPAN_COLLECTOR_DECISION_WAIT", "30s"),
                 Map.entry("HEADSPAN_COLLECTOR_DECISION_WAIT_AFTER_ROOT", "5s"),
                 Map.entry("HEADSPAN_COLLECTOR_RECENT_WINDOW", "1h"),
+                Map.entry("HEADSPAN_COLLECTOR_LINKED_TRACES", "false"),
                 Map.entry("HEADSPAN_COLLECTOR_CLOSE_TIMEOUT", "500ms")));
 
     assertThat(config)
@@ -71,7 +73,8 @@ class CollectorConfigTest {
                     Optional.of(Path.of("/policies.yaml")),
                     Duration.ofSeconds(30),
                     Duration.ofSeconds(5),
-                    Duration.ofHours(1))));
+                    Duration.ofHours(1),
+                    false)));
   }
 
   @Test

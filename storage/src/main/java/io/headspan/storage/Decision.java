@@ -27,8 +27,8 @@ public record Decision(
   /// The threshold of a decision that has no probability: its spans count once.
   public static final long UNKNOWN = -1;
 
-  /// The threshold of a trace that was kept by hand, beside what others stand for: its spans do not
-  /// count.
+  /// The threshold of a trace that was kept by hand, or for a link, beside what others stand for:
+  /// its spans do not count.
   public static final long PINNED = -2;
 
   /// The threshold that keeps nothing.

@@ -28,6 +28,11 @@ public final class SpanTiers {
   /// The sampler makes fewer batches of a second.
   private static final long FIRST_PIN = 900;
 
+  /// What stands in place of a policy that kept a trace.
+  private static final String PINNED = "headspan keep";
+
+  private static final String LINKED = "headspan link";
+
   private static final String DEDUPLICATE = "insert_deduplication_token";
 
   private final StoreClient client;
@@ -124,7 +129,7 @@ public final class SpanTiers {
                 """
                 INSERT INTO decisions (batch, decided, trace_id, kept, again, policies, threshold,
                     rows, last, start, end, root_service, root_operation)
-                SELECT {batch:UInt64}, now64(3), trace_id, true, false, ['headspan keep'],
+                SELECT {batch:UInt64}, now64(3), trace_id, true, false, [{pin:String}],
                     toUInt64(18446744073709551614), sum(rows), max(arrived), min(start),
                     greatest(max(end), max(last_start)), max(root).3, max(root).4
                 FROM trace_arrivals
@@ -134,9 +139,72 @@ public final class SpanTiers {
                 """
                     .formatted(ids))
             .bind("batch", batch)
+            .bind("pin", PINNED)
             .setting("max_query_size", "67108864"));
     copy(batch);
     return rows(size.bind("batch", batch), row -> row.integer(0)).getFirst();
+  }
+
+  /// Decisions to keep traces that were decided and not kept, because spans of traces that policies
+  /// keep are linked to them, or the other way round. One link is followed, not the links of what
+  /// is kept for a link alone. They count nothing, as those that were kept by hand: others stand
+  /// for them.
+  ///
+  /// @param sinceMillis links that came, and traces that were decided, since then
+  public List<Decision> linked(long sinceMillis) {
+    if (rows(SqlQuery.of("SELECT count() FROM trace_links"), row -> row.integer(0)).getFirst()
+        == 0) {
+      return List.of();
+    }
+    return rows(
+        SqlQuery.of(
+                """
+                WITH
+                    pairs AS
+                    (
+                        SELECT DISTINCT arrayJoin([(trace_id, linked), (linked, trace_id)]) AS pair
+                        FROM trace_links
+                        WHERE arrived >= fromUnixTimestamp64Milli({since:Int64}, 'UTC')
+                    ),
+                    known AS
+                    (
+                        SELECT trace_id, max(kept) AS is_kept,
+                            max(kept AND NOT again
+                                AND NOT hasAny(policies, [{link:String}, {pin:String}])) AS is_chosen,
+                            argMax((rows, last, start, end, root_service, root_operation), batch)
+                                AS newest
+                        FROM decisions
+                        WHERE batch >= intDiv({since:Int64}, 1000) * 1000
+                          AND trace_id IN (SELECT pair.1 FROM pairs)
+                        GROUP BY trace_id
+                    )
+                SELECT reinterpretAsUInt64(reverse(substring(trace_id, 1, 8))),
+                    reinterpretAsUInt64(reverse(substring(trace_id, 9, 8))),
+                    newest.1, toUnixTimestamp64Milli(newest.2), toUnixTimestamp64Nano(newest.3),
+                    toUnixTimestamp64Nano(newest.4), toString(newest.5), toString(newest.6)
+                FROM known
+                WHERE NOT is_kept AND trace_id IN
+                    (SELECT pair.2 FROM pairs
+                     WHERE pair.1 IN (SELECT trace_id FROM known WHERE is_chosen))
+                ORDER BY trace_id
+                """)
+            .bind("since", sinceMillis)
+            .bind("link", LINKED)
+            .bind("pin", PINNED),
+        row ->
+            new Decision(
+                row.integer(0),
+                row.integer(1),
+                true,
+                false,
+                List.of(LINKED),
+                Decision.PINNED,
+                row.integer(2),
+                row.integer(3),
+                row.integer(4),
+                row.integer(5),
+                row.text(6),
+                row.text(7)));
   }
 
   private static void checkId(String id) {
@@ -416,7 +484,7 @@ public final class SpanTiers {
         SqlQuery.of(
                 """
                 SELECT table, name FROM system.parts
-                WHERE database = currentDatabase() AND table IN ('recent_spans', 'trace_arrivals')
+                WHERE database = currentDatabase() AND table IN ('recent_spans', 'trace_arrivals', 'trace_links')
                   AND active AND toUnixTimestamp(toDateTime(partition, 'UTC')) = {window:UInt32}
                   AND modification_time < now() - {settled:UInt32}
                   AND toDateTime({window:UInt32}, 'UTC') <=

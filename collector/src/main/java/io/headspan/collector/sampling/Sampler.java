@@ -15,6 +15,7 @@ import java.util.UUID;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
+import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -32,6 +33,11 @@ public final class Sampler implements AutoCloseable {
   private static final Duration LEASE = Duration.ofSeconds(15);
   private static final Duration LEASE_RENEWAL = Duration.ofSeconds(5);
   private static final Duration CLOSE_BEAT = Duration.ofSeconds(10);
+  private static final Duration LINK_BEAT = Duration.ofSeconds(5);
+
+  /// How far apart two linked traces may be decided, after the decision wait.
+  private static final Duration LINK_MEMORY = Duration.ofMinutes(5);
+
   private static final Duration STOP_LIMIT = Duration.ofSeconds(10);
 
   /// For how long a trace counts as decided after its window was closed, when more of it comes.
@@ -65,6 +71,7 @@ public final class Sampler implements AutoCloseable {
   private boolean isLeased;
   private boolean isRecovered;
   private long lastTickMillis;
+  private long linkedAtMillis;
   private long closedAtMillis;
   private long lookedNs = System.nanoTime() - CLOSE_BEAT.toNanos();
   private boolean isAnyRecent;
@@ -146,6 +153,10 @@ public final class Sampler implements AutoCloseable {
       found = decide(traces.find(now, Math.max(0, since), quiet, TRACES_MAX), next);
     } while (found == TRACES_MAX && !closed);
     lastTickMillis = now;
+    if (config.linkedTraces() && now - linkedAtMillis >= LINK_BEAT.toMillis()) {
+      keepLinked(now);
+      linkedAtMillis = now;
+    }
     if (now - closedAtMillis >= CLOSE_BEAT.toMillis()) {
       closeWindows(now);
       closedAtMillis = now;
@@ -179,6 +190,13 @@ public final class Sampler implements AutoCloseable {
           .computeIfAbsent(trace.lastMillis() / MS_PER_SECOND, _ -> new ArrayList<>())
           .add(decide(trace));
     }
+    return record(bySecond, next) ? due.size() : 0;
+  }
+
+  /// Records decisions by the second of the last arrival and copies what is kept.
+  ///
+  /// @return false if another sampler has the lease
+  private boolean record(Map<Long, List<Decision>> bySecond, Map<Long, Long> next) {
     for (Map.Entry<Long, List<Decision>> each : bySecond.entrySet()) {
       long batch = next.getOrDefault(each.getKey(), each.getKey() * BATCHES_PER_SECOND);
       long now = tiers.nowMillis();
@@ -187,12 +205,27 @@ public final class Sampler implements AutoCloseable {
         lease(now);
       }
       if (!isLeased) {
-        return 0;
+        return false;
       }
       tiers.record(batch, now, each.getValue());
       tiers.copy(batch);
     }
-    return due.size();
+    return true;
+  }
+
+  /// Keeps what is linked to kept traces, if the links and the decisions about both came lately.
+  void keepLinked(long now) {
+    long since = now - config.decisionWait().plus(LINK_MEMORY).toMillis();
+    Map<Long, Long> next = tiers.nextBatches(Math.max(0, since / MS_PER_SECOND));
+    var _ =
+        record(
+            tiers.linked(since).stream()
+                .collect(
+                    Collectors.groupingBy(
+                        each -> each.lastMillis() / MS_PER_SECOND,
+                        TreeMap::new,
+                        Collectors.toList())),
+            next);
   }
 
   private void lease(long now) {

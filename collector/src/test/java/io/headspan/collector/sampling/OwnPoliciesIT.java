@@ -144,7 +144,7 @@ class OwnPoliciesIT {
       new Sampler(
               own,
               new SamplerConfig(
-                  Optional.of(budget), Duration.ZERO, Duration.ZERO, Duration.ofHours(6)),
+                  Optional.of(budget), Duration.ZERO, Duration.ZERO, Duration.ofHours(6), true),
               () -> true)
           .tick();
 

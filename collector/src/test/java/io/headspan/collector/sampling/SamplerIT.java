@@ -233,12 +233,7 @@ class SamplerIT {
     store.insert(late(1).build(), "late", Tier.RECENT);
     sampler.tick();
 
-    assertThat(
-            texts(
-                store,
-                "SELECT concat(toString(reinterpretAsUInt8(substring(trace_id, 16, 1))), ' ',"
-                    + " operation, ' ', toString(adjusted_count)) FROM kept_spans ORDER BY 1"))
-        .containsExactly("1 late 0", "1 root 0", "2 root 1");
+    assertThat(keptSpans(store)).containsExactly("1 late 0", "1 root 0", "2 root 1");
   }
 
   @Test
@@ -327,6 +322,62 @@ class SamplerIT {
     assertThat(tiers.lease("one", now + 70_000, LONG)).isTrue();
     assertThat(tiers.lease("other", now + 80_000 + LONG.toMillis(), LONG)).isTrue();
     assertThat(tiers.lease("one", now + 90_000 + LONG.toMillis(), LONG)).isFalse();
+  }
+
+  @Test
+  void tracesThatAreLinkedToKeptOnesAreKept() {
+    // 2 is kept by a policy: 1 links to it, it links to 3 and 4, and 4 links to 5.
+    SpanStore store =
+        storeWith(
+            List.of(
+                new TraceBuilder().span(1, "consumer", HOUR_AGO_NS, MS).link(2).build(),
+                new TraceBuilder()
+                    .span(2, "failed", HOUR_AGO_NS, MS)
+                    .failed()
+                    .link(3)
+                    .link(4)
+                    .link(2)
+                    .build(),
+                new TraceBuilder().span(4, "cause", HOUR_AGO_NS, MS).link(5).build(),
+                new TraceBuilder().span(5, "too far", HOUR_AGO_NS, MS).build(),
+                new TraceBuilder().span(6, "other", HOUR_AGO_NS, MS).link(7).build()));
+    Sampler sampler = sampler(store, ERRORS, LONG);
+
+    sampler.tick();
+    sampler.keepLinked(store.tiers().nowMillis());
+    assertThat(keptSpans(store)).containsExactly("1 consumer 0", "2 failed 1", "4 cause 0");
+
+    // What comes later: the trace that 2 is linked to, another that is linked to 2, and a span of
+    // one that was kept for its link.
+    store.insert(new TraceBuilder().span(3, "cause", HOUR_AGO_NS, MS).build(), "3", Tier.RECENT);
+    store.insert(
+        new TraceBuilder().span(8, "consumer", HOUR_AGO_NS, MS).link(2).build(), "8", Tier.RECENT);
+    store.insert(late(4).build(), "late", Tier.RECENT);
+    sampler.tick();
+    sampler.keepLinked(store.tiers().nowMillis());
+    sampler.keepLinked(store.tiers().nowMillis());
+
+    assertThat(keptSpans(store))
+        .containsExactly(
+            "1 consumer 0", "2 failed 1", "3 cause 0", "4 cause 0", "4 late 0", "8 consumer 0");
+    assertThat(store.tiers().decisions(TraceBuilder.id(3)))
+        .extracting(SpanTiers.Recorded::kept, SpanTiers.Recorded::policies)
+        .containsExactly(tuple(true, "headspan link"), tuple(false, ""));
+  }
+
+  @Test
+  void whatAPolicyKeepsCountsThoughItIsLinked() {
+    SpanStore store =
+        storeWith(
+            List.of(
+                new TraceBuilder().span(1, "failed", HOUR_AGO_NS, MS).failed().link(2).build(),
+                new TraceBuilder().span(2, "failed", HOUR_AGO_NS, MS).failed().build()));
+    Sampler sampler = sampler(store, ERRORS, LONG);
+
+    sampler.tick();
+    sampler.keepLinked(store.tiers().nowMillis());
+
+    assertThat(keptSpans(store)).containsExactly("1 failed 1", "2 failed 1");
   }
 
   @Test
@@ -442,7 +493,7 @@ class SamplerIT {
   private static Sampler sampler(SpanStore store, String policies, Duration recentWindow) {
     return new Sampler(
         store,
-        new SamplerConfig(Optional.of(policies), Duration.ZERO, Duration.ZERO, recentWindow),
+        new SamplerConfig(Optional.of(policies), Duration.ZERO, Duration.ZERO, recentWindow, false),
         () -> true);
   }
 
@@ -461,6 +512,14 @@ class SamplerIT {
         .span(4, "root", HOUR_AGO_NS, MS)
         .state("v=1,ot=th:8,w=2")
         .build();
+  }
+
+  /// Trace, operation and what it stands for of each kept span.
+  private static List<String> keptSpans(SpanStore store) {
+    return texts(
+        store,
+        "SELECT concat(toString(reinterpretAsUInt8(substring(trace_id, 16, 1))), ' ',"
+            + " operation, ' ', toString(adjusted_count)) FROM kept_spans ORDER BY 1");
   }
 
   /// Of each tracestate in the kept tier what its spans stand for.
@@ -497,7 +556,7 @@ class SamplerIT {
   }
 
   /// What the store itself never does.
-  private static void execute(SpanStore store, String sql) {
+  static void execute(SpanStore store, String sql) {
     URI uri =
         URI.create(
             "http://%s:%d/?database=%s"

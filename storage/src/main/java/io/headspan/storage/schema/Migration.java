@@ -29,7 +29,8 @@ public record Migration(int version, String name, String checksum, List<String> 
           "0007_logs_metrics.sql",
           "0008_two_tiers.sql",
           "0009_usage.sql",
-          "0010_straight_to_kept.sql");
+          "0010_straight_to_kept.sql",
+          "0011_trace_links.sql");
 
   /// Every migration, in order.
   public static List<Migration> all() {
