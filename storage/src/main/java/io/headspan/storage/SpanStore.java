@@ -6,6 +6,7 @@ import io.headspan.wire.SpanBatch;
 import io.headspan.wire.signal.NodeReport;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 
 /// Spans, and what is beside them, in ClickHouse. Thread-safe; one instance serves a whole process.
 public final class SpanStore implements AutoCloseable {
@@ -102,6 +103,14 @@ public final class SpanStore implements AutoCloseable {
   /// @throws StoreException if the store cannot be reached or fails
   public SpanBatch trace(long traceIdHigh, long traceIdLow, int maxSpans) {
     return traces.read(traceIdHigh, traceIdLow, maxSpans);
+  }
+
+  /// The same of several traces, by id: as few statements as can be. Those without spans are left
+  /// out.
+  ///
+  /// @param traceIds 32 hex digits each
+  public Map<String, SpanBatch> traces(List<String> traceIds, int maxSpans) {
+    return traces.read(traceIds, maxSpans);
   }
 
   /// What moves spans from the recent to the kept tier.

@@ -41,7 +41,7 @@ final class TraceReader {
 
   // Both tiers whole: a trace is complete by its id wherever the boundary is. Copies are left out
   // by their id; spans without one are taken from the tier that counts.
-  private static final String SPANS =
+  private static final String EACH_ONCE =
       """
       SELECT
           %1$s,
@@ -51,18 +51,30 @@ final class TraceReader {
       (
           SELECT %1$s, runtime, service,
               window > (SELECT max(window) FROM tier_boundary) AS counts
-          FROM recent_spans WHERE trace_id = unhex({id:String})
+          FROM recent_spans WHERE %2$s
           UNION ALL
           SELECT %1$s, runtime, service,
               window <= (SELECT max(window) FROM tier_boundary) AS counts
-          FROM kept_spans WHERE trace_id = unhex({id:String})
+          FROM kept_spans WHERE %2$s
       )
       WHERE counts OR span_id != 0
-      ORDER BY time, span_id
-      LIMIT 1 BY time, duration, span_id, if(span_id = 0, rowNumberInAllBlocks() + 1, 0)
-      LIMIT {limit:UInt64}
-      """
-          .formatted(COLUMNS);
+      ORDER BY trace_id, time, span_id
+      LIMIT 1 BY trace_id, time, duration, span_id, if(span_id = 0, rowNumberInAllBlocks() + 1, 0)
+      """;
+
+  private static final String ONE =
+      EACH_ONCE.formatted(COLUMNS, "trace_id = unhex({id:String})") + "LIMIT {limit:UInt64}";
+
+  private static final String SEVERAL =
+      "SELECT * FROM ("
+          + EACH_ONCE.formatted(
+              COLUMNS,
+              "trace_id IN (SELECT toFixedString(substring(unhex({ids:String}), number * 16 + 1, 16),"
+                  + " 16) FROM numbers({count:UInt64}))")
+          + ") ORDER BY trace_id, time, span_id LIMIT {limit:UInt64} BY trace_id";
+
+  /// Traces in one statement.
+  private static final int TRACES_MAX = 500;
 
   private final StoreClient client;
   private final StoredOrigins origins;
@@ -74,7 +86,7 @@ final class TraceReader {
 
   SpanBatch read(long traceIdHigh, long traceIdLow, int maxSpans) {
     SqlQuery query =
-        SqlQuery.of(SPANS)
+        SqlQuery.of(ONE)
             .bind("id", TraceContext.hexId(traceIdHigh) + TraceContext.hexId(traceIdLow))
             .bind("limit", maxSpans)
             .setting("max_threads", "1")
@@ -82,8 +94,53 @@ final class TraceReader {
     List<NativeBlock> blocks = new ArrayList<>();
     client.select(query, blocks::add);
     loadOrigins(blocks);
+    return assembled(blocks.stream().map(block -> new Rows(block, 0, block.rows())).toList());
+  }
+
+  Map<String, SpanBatch> read(List<String> traceIds, int maxSpans) {
+    Map<String, SpanBatch> traces = new HashMap<>();
+    for (int from = 0; from < traceIds.size(); from += TRACES_MAX) {
+      List<String> some = traceIds.subList(from, Math.min(traceIds.size(), from + TRACES_MAX));
+      List<NativeBlock> blocks = new ArrayList<>();
+      client.select(
+          SqlQuery.of(SEVERAL)
+              .bind("ids", String.join("", some))
+              .bind("count", some.size())
+              .bind("limit", maxSpans),
+          blocks::add);
+      loadOrigins(blocks);
+      byTrace(blocks).forEach((id, rows) -> traces.put(id, assembled(rows)));
+    }
+    return traces;
+  }
+
+  /// The rows of each trace: they follow each other, over the ends of blocks too.
+  private static Map<String, List<Rows>> byTrace(List<NativeBlock> blocks) {
+    Map<String, List<Rows>> traces = new HashMap<>();
+    for (NativeBlock block : blocks) {
+      NativeColumn.Bytes ids = (NativeColumn.Bytes) block.column("trace_id");
+      int first = 0;
+      for (int row = 1; row <= block.rows(); row++) {
+        if (row == block.rows()
+            || Assembly.high(ids, row) != Assembly.high(ids, first)
+            || Assembly.low(ids, row) != Assembly.low(ids, first)) {
+          String id =
+              TraceContext.hexId(Assembly.high(ids, first))
+                  + TraceContext.hexId(Assembly.low(ids, first));
+          traces.computeIfAbsent(id, _ -> new ArrayList<>()).add(new Rows(block, first, row));
+          first = row;
+        }
+      }
+    }
+    return traces;
+  }
+
+  /// Rows of one trace.
+  private record Rows(NativeBlock block, int first, int end) {}
+
+  private SpanBatch assembled(List<Rows> rows) {
     Assembly assembly = new Assembly(origins);
-    assembly.addSpans(blocks);
+    assembly.addSpans(rows);
     return assembly.builder.build();
   }
 
@@ -123,10 +180,11 @@ final class TraceReader {
       this.origins = origins;
     }
 
-    void addSpans(List<NativeBlock> blocks) {
+    void addSpans(List<Rows> trace) {
       Map<Long, Place> latest = new HashMap<>();
-      for (NativeBlock block : blocks) {
-        for (int row = 0; row < block.rows(); row++) {
+      for (Rows rows : trace) {
+        NativeBlock block = rows.block();
+        for (int row = rows.first(); row < rows.end(); row++) {
           latest.merge(
               spanId(block, row),
               new Place(block, row, endNs(block, row)),
@@ -135,8 +193,9 @@ final class TraceReader {
       }
       SdkSpans.Joined<Place> joined =
           SdkSpans.join(latest.values().stream().map(Assembly::candidate).toList());
-      for (NativeBlock block : blocks) {
-        for (int row = 0; row < block.rows(); row++) {
+      for (Rows rows : trace) {
+        NativeBlock block = rows.block();
+        for (int row = rows.first(); row < rows.end(); row++) {
           long id = spanId(block, row);
           Place kept = latest.get(id);
           // Without an id nothing tells two spans apart from one.

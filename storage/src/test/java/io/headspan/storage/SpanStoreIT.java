@@ -83,6 +83,28 @@ final class SpanStoreIT {
   }
 
   @Test
+  void returnsSeveralTracesAsEachAlone() {
+    Map<String, List<String>> expected = new HashMap<>();
+    for (int seed = 20; seed < 24; seed++) {
+      SpanBatch batch = new RandomSpans(seed).batch(300, NOON_NS);
+      store.insert(batch, "batch-" + seed, seed % 2 == 0 ? Tier.RECENT : Tier.KEPT);
+      expected.putAll(BatchText.traces(batch));
+    }
+    store.insert(oneTrace(50), "long");
+    String longTrace = BatchText.traceId(oneTrace(1), 0);
+    List<String> ids = new ArrayList<>(expected.keySet());
+    ids.add(longTrace);
+    ids.add("0123456789abcdef0123456789abcdef");
+
+    Map<String, SpanBatch> traces = store.traces(ids, 40);
+
+    expected.put(longTrace, BatchText.spans(store.trace(1, 2, 40)));
+    assertThat(traces.keySet()).isEqualTo(expected.keySet());
+    traces.forEach(
+        (id, trace) -> assertThat(BatchText.spans(trace)).as(id).isEqualTo(expected.get(id)));
+  }
+
+  @Test
   void returnsNoSpansOfAnUnknownTrace() {
     assertThat(store.trace(4, 2, 100).size()).isZero();
   }

@@ -2,6 +2,7 @@ package io.headspan.collector.sampling;
 
 import io.headspan.storage.SpanStore;
 import io.headspan.storage.SqlQuery;
+import io.headspan.wire.SpanBatch;
 import io.headspan.wire.TraceContext;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -21,6 +22,11 @@ import java.util.stream.Collectors;
 /// that is recent.
 final class QuietTraces {
   private static final int TRACE_SPANS_MAX = 100_000;
+
+  private static final SpanBatch NO_SPANS = new SpanBatch.Builder(1).build();
+
+  /// Traces in memory at once.
+  private static final int WHOLE_MAX = 500;
 
   /// So that the text of a statement stays small.
   private static final int IDS_MAX = 20_000;
@@ -205,16 +211,21 @@ final class QuietTraces {
         examined.addAll(ask(traces.subList(from, Math.min(traces.size(), from + IDS_MAX))));
       }
     }
-    if (needsWhole) {
-      examined =
-          examined.stream()
-              .map(trace ->
-                  trace.with(
-                      new SampledTrace(
-                          store.trace(trace.traceIdHigh(), trace.traceIdLow(), TRACE_SPANS_MAX))))
-              .toList();
+    return needsWhole ? whole(examined) : examined;
+  }
+
+  private List<StoredTrace> whole(List<StoredTrace> traces) {
+    List<StoredTrace> whole = new ArrayList<>();
+    for (int from = 0; from < traces.size(); from += WHOLE_MAX) {
+      List<StoredTrace> some = traces.subList(from, Math.min(traces.size(), from + WHOLE_MAX));
+      Map<String, SpanBatch> spans =
+          store.traces(some.stream().map(QuietTraces::id).toList(), TRACE_SPANS_MAX);
+      for (StoredTrace trace : some) {
+        SpanBatch batch = spans.getOrDefault(id(trace), NO_SPANS);
+        whole.add(trace.with(new SampledTrace(batch, histories)));
+      }
     }
-    return examined;
+    return whole;
   }
 
   private static final String SIZE =

@@ -18,6 +18,7 @@ import java.util.concurrent.atomic.AtomicLong;
 /// What policies would decide about traces that are in the store; nothing is changed by it.
 public final class SamplingTrial {
   private static final int TRACE_SPANS_MAX = 100_000;
+  private static final int TRACES_AT_ONCE = 500;
   private static final int TRACE_ID_DIGITS = 32;
 
   // A trace may have begun the day before.
@@ -93,16 +94,26 @@ public final class SamplingTrial {
     Map<String, Volume> byPolicy = new TreeMap<>();
     Map<String, Share> byTenant = new TreeMap<>();
     Map<String, SamplingPolicies.Verdict> verdicts = new HashMap<>();
-    for (Ended each : ended) {
-      second.set(TimeUnit.NANOSECONDS.toSeconds(each.timeNs));
-      SampledTrace trace = read(store, each.id, histories);
-      SamplingPolicies.Verdict verdict = policies.decide(trace);
-      verdicts.put(each.id, verdict);
-      total = total.plus(trace, verdict.kept());
-      String tenant = trace.tenant();
-      byTenant.put(tenant, byTenant.getOrDefault(tenant, Share.NONE).plus(trace, verdict.kept()));
-      for (String policy : verdict.policies()) {
-        byPolicy.put(policy, byPolicy.getOrDefault(policy, Volume.NONE).plus(trace));
+    for (int first = 0; first < ended.size(); first += TRACES_AT_ONCE) {
+      List<Ended> some = ended.subList(first, Math.min(ended.size(), first + TRACES_AT_ONCE));
+      Map<String, SpanBatch> spans =
+          store.traces(some.stream().map(Ended::id).toList(), TRACE_SPANS_MAX);
+      for (Ended each : some) {
+        SpanBatch batch = spans.get(each.id);
+        if (batch == null) {
+          // It was sampled out between the two statements.
+          continue;
+        }
+        second.set(TimeUnit.NANOSECONDS.toSeconds(each.timeNs));
+        SampledTrace trace = new SampledTrace(batch, histories);
+        SamplingPolicies.Verdict verdict = policies.decide(trace);
+        verdicts.put(each.id, verdict);
+        total = total.plus(trace, verdict.kept());
+        String tenant = trace.tenant();
+        byTenant.put(tenant, byTenant.getOrDefault(tenant, Share.NONE).plus(trace, verdict.kept()));
+        for (String policy : verdict.policies()) {
+          byPolicy.put(policy, byPolicy.getOrDefault(policy, Volume.NONE).plus(trace));
+        }
       }
     }
     long found = ended.isEmpty() ? 0 : ended.getFirst().found;

@@ -77,10 +77,7 @@ class SamplerIT {
     process = StoreProcess.start(directory);
     recorded = SpanStore.connect(process.address());
     recorded.migrate();
-    int number = 0;
-    for (SpanBatch trace : SamplingPoliciesTest.traces()) {
-      recorded.insert(trace, "trace-" + number++, Tier.RECENT);
-    }
+    recorded.insert(SamplingPoliciesTest.together(TRACES), "traces", Tier.RECENT);
   }
 
   @AfterAll
@@ -120,7 +117,7 @@ class SamplerIT {
   @Test
   void copiesWhatIsKeptOnce() throws Exception {
     List<SpanBatch> traces = SamplingPoliciesTest.traces().subList(0, 100);
-    SpanStore store = storeWith(traces);
+    SpanStore store = storeWith(List.of(SamplingPoliciesTest.together(100)));
     Sampler sampler = sampler(store, ERRORS, LONG);
 
     sampler.tick();
@@ -146,7 +143,7 @@ class SamplerIT {
   @Test
   void aClosedWindowIsReadFromTheKeptTier() throws Exception {
     List<SpanBatch> traces = SamplingPoliciesTest.traces().subList(0, 100);
-    SpanStore store = storeWith(traces);
+    SpanStore store = storeWith(List.of(SamplingPoliciesTest.together(100)));
     // The traces are old, so without a recent window theirs are closed at once.
     Sampler sampler = sampler(store, ERRORS, Duration.ZERO);
 
@@ -453,17 +450,16 @@ class SamplerIT {
 
   @Test
   void aCopyThatIsRepeatedStoresNothingTwice() {
-    List<SpanBatch> traces = new ArrayList<>();
+    TraceBuilder one = new TraceBuilder();
+    TraceBuilder other = new TraceBuilder();
     for (int trace = 1; trace <= 50; trace++) {
       // Of two days, so that the copy makes two parts.
-      traces.add(
-          new TraceBuilder()
-              .span(trace, "root", HOUR_AGO_NS, MS)
-              .span(trace, "child", HOUR_AGO_NS - TimeUnit.DAYS.toNanos(1), MS)
-              .parent(1)
-              .build());
+      (trace % 2 == 0 ? one : other)
+          .span(trace, "root", HOUR_AGO_NS, MS)
+          .span(trace, "child", HOUR_AGO_NS - TimeUnit.DAYS.toNanos(1), MS)
+          .parent(1);
     }
-    SpanStore store = storeWith(traces);
+    SpanStore store = storeWith(List.of(one.build(), other.build()));
     sampler(store, ALL, LONG).tick();
     assertThat(number(store, "SELECT count() FROM kept_spans")).isEqualTo(100);
 

@@ -260,16 +260,27 @@ class SamplingPoliciesTest {
 
   static List<SpanBatch> traces() throws IOException {
     if (traces.isEmpty()) {
-      List<SpanBatch> read = new ArrayList<>();
-      ByteBuffer bytes = ByteBuffer.wrap(resource("/traceql/dataset.otlp"));
-      while (bytes.hasRemaining()) {
-        byte[] message = new byte[bytes.getInt()];
-        bytes.get(message);
-        read.add(OtlpDecoder.decode(ExportTraceServiceRequest.parseFrom(message)));
-      }
-      traces = List.copyOf(read);
+      traces = requests().stream().map(OtlpDecoder::decode).toList();
     }
     return traces;
+  }
+
+  /// The first of them as one batch.
+  static SpanBatch together(int count) throws IOException {
+    ExportTraceServiceRequest.Builder all = ExportTraceServiceRequest.newBuilder();
+    requests().subList(0, count).forEach(all::mergeFrom);
+    return OtlpDecoder.decode(all.build());
+  }
+
+  private static List<ExportTraceServiceRequest> requests() throws IOException {
+    List<ExportTraceServiceRequest> requests = new ArrayList<>();
+    ByteBuffer bytes = ByteBuffer.wrap(resource("/traceql/dataset.otlp"));
+    while (bytes.hasRemaining()) {
+      byte[] message = new byte[bytes.getInt()];
+      bytes.get(message);
+      requests.add(ExportTraceServiceRequest.parseFrom(message));
+    }
+    return requests;
   }
 
   private static byte[] resource(String name) throws IOException {

@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.headspan.storage.SpanStore;
 import io.headspan.storage.embedded.StoreProcess;
-import io.headspan.wire.SpanBatch;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.List;
@@ -36,10 +35,7 @@ class SamplingTrialIT {
     process = StoreProcess.start(directory);
     store = SpanStore.connect(process.address());
     store.migrate();
-    int number = 0;
-    for (SpanBatch trace : SamplingPoliciesTest.traces()) {
-      store.insert(trace, "trace-" + number++);
-    }
+    store.insert(SamplingPoliciesTest.together(300), "traces");
   }
 
   @AfterAll
