@@ -20,6 +20,7 @@ import io.headspan.storage.Tier;
 import io.headspan.wire.LogBatch;
 import io.headspan.wire.MetricBatch;
 import io.headspan.wire.SpanBatch;
+import io.headspan.wire.http.AcceptLoop;
 import io.headspan.wire.signal.NodeReport;
 import io.micrometer.core.instrument.binder.jvm.JvmMemoryMetrics;
 import io.micrometer.core.instrument.binder.jvm.JvmThreadMetrics;
@@ -201,6 +202,7 @@ public final class Collector implements AutoCloseable {
         .http2InitialConnectionWindowSize(CONNECTION_WINDOW_BYTES)
         .http2InitialStreamWindowSize(STREAM_WINDOW_BYTES)
         .http2MaxStreamsPerConnection(STREAMS_PER_CONNECTION)
+        .bossGroupFactory(AcceptLoop::start)
         .gracefulShutdownTimeout(Duration.ZERO, config.closeTimeout());
     tls.ifPresent(each -> each.addTo(builder));
     receivers.addTo(builder);

@@ -14,6 +14,7 @@ import io.headspan.loadgen.runc.RuncContainer;
 import io.headspan.wire.AttributeType;
 import io.headspan.wire.Attributes;
 import io.headspan.wire.SpanBatch;
+import io.headspan.wire.http.AcceptLoop;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -162,6 +163,7 @@ class NodeAgentBpfIT {
     startAgent();
     Server server =
         Server.builder()
+            .bossGroupFactory(AcceptLoop::start)
             .http(new InetSocketAddress("127.0.0.1", 0))
             .service("prefix:/", (_, _) -> com.linecorp.armeria.common.HttpResponse.of(200))
             .build();

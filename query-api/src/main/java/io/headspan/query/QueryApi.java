@@ -24,6 +24,7 @@ import io.headspan.query.logs.LogsApi;
 import io.headspan.query.page.Page;
 import io.headspan.query.tempo.TempoApi;
 import io.headspan.storage.SpanStore;
+import io.headspan.wire.http.AcceptLoop;
 import io.micrometer.core.instrument.binder.jvm.JvmMemoryMetrics;
 import io.micrometer.core.instrument.binder.jvm.JvmThreadMetrics;
 import io.micrometer.core.instrument.binder.system.ProcessorMetrics;
@@ -104,6 +105,7 @@ public final class QueryApi implements AutoCloseable {
             .maxRequestLength(REQUEST_BYTES)
             .http1MaxInitialLineLength(REQUEST_LINE_BYTES)
             .http2MaxHeaderListSize(REQUEST_LINE_BYTES)
+            .bossGroupFactory(AcceptLoop::start)
             .gracefulShutdownTimeout(Duration.ZERO, STOP_TIMEOUT);
     configureServices(builder);
     server = builder.build();

@@ -8,6 +8,7 @@ import com.linecorp.armeria.server.healthcheck.HealthCheckService;
 import io.headspan.wasm.engine.ChicoryEngine;
 import io.headspan.wasm.engine.PageBudget;
 import io.headspan.wasm.module.ModuleException;
+import io.headspan.wire.http.AcceptLoop;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
@@ -77,6 +78,7 @@ public final class WasmExecutor implements AutoCloseable {
             .errorHandler(new ErrorAnswers())
             .unloggedExceptionsReportInterval(Duration.ZERO)
             .meterRegistry(registry)
+            .bossGroupFactory(AcceptLoop::start)
             .gracefulShutdownTimeout(STOP_QUIET, STOP_TIMEOUT)
             .disableServerHeader()
             .disableDateHeader()

@@ -7,6 +7,7 @@ import com.linecorp.armeria.common.HttpResponse;
 import com.linecorp.armeria.common.HttpStatus;
 import com.linecorp.armeria.common.MediaType;
 import com.linecorp.armeria.server.Server;
+import io.headspan.wire.http.AcceptLoop;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.URI;
@@ -44,6 +45,7 @@ class KubeletPodsTest {
   void serve() {
     server =
         Server.builder()
+            .bossGroupFactory(AcceptLoop::start)
             .http(new InetSocketAddress("127.0.0.1", 0))
             .gracefulShutdownTimeoutMillis(0, 0)
             .service(

@@ -14,6 +14,7 @@ import io.headspan.agent.probe.sched.SchedCounter;
 import io.headspan.loadgen.http.HttpConnection;
 import io.headspan.loadgen.runc.ContainerSpec;
 import io.headspan.loadgen.runc.RuncContainer;
+import io.headspan.wire.http.AcceptLoop;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.lang.management.ThreadMXBean;
@@ -174,6 +175,7 @@ class TimeAccountsBpfIT {
     open.add(workers);
     Server server =
         Server.builder()
+            .bossGroupFactory(AcceptLoop::start)
             .http(new InetSocketAddress("127.0.0.1", 0))
             .service("/loop", (_, _) -> answerAfterBurning())
             .service(

@@ -11,6 +11,7 @@ import io.headspan.storage.SpanStore;
 import io.headspan.storage.SqlQuery;
 import io.headspan.storage.StoreException;
 import io.headspan.storage.embedded.StoreProcess;
+import io.headspan.wire.http.AcceptLoop;
 import java.net.Socket;
 import java.net.http.HttpClient;
 import java.nio.charset.StandardCharsets;
@@ -64,6 +65,7 @@ class CancellationIT {
         Access access = Access.of(AccessSettings.OPEN, IllegalArgumentException::new);
         Server server =
             Server.builder()
+                .bossGroupFactory(AcceptLoop::start)
                 .decorator(access::decorate)
                 .http(0)
                 .requestTimeout(Duration.ofSeconds(55))
@@ -107,6 +109,7 @@ class CancellationIT {
         Access access = Access.of(AccessSettings.OPEN, IllegalArgumentException::new);
         Server server =
             Server.builder()
+                .bossGroupFactory(AcceptLoop::start)
                 .decorator(access::decorate)
                 .http(0)
                 .service(
