@@ -108,6 +108,8 @@ public final class MadeAuthority {
   private void keytool(String storeOf, String... arguments) {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "keytool").toString());
+    // It runs for a moment only.
+    command.addAll(List.of("-J-XX:TieredStopAtLevel=1", "-J-XX:+UseSerialGC"));
     command.addAll(List.of(arguments));
     command.addAll(List.of("-keystore", store(storeOf).toString(), "-storepass", PASSWORD));
     try {
