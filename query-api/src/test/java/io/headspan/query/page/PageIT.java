@@ -30,8 +30,11 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Isolated;
 
-/// The page as a browser and as a person with a browser see it.
+/// The page as a browser and as a person with a browser see it. Alone, for it says how long pages
+/// may take.
+@Isolated
 class PageIT {
   private static final int MINUTES = 20;
   private static final int TRACES_PER_MINUTE = 30;

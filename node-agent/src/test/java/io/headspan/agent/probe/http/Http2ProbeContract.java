@@ -25,7 +25,6 @@ import io.grpc.StatusRuntimeException;
 import io.grpc.stub.ClientCalls;
 import io.headspan.agent.probe.http.HttpExchange.End;
 import io.headspan.agent.probe.http.HttpExchange.Protocol;
-import io.headspan.wire.http.AcceptLoop;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -96,7 +95,6 @@ abstract class Http2ProbeContract {
   private static Server startServer(int bodyBytes) {
     Server server =
         Server.builder()
-            .bossGroupFactory(AcceptLoop::start)
             .http(new InetSocketAddress(LOOPBACK, 0))
             .http1MaxHeaderSize(1 << 18)
             .http2MaxHeaderListSize(1 << 18)
