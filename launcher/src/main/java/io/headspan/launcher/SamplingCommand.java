@@ -3,6 +3,7 @@ package io.headspan.launcher;
 import io.headspan.collector.sampling.PolicyDecision;
 import io.headspan.collector.sampling.SamplingPolicies;
 import io.headspan.collector.sampling.SamplingTrial;
+import io.headspan.storage.Decision;
 import io.headspan.storage.SpanStore;
 import io.headspan.storage.SpanTiers;
 import io.headspan.storage.StoreAddress;
@@ -210,9 +211,11 @@ final class SamplingCommand implements Runnable {
 
     private static void print(PrintWriter out, SpanTiers.Recorded decision) {
       String share =
-          Double.isNaN(decision.probability())
-              ? "of unknown probability"
-              : String.format(Locale.ROOT, "with probability %.4g", decision.probability());
+          decision.threshold() == Decision.PINNED
+              ? "counting nothing in metrics"
+              : Double.isNaN(decision.probability())
+                  ? "of unknown probability"
+                  : String.format(Locale.ROOT, "with probability %.4g", decision.probability());
       out.printf(
           "decided %s on %d spans: %s%n",
           decision.decided(),
