@@ -8,6 +8,7 @@ import io.headspan.collector.ingest.Ingest;
 import io.headspan.collector.ingest.IngestMetrics;
 import io.headspan.collector.ingest.Store;
 import io.headspan.collector.ingest.StoreMonitor;
+import io.headspan.collector.ingest.StoredListener;
 import io.headspan.collector.receive.ReceiveLimits;
 import io.headspan.collector.receive.Receivers;
 import io.headspan.collector.receive.Reception;
@@ -15,6 +16,7 @@ import io.headspan.collector.sampling.Sampler;
 import io.headspan.collector.sampling.SamplerConfig;
 import io.headspan.collector.sampling.SamplingException;
 import io.headspan.collector.sampling.SamplingPolicies;
+import io.headspan.collector.spanmetrics.SpanMetrics;
 import io.headspan.storage.SpanStore;
 import io.headspan.storage.Tier;
 import io.headspan.wire.LogBatch;
@@ -25,13 +27,13 @@ import io.headspan.wire.signal.NodeReport;
 import io.micrometer.core.instrument.binder.jvm.JvmMemoryMetrics;
 import io.micrometer.core.instrument.binder.jvm.JvmThreadMetrics;
 import io.micrometer.core.instrument.binder.system.ProcessorMetrics;
-import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.InstantSource;
 import java.util.Optional;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutorService;
@@ -113,13 +115,13 @@ public final class Collector implements AutoCloseable {
     // First: nothing is running yet if the files are wrong.
     Optional<ListenerTls> tls = ListenerTls.open(config.tls());
     SamplerConfig sampling = sampling(config);
-    registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
+    registry = new PrometheusMeterRegistry(new MetricsFormat());
     store = SpanStore.connect(config.store());
     Store ingestStore = new IngestStore(store, sampling.tier());
     monitor = StoreMonitor.start(ingestStore);
     InFlight inFlight = new InFlight(config.inFlightBytes());
     IngestMetrics metrics = new IngestMetrics(registry, inFlight, monitor);
-    ingest = new Ingest(ingestStore, monitor, metrics, config.inserters());
+    ingest = new Ingest(ingestStore, monitor, metrics, spanMetrics(config), config.inserters());
     decoders =
         Executors.newFixedThreadPool(
             Runtime.getRuntime().availableProcessors(),
@@ -164,6 +166,15 @@ public final class Collector implements AutoCloseable {
     monitor.close();
     store.close();
     registry.close();
+  }
+
+  private StoredListener spanMetrics(CollectorConfig config) {
+    if (config.spanMetricsSeries() == 0) {
+      return StoredListener.NONE;
+    }
+    SpanMetrics metrics = new SpanMetrics(config.spanMetricsSeries(), InstantSource.system());
+    registry.getPrometheusRegistry().register(metrics);
+    return metrics;
   }
 
   /// @throws CollectorException of kind CONFIGURATION if the policies cannot be read

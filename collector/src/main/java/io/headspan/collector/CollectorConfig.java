@@ -32,6 +32,8 @@ import java.util.Optional;
 ///   them; and whose certificate a client must show, `HEADSPAN_COLLECTOR_TLS_CLIENT_CA`, none
 ///   without it
 /// @param sampling what becomes of traces
+/// @param spanMetricsSeries how many series of each kind `/metrics` has at most of what was stored,
+///   `HEADSPAN_COLLECTOR_SPAN_METRICS_SERIES`; 0 for none
 public record CollectorConfig(
     String host,
     int port,
@@ -42,7 +44,8 @@ public record CollectorConfig(
     int inserters,
     Duration closeTimeout,
     TlsPaths tls,
-    Sampling sampling) {
+    Sampling sampling,
+    int spanMetricsSeries) {
   /// What becomes of traces.
   ///
   /// @param policies YAML of the `tail_sampling` processor, `HEADSPAN_COLLECTOR_SAMPLING_POLICIES`;
@@ -98,7 +101,8 @@ public record CollectorConfig(
                 settings.duration("decision_wait", Duration.ofSeconds(10)),
                 settings.duration("decision_wait_after_root", Duration.ofSeconds(1)),
                 settings.duration("recent_window", Duration.ofMinutes(30)),
-                settings.flag("linked_traces", true)));
+                settings.flag("linked_traces", true)),
+            settings.number("span_metrics_series", 20_000, 0, 10_000_000));
     if ((config.tls().certificate() == null) != (config.tls().key() == null)) {
       settings.problem("tls_key", "a certificate needs its key and a key its certificate");
     }

@@ -33,7 +33,8 @@ class CollectorConfigTest {
                     Duration.ofSeconds(10),
                     Duration.ofSeconds(1),
                     Duration.ofMinutes(30),
-                    true)));
+                    true),
+                20_000));
   }
 
   @Test
@@ -55,6 +56,7 @@ class CollectorConfigTest {
                 Map.entry("HEADSPAN_COLLECTOR_DECISION_WAIT_AFTER_ROOT", "5s"),
                 Map.entry("HEADSPAN_COLLECTOR_RECENT_WINDOW", "1h"),
                 Map.entry("HEADSPAN_COLLECTOR_LINKED_TRACES", "false"),
+                Map.entry("HEADSPAN_COLLECTOR_SPAN_METRICS_SERIES", "0"),
                 Map.entry("HEADSPAN_COLLECTOR_CLOSE_TIMEOUT", "500ms")));
 
     assertThat(config)
@@ -74,7 +76,8 @@ class CollectorConfigTest {
                     Duration.ofSeconds(30),
                     Duration.ofSeconds(5),
                     Duration.ofHours(1),
-                    false)));
+                    false),
+                0));
   }
 
   @Test

@@ -190,7 +190,8 @@ final class SamplingCommand implements Runnable {
         List<SpanTiers.Recorded> recorded = connected.tiers().decisions(id);
         recorded.forEach(each -> print(out, each));
         if (recorded.isEmpty() && file == null) {
-          out.println("not decided yet, or longer ago than decisions are kept");
+          out.println(
+              "no decision: not yet, or longer ago than decisions are kept, or nothing is sampled");
         }
         out.flush();
         if (file != null) {

@@ -122,7 +122,7 @@ final class SamplingCommandIT {
     assertThat(out.toString())
         .contains("on 2 spans: kept by headspan keep, of unknown probability");
     assertThat(run("explain", "a2")).isZero();
-    assertThat(out.toString()).contains("not decided yet");
+    assertThat(out.toString()).contains("no decision");
   }
 
   @Test

@@ -28,6 +28,7 @@ final class ProbeCounters {
   private final HttpProbe http;
   private final LifecycleProbe lifecycle;
   private Map<HttpCounter, Long> httpCounts;
+  private long losses;
   private long lifecycleDropped;
   private long readNs;
   private boolean closed;
@@ -83,7 +84,7 @@ final class ProbeCounters {
   /// How often exchanges may have been lost.
   synchronized long losses() {
     read(READ_EVERY_NS);
-    return LOSSES.stream().mapToLong(counter -> httpCounts.getOrDefault(counter, 0L)).sum();
+    return losses;
   }
 
   /// Reads a last time; to be called before the probes are closed.
@@ -97,6 +98,7 @@ final class ProbeCounters {
     if (!closed && nowNs - readNs >= everyNs) {
       readNs = nowNs;
       httpCounts = http.statistics();
+      losses = LOSSES.stream().mapToLong(counter -> httpCounts.getOrDefault(counter, 0L)).sum();
       lifecycleDropped = lifecycle.droppedEvents();
     }
   }

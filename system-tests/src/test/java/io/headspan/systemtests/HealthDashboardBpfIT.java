@@ -1,31 +1,21 @@
 package io.headspan.systemtests;
 
-import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.abort;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.headspan.loadgen.prometheus.PrometheusServer;
 import io.headspan.loadgen.runc.RuncContainer;
 import java.io.IOException;
-import java.net.InetAddress;
-import java.net.ServerSocket;
-import java.net.URI;
-import java.net.URLEncoder;
-import java.net.http.HttpClient;
-import java.net.http.HttpRequest;
-import java.net.http.HttpResponse;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.UnaryOperator;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -44,14 +34,14 @@ final class HealthDashboardBpfIT {
 
   @Test
   void everyPanelHasValuesAndTheyBalance() throws Exception {
-    if (Stream.of(System.getenv().getOrDefault("PATH", "").split(":"))
-        .noneMatch(each -> Files.isExecutable(Path.of(each, "prometheus")))) {
+    if (!PrometheusServer.isInstalled()) {
       assertThat(System.getenv("CI")).as("no prometheus on PATH").isNotEqualTo("true");
       abort("no prometheus on PATH; ./dev setup installs it");
     }
     try (HeadspanNode node = HeadspanNode.start(directory);
-        Prometheus prometheus =
-            new Prometheus(directory, node.agentAddress(), node.collectorAddress());
+        PrometheusServer prometheus =
+            PrometheusServer.start(
+                directory, List.of(node.agentAddress(), node.collectorAddress()));
         RuncContainer container =
             RuncContainer.startHttpService(
                 RuncContainer.httpService(
@@ -86,7 +76,7 @@ final class HealthDashboardBpfIT {
     }
   }
 
-  private static List<String> silent(Prometheus prometheus, Map<String, String> expressions)
+  private static List<String> silent(PrometheusServer prometheus, Map<String, String> expressions)
       throws Exception {
     List<String> silent = new ArrayList<>();
     for (Map.Entry<String, String> each : expressions.entrySet()) {
@@ -109,78 +99,5 @@ final class HealthDashboardBpfIT {
       }
     }
     return expressions;
-  }
-
-  /// One that scrapes every second, on a free port.
-  private static final class Prometheus implements AutoCloseable {
-    private final Process process;
-    private final int port;
-    private final HttpClient client =
-        HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
-
-    Prometheus(Path directory, String... targets) throws IOException {
-      try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-        port = socket.getLocalPort();
-      }
-      Path config =
-          Files.writeString(
-              directory.resolve("prometheus.yml"),
-              """
-              global: {scrape_interval: 1s}
-              scrape_configs:
-                - job_name: headspan
-                  static_configs: [{targets: ["%s"]}]
-              """
-                  .formatted(String.join("\", \"", targets)));
-      process =
-          new ProcessBuilder(
-                  "prometheus",
-                  "--config.file=" + config,
-                  "--storage.tsdb.path=" + directory.resolve("prometheus"),
-                  "--web.listen-address=127.0.0.1:" + port)
-              .redirectErrorStream(true)
-              .redirectOutput(directory.resolve("prometheus.log").toFile())
-              .start();
-    }
-
-    /// Values of an instant query; none while it starts.
-    List<Double> query(String expression) throws InterruptedException, IOException {
-      URI uri =
-          URI.create(
-              "http://127.0.0.1:%d/api/v1/query?query=%s"
-                  .formatted(port, URLEncoder.encode(expression, UTF_8)));
-      HttpResponse<byte[]> response;
-      try {
-        response =
-            client.send(
-                HttpRequest.newBuilder(uri).build(), HttpResponse.BodyHandlers.ofByteArray());
-      } catch (IOException e) {
-        assertThat(process.isAlive()).as("prometheus ended: %s", e).isTrue();
-        return List.of();
-      }
-      if (response.statusCode() == 503) {
-        return List.of();
-      }
-      assertThat(response.statusCode()).as(new String(response.body(), UTF_8)).isEqualTo(200);
-      List<Double> values = new ArrayList<>();
-      for (JsonNode result : new ObjectMapper().readTree(response.body()).at("/data/result")) {
-        values.add(result.at("/value/1").asDouble());
-      }
-      return values;
-    }
-
-    @Override
-    public void close() {
-      client.close();
-      process.destroy();
-      try {
-        if (!process.waitFor(10, TimeUnit.SECONDS)) {
-          process.destroyForcibly();
-        }
-      } catch (InterruptedException e) {
-        process.destroyForcibly();
-        Thread.currentThread().interrupt();
-      }
-    }
   }
 }

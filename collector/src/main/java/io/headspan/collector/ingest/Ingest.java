@@ -33,15 +33,22 @@ public final class Ingest implements AutoCloseable {
   private final Store store;
   private final StoreMonitor monitor;
   private final IngestMetrics metrics;
+  private final StoredListener listener;
   private final ExecutorService inserters;
   private final AtomicLong lastLogNs = new AtomicLong(System.nanoTime() - LOG_INTERVAL_NS);
   private volatile boolean closing;
 
   /// @param inserters how many inserts go on at the same time
-  public Ingest(Store store, StoreMonitor monitor, IngestMetrics metrics, int inserters) {
+  public Ingest(
+      Store store,
+      StoreMonitor monitor,
+      IngestMetrics metrics,
+      StoredListener listener,
+      int inserters) {
     this.store = store;
     this.monitor = monitor;
     this.metrics = metrics;
+    this.listener = listener;
     this.inserters =
         Executors.newFixedThreadPool(
             inserters, Thread.ofPlatform().name("collector-insert-", 0).daemon().factory());
@@ -178,6 +185,7 @@ public final class Ingest implements AutoCloseable {
       return;
     }
     store.insert(batch, token);
+    listener.stored(batch);
   }
 
   /// @param insertion ends when the store has it
@@ -224,7 +232,10 @@ public final class Ingest implements AutoCloseable {
 
   private InsertOutcome counted(NodeReport report, InsertOutcome outcome) {
     switch (outcome) {
-      case InsertOutcome.Stored() -> metrics.signalStored(report.signal());
+      case InsertOutcome.Stored() -> {
+        metrics.signalStored(report.signal());
+        listener.stored(report);
+      }
       case InsertOutcome.Unavailable _ -> metrics.signalRejected(Rejection.STORE_UNAVAILABLE);
       case InsertOutcome.Rejected _ -> metrics.signalRejected(Rejection.STORE_REJECTED);
     }

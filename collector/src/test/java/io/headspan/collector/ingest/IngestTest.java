@@ -12,7 +12,9 @@ import io.headspan.wire.signal.NodeSignal;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.time.Duration;
 import java.util.List;
+import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -24,8 +26,24 @@ class IngestTest {
   private final FakeStore store = new FakeStore();
   private final SimpleMeterRegistry registry = new SimpleMeterRegistry();
   private final StoreMonitor monitor = StoreMonitor.start(store);
+  private final Queue<Object> told = new ConcurrentLinkedQueue<>();
   private final Ingest ingest =
-      new Ingest(store, monitor, new IngestMetrics(registry, new InFlight(1000), monitor), 2);
+      new Ingest(
+          store,
+          monitor,
+          new IngestMetrics(registry, new InFlight(1000), monitor),
+          new StoredListener() {
+            @Override
+            public void stored(SpanBatch batch) {
+              told.add(batch);
+            }
+
+            @Override
+            public void stored(NodeReport report) {
+              told.add(report);
+            }
+          },
+          2);
 
   @BeforeEach
   void awaitStore() {
@@ -66,6 +84,7 @@ class IngestTest {
     ingest.insert(Protocol.OTAP, BATCH, "a/b/1", true, replay::complete);
     assertThat(get(replay)).isEqualTo(new InsertOutcome.Stored());
     assertThat(store.calls()).containsExactly("a/b/1", "asked");
+    assertThat(told).containsExactly(BATCH);
   }
 
   @Test
@@ -84,6 +103,7 @@ class IngestTest {
     ingest.insert(report, "signal/a/b/1", outcome::complete);
     assertThat(get(outcome)).isEqualTo(new InsertOutcome.Stored());
     assertThat(store.reports()).containsEntry("signal/a/b/1", report);
+    assertThat(told).containsExactly(report);
   }
 
   @Test

@@ -10,6 +10,7 @@ import io.headspan.collector.ingest.InFlight;
 import io.headspan.collector.ingest.Ingest;
 import io.headspan.collector.ingest.IngestMetrics;
 import io.headspan.collector.ingest.StoreMonitor;
+import io.headspan.collector.ingest.StoredListener;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.net.InetSocketAddress;
@@ -42,7 +43,7 @@ final class TestReceivers implements AutoCloseable {
     inFlight = new InFlight(inFlightBytes);
     monitor = StoreMonitor.start(store);
     IngestMetrics metrics = new IngestMetrics(registry, inFlight, monitor);
-    ingest = new Ingest(store, monitor, metrics, 2);
+    ingest = new Ingest(store, monitor, metrics, StoredListener.NONE, 2);
     decoders = Executors.newFixedThreadPool(2);
     ReceiveLimits limits =
         new ReceiveLimits(MESSAGE_BYTES, 16 * 1024 * 1024, STREAM_BATCHES, Duration.ofMillis(300));
