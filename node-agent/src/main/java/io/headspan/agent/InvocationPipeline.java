@@ -146,6 +146,8 @@ final class InvocationPipeline {
       }
       case RequestHead head -> {
         contexts.add(head.carried());
+        // Many wait for their place for seconds: not with cookies and tokens.
+        HttpExchange read = exchange.withoutHead();
         switch (exchange.role()) {
           case SERVER -> {
             // Begins the look-up; the answer is asked for when the parent is known.
@@ -156,9 +158,9 @@ final class InvocationPipeline {
                     head.method(),
                     head.path(),
                     exchange.headNs());
-            correlator.report(exchange, head, watch(exchange), nowNs);
+            correlator.report(read, head, watch(read), nowNs);
           }
-          case CLIENT -> onCall(exchange, head, false);
+          case CLIENT -> onCall(read, head, false);
         }
       }
     }

@@ -51,6 +51,8 @@ public record HttpExchange(
     boolean peerLocal,
     Protocol protocol,
     int grpcStatus) {
+  private static final byte[] NOTHING = {};
+
   /// An exchange of HTTP/1.1.
   public HttpExchange(
       Role role,
@@ -88,6 +90,29 @@ public record HttpExchange(
         peerLocal,
         Protocol.HTTP_1,
         -1);
+  }
+
+  /// The same without the bytes of its request's head, which may hold what is nobody's business.
+  public HttpExchange withoutHead() {
+    return new HttpExchange(
+        role,
+        socketCookie,
+        cgroupId,
+        local,
+        remote,
+        headSequence,
+        headNs,
+        responseNs,
+        tailNs,
+        NOTHING,
+        headComplete,
+        status,
+        responseBytes,
+        end,
+        openAtHead,
+        peerLocal,
+        protocol,
+        grpcStatus);
   }
 
   /// What a connection spoke.
