@@ -3,6 +3,7 @@ package io.headspan.launcher;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.headspan.storage.SpanStore;
+import io.headspan.storage.Tier;
 import io.headspan.storage.embedded.StoreProcess;
 import io.headspan.wire.AttributeType;
 import io.headspan.wire.SpanBatch;
@@ -43,7 +44,7 @@ final class SamplingCommandIT {
     trace(builder, 0xc1, "acme", lately.minus(Duration.ofHours(2)), true);
     try (SpanStore store = SpanStore.connect(process.address())) {
       store.migrate();
-      store.insert(builder.build(), "traces");
+      store.insert(builder.build(), "traces", Tier.RECENT);
     }
     policies =
         Files.writeString(
@@ -120,7 +121,7 @@ final class SamplingCommandIT {
         .contains("3 traces found, 3 of them kept now", "3 traces found, 0 of them kept now");
     assertThat(run("explain", "a1")).isZero();
     assertThat(out.toString())
-        .contains("on 2 spans: kept by headspan keep, of unknown probability");
+        .contains("on 2 spans: kept by headspan keep, counting nothing in metrics");
     assertThat(run("explain", "a2")).isZero();
     assertThat(out.toString()).contains("no decision");
   }
