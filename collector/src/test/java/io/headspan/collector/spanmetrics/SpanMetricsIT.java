@@ -17,6 +17,10 @@ import io.headspan.wire.otlp.OtlpEncoder;
 import io.opentelemetry.proto.collector.trace.v1.ExportTraceServiceRequest;
 import io.opentelemetry.proto.collector.trace.v1.TraceServiceGrpc;
 import java.io.IOException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.HashSet;
@@ -47,6 +51,7 @@ class SpanMetricsIT {
         Collector collector = collector(store);
         PrometheusServer prometheus =
             PrometheusServer.start(directory, List.of("127.0.0.1:" + collector.port()))) {
+      Await.until("the collector is ready", () -> isReady(collector));
       send(collector, batch);
       Await.until(
           "every span is counted",
@@ -106,6 +111,20 @@ class SpanMetricsIT {
                 store.address().toString())));
   }
 
+  private static boolean isReady(Collector collector) {
+    HttpRequest request =
+        HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + collector.port() + "/ready"))
+            .build();
+    try (HttpClient client = HttpClient.newHttpClient()) {
+      return client.send(request, HttpResponse.BodyHandlers.discarding()).statusCode() == 200;
+    } catch (IOException e) {
+      throw new AssertionError(e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new AssertionError(e);
+    }
+  }
+
   private static void send(Collector collector, SpanBatch batch) {
     ManagedChannel channel =
         NettyChannelBuilder.forAddress("127.0.0.1", collector.port()).usePlaintext().build();
@@ -113,7 +132,6 @@ class SpanMetricsIT {
       var _ =
           TraceServiceGrpc.newBlockingStub(channel)
               .withDeadlineAfter(60, TimeUnit.SECONDS)
-              .withWaitForReady()
               .export(
                   ExportTraceServiceRequest.newBuilder()
                       .addAllResourceSpans(OtlpEncoder.encode(batch).getResourceSpansList())
