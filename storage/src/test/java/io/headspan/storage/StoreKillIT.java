@@ -22,8 +22,9 @@ import java.util.concurrent.locks.LockSupport;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /// What the spans and the rollups hold after the embedded store was killed: every acknowledged
 /// batch once. `-Dheadspan.kills=N` kills it more often than CI has time for.
@@ -44,6 +45,9 @@ final class StoreKillIT {
   private StoreProcess process;
   private SpanStore store;
 
+  /// Where batches go.
+  private volatile Tier tier = Tier.KEPT;
+
   @BeforeEach
   void start() {
     process = StoreProcess.start(directory);
@@ -57,24 +61,28 @@ final class StoreKillIT {
     process.close();
   }
 
-  @Test
-  void knowsReplaysAfterItsNextStart() {
-    store.insert(batch(1), "token-1");
+  @ParameterizedTest
+  @EnumSource(Tier.class)
+  void knowsReplaysAfterItsNextStart(Tier into) {
+    tier = into;
+    store.insert(batch(1), "token-1", tier);
 
     killAndStart();
-    store.insert(batch(1), "token-1");
+    store.insert(batch(1), "token-1", tier);
 
     assertHolds(1);
     killAndStart();
-    store.insert(batch(1), "token-1");
-    store.insert(batch(2), "token-2");
+    store.insert(batch(1), "token-1", tier);
+    store.insert(batch(2), "token-2", tier);
     assertHolds(2);
   }
 
   /// A kill between the engine's announcement of a block and the renaming of its part.
-  @Test
-  void storesWhatItHadOnlyAnnounced() throws IOException {
-    store.insert(batch(1), "token-1");
+  @ParameterizedTest
+  @EnumSource(Tier.class)
+  void storesWhatItHadOnlyAnnounced(Tier into) throws IOException {
+    tier = into;
+    store.insert(batch(1), "token-1", tier);
     Path spans =
         Path.of(
             store
@@ -93,13 +101,15 @@ final class StoreKillIT {
     }
     restart();
 
-    store.insert(batch(1), "token-1");
+    store.insert(batch(1), "token-1", tier);
 
     assertHolds(1);
   }
 
-  @Test
-  void holdsEveryBatchOnceWheneverItIsKilled() throws Exception {
+  @ParameterizedTest
+  @EnumSource(Tier.class)
+  void holdsEveryBatchOnceWheneverItIsKilled(Tier into) throws Exception {
+    tier = into;
     Random random = new Random(7);
     AtomicInteger next = new AtomicInteger();
     AtomicInteger acknowledged = new AtomicInteger();
@@ -204,7 +214,7 @@ final class StoreKillIT {
     private void insert(int number) {
       while (!Thread.currentThread().isInterrupted()) {
         try {
-          store.insert(batch(number), "token-" + number);
+          store.insert(batch(number), "token-" + number, tier);
           return;
         } catch (StoreException e) {
           assertThat(e.kind()).isEqualTo(StoreException.Kind.UNAVAILABLE);

@@ -185,7 +185,18 @@ public final class Ingest implements AutoCloseable {
       return;
     }
     store.insert(batch, token);
-    listener.stored(batch);
+    tell(() -> listener.stored(batch));
+  }
+
+  /// The store has it, and its sender is told so, whatever comes of who listens.
+  private void tell(Runnable telling) {
+    try {
+      telling.run();
+    } catch (RuntimeException e) {
+      if (mayLog()) {
+        logger.error("what was stored is missing in the metrics of spans", e);
+      }
+    }
   }
 
   /// @param insertion ends when the store has it
@@ -234,7 +245,7 @@ public final class Ingest implements AutoCloseable {
     switch (outcome) {
       case InsertOutcome.Stored() -> {
         metrics.signalStored(report.signal());
-        listener.stored(report);
+        tell(() -> listener.stored(report));
       }
       case InsertOutcome.Unavailable _ -> metrics.signalRejected(Rejection.STORE_UNAVAILABLE);
       case InsertOutcome.Rejected _ -> metrics.signalRejected(Rejection.STORE_REJECTED);

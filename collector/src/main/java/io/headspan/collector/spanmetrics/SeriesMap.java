@@ -15,8 +15,7 @@ final class SeriesMap<K, V> {
   private final int limit;
   private final Supplier<V> create;
 
-  /// The one that was silent the longest first.
-  private final LinkedHashMap<K, Series<V>> series = new LinkedHashMap<>(64, 0.75f, true);
+  private final Map<K, Series<V>> series = new LinkedHashMap<>();
 
   private long refused;
 

@@ -78,7 +78,12 @@ final class ServiceGraph {
 
   private record CallId(long traceIdHigh, long traceIdLow, long spanId) {}
 
-  private record End(Source source, Exemplary span, boolean failed, double weight, String peer) {}
+  private record End(Source source, Exemplary span, boolean failed, double weight, String peer) {
+    /// What agents send has a runtime.
+    boolean isOfSdk() {
+      return source.runtime().isEmpty();
+    }
+  }
 
   private static final class Half {
     private final long bornMillis;
@@ -86,7 +91,8 @@ final class ServiceGraph {
     private @Nullable End client;
     private @Nullable End server;
 
-    /// Agents saw the same request.
+    /// An agent's span has it in its header: if the request is the SDK's, the agent saw it, too. If
+    /// it is an agent's, a function further on was only handed its header.
     private boolean superseded;
 
     Half(long bornMillis) {
@@ -182,7 +188,7 @@ final class ServiceGraph {
   private void settle(Half half, long nowMillis) {
     End client = half.client;
     End server = half.server;
-    if (half.superseded) {
+    if (half.superseded && (server == null || server.isOfSdk())) {
       return;
     }
     if (client != null && server != null) {
@@ -211,11 +217,7 @@ final class ServiceGraph {
   private void completeIfWhole(SpanBatch batch, int span, long callId, Half half, long nowMillis) {
     End client = half.client;
     End server = half.server;
-    boolean fromAgents =
-        client != null
-            && server != null
-            && (!client.source().runtime().isEmpty() || !server.source().runtime().isEmpty());
-    if (fromAgents || (half.superseded && client != null && server != null)) {
+    if (client != null && server != null && (!server.isOfSdk() || half.superseded)) {
       waiting.remove(new CallId(batch.traceIdHigh(span), batch.traceIdLow(span), callId));
       settle(half, nowMillis);
     }

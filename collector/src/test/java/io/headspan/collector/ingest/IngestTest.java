@@ -26,6 +26,7 @@ class IngestTest {
   private final FakeStore store = new FakeStore();
   private final SimpleMeterRegistry registry = new SimpleMeterRegistry();
   private final StoreMonitor monitor = StoreMonitor.start(store);
+  private volatile boolean listenerFails;
   private final Queue<Object> told = new ConcurrentLinkedQueue<>();
   private final Ingest ingest =
       new Ingest(
@@ -36,6 +37,9 @@ class IngestTest {
             @Override
             public void stored(SpanBatch batch) {
               told.add(batch);
+              if (listenerFails) {
+                throw new IllegalStateException("the listener has a fault");
+              }
             }
 
             @Override
@@ -85,6 +89,14 @@ class IngestTest {
     assertThat(get(replay)).isEqualTo(new InsertOutcome.Stored());
     assertThat(store.calls()).containsExactly("a/b/1", "asked");
     assertThat(told).containsExactly(BATCH);
+  }
+
+  @Test
+  void saysThatABatchIsStoredThoughItsListenerFails() {
+    listenerFails = true;
+    assertThat(insert("a/b/1")).isEqualTo(new InsertOutcome.Stored());
+    assertThat(told).containsExactly(BATCH);
+    assertThat(store.calls()).containsExactly("a/b/1");
   }
 
   @Test

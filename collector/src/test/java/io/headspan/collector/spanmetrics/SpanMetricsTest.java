@@ -200,6 +200,24 @@ class SpanMetricsTest {
     assertThat(counters("traces_service_graph_request").values()).containsExactly(1.0);
   }
 
+  /// A function that hands on the header as it came: the one behind it names the first call, and
+  /// ends before what that led to.
+  @Test
+  void countsARequestWhoseHeaderWasHandedOn() {
+    metrics.stored(
+        spans()
+            .add("price", "container", SERVER, 4, 3, 10, (byte) 0)
+            .with("headspan.header_parent", "0000000000000001")
+            .add("cart", "container", CLIENT, 3, 2, 11, (byte) 0)
+            .add("cart", "container", SERVER, 2, 1, 20, (byte) 0)
+            .add("web", "", CLIENT, 1, 9, 30, (byte) 0)
+            .batch());
+    assertThat(counters("traces_service_graph_request").keySet())
+        .containsExactly(
+            "client=cart,client_tenant=acme,connection_type=,server=price,server_tenant=acme",
+            "client=web,client_tenant=acme,connection_type=,server=cart,server_tenant=acme");
+  }
+
   @Test
   void countsARequestThatOnlySdksSaw() {
     metrics.stored(

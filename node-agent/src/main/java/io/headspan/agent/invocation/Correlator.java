@@ -85,7 +85,7 @@ public final class Correlator {
   private final ArrayDeque<Node> waiting = new ArrayDeque<>();
 
   /// Calls by head that wait for reports of invocations, and such that did.
-  private final TimeLine waitingCalls = new TimeLine();
+  private final TimeLine callsByHead = new TimeLine();
 
   /// When exchanges were last lost or forgotten before their time.
   private long lostNs;
@@ -245,9 +245,9 @@ public final class Correlator {
   ///
   /// @param nowNs not before that of the call before
   public void advance(long nowNs) {
-    while (waitingCalls.size() > 0 && waitingCalls.time(0) + REPORTED_WITHIN_NS - nowNs <= 0) {
-      Node call = waitingCalls.node(0);
-      waitingCalls.remove(call.headNs(), call);
+    while (callsByHead.size() > 0 && callsByHead.time(0) + REPORTED_WITHIN_NS - nowNs <= 0) {
+      Node call = callsByHead.node(0);
+      callsByHead.remove(call.headNs(), call);
       if (isWaiting(call)) {
         findAmongAll(call);
       }
@@ -448,7 +448,7 @@ public final class Correlator {
     call.awaitInvocations(openAtHead);
     boolean isAllRemembered = nowNs - call.headNs() < patienceNs;
     if (isAllRemembered) {
-      waitingCalls.add(call.headNs(), call);
+      callsByHead.add(call.headNs(), call);
     } else if (openAtHead < 0) {
       missing.add(notKnown(call));
       settleByHeader(call);
