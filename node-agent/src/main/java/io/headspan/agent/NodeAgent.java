@@ -16,6 +16,7 @@ import io.headspan.agent.libbpf.BpfSupport;
 import io.headspan.agent.libbpf.Capabilities;
 import io.headspan.agent.libbpf.Capabilities.Capability;
 import io.headspan.agent.libbpf.LibbpfException;
+import io.headspan.agent.libbpf.Niceness;
 import io.headspan.agent.log.FailureLog;
 import io.headspan.agent.probe.http.HttpProbe;
 import io.headspan.agent.probe.lifecycle.LifecycleProbe;
@@ -34,6 +35,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.concurrent.Callable;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
@@ -58,6 +60,11 @@ public final class NodeAgent implements AutoCloseable {
       EnumSet.of(
           Capability.BPF, Capability.PERFMON, Capability.SYS_PTRACE, Capability.DAC_READ_SEARCH);
 
+  /// Of the thread that takes out what the kernel tells. When every processor is busy the ring must
+  /// not run over, for that is when its records are wanted; the budget bounds what the thread
+  /// takes.
+  private static final int CAPTURE_NICENESS = -10;
+
   private static final int BEAT_MIN_MILLIS = 1;
   private static final int BEAT_MAX_MILLIS = 50;
   private static final int RECORDS_PER_BEAT = 256;
@@ -81,6 +88,7 @@ public final class NodeAgent implements AutoCloseable {
   private final InvocationPipeline pipeline;
   private final Detail detail;
   private final Thread capture;
+  private final CompletableFuture<Integer> captureThreadId = new CompletableFuture<>();
 
   /// Null until everything is open; scrapes may come before.
   private volatile @Nullable AccountMetrics accountMetrics;
@@ -118,7 +126,10 @@ public final class NodeAgent implements AutoCloseable {
             .orElseThrow(() ->
                 new AgentException(
                     AgentException.Kind.CAPTURE, "the cgroup v2 hierarchy was unmounted"));
-    return onItsOwnThread(() -> new NodeAgent(config, alone, cgroups));
+    NodeAgent agent = onItsOwnThread(() -> new NodeAgent(config, alone, cgroups));
+    // By this thread, which still has the right to.
+    agent.givePrecedenceToCapture();
+    return agent;
   }
 
   /// The agent lays down rights when its programs are loaded. That is a matter of threads, and not
@@ -233,6 +244,14 @@ public final class NodeAgent implements AutoCloseable {
       accounts.switchOn();
     } else {
       accounts.switchOff("the agent keeps within its budget");
+    }
+  }
+
+  private void givePrecedenceToCapture() {
+    try {
+      Niceness.set(captureThreadId.join(), CAPTURE_NICENESS);
+    } catch (LibbpfException e) {
+      failures.warn("Capture has no precedence: on busy processors more may be lost", "", e);
     }
   }
 
@@ -362,6 +381,7 @@ public final class NodeAgent implements AutoCloseable {
 
   /// The life of the capture thread.
   private void capture() {
+    captureThreadId.complete(Niceness.threadId());
     try {
       captureUntilStopped();
       beat();

@@ -9,6 +9,7 @@ import com.sun.net.httpserver.HttpServer;
 import io.headspan.agent.export.ArrowCollector;
 import java.io.File;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.net.URI;
@@ -47,6 +48,9 @@ class AgentMannersBpfIT {
 
   /// CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH.
   private static final long KEPT = (1L << 39) | (1L << 38) | (1L << 19) | (1L << 2);
+
+  /// Of /proc/pid/stat, the first being 1.
+  private static final int NICE_FIELD = 19;
 
   @TempDir private Path directory;
   private final HttpClient client = HttpClient.newHttpClient();
@@ -95,6 +99,13 @@ class AgentMannersBpfIT {
         assertThat(bits & ~KEPT).as(thread).isZero();
       }
     });
+  }
+
+  @Test
+  void givesPrecedenceToTheThreadThatTakesOutTheRingAlone() throws Exception {
+    long pid = startAgent(List.of()).process().pid();
+    until("capture has precedence", () -> nicenessOf(pid, "headspan-captur").equals(Set.of(-10)));
+    assertThat(nicenessOf(pid, "")).containsExactly(-10, 0);
   }
 
   @Test
@@ -264,6 +275,23 @@ class AgentMannersBpfIT {
       }
     }
     return capabilities;
+  }
+
+  /// What the threads whose names begin so have.
+  private static Set<Integer> nicenessOf(long pid, String beginning) {
+    Set<Integer> found = new TreeSet<>();
+    try (Stream<Path> threads = Files.list(Path.of("/proc/" + pid + "/task"))) {
+      for (Path thread : threads.toList()) {
+        String stat = Files.readString(thread.resolve("stat"));
+        String[] fields = stat.substring(stat.lastIndexOf(')') + 2).split(" ", -1);
+        if (stat.substring(stat.indexOf('(') + 1).startsWith(beginning)) {
+          found.add(Integer.parseInt(fields[NICE_FIELD - 3]));
+        }
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    return found;
   }
 
   /// What a process has open, by what the kernel says of its descriptors.

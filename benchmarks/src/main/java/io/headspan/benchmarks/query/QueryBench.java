@@ -8,10 +8,9 @@ import io.headspan.benchmarks.BenchReport.Target;
 import java.io.IOException;
 import java.time.Duration;
 
-/// `./dev bench query [SPANS]`: what Grafana's and an on-call engineer's questions take over 10
-/// million spans of a day.
+/// `./dev bench query [SPANS [DIRECTORY]]`: what Grafana's and an on-call engineer's questions take
+/// over 10 million spans of a day.
 public final class QueryBench {
-  private static final int SPANS = 10_000_000;
   private static final int TIMES = 30;
   private static final Duration HOUR = Duration.ofHours(1);
   private static final Duration DAY = Duration.ofDays(1);
@@ -22,8 +21,7 @@ public final class QueryBench {
   public static void main(String[] arguments) throws IOException, InterruptedException {
     BenchReport report = new BenchReport("query");
     Questions questions = new Questions(report);
-    try (StoredDay day =
-        StoredDay.of(arguments.length == 0 ? SPANS : Integer.parseInt(arguments[0]))) {
+    try (StoredDay day = StoredDay.of(arguments)) {
       for (Duration range : new Duration[] {HOUR, DAY}) {
         String suffix = range.equals(HOUR) ? "_1h" : "_24h";
         searches(questions, day, range, suffix);

@@ -5,6 +5,7 @@ import io.headspan.benchmarks.BenchReport.Better;
 import io.headspan.benchmarks.BenchReport.Target;
 import java.io.IOException;
 import java.util.Arrays;
+import java.util.Locale;
 
 /// Asks one kind of question many times, one after the other, and reports how long answers took.
 final class Questions {
@@ -38,6 +39,7 @@ final class Questions {
     }
     report.add(name + "_ms", "ms", target, ms);
     Arrays.sort(ms);
+    System.out.printf(Locale.ROOT, "%s: %.1f ms (p50 of %d)%n", name, ms[times / 2], times);
     report.add(
         name + "_p99_ms", "ms", Target.none(Better.LOWER), ms[(int) Math.ceil(P99 * times) - 1]);
   }

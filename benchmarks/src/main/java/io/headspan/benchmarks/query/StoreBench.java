@@ -8,9 +8,9 @@ import io.headspan.benchmarks.BenchReport.Target;
 import java.io.IOException;
 import java.time.Duration;
 
-/// `./dev bench store [SPANS]`: what it takes to find something among 10 million spans of a day.
+/// `./dev bench store [SPANS [DIRECTORY]]`: what it takes to find something among 10 million spans
+/// of a day.
 public final class StoreBench {
-  private static final int SPANS = 10_000_000;
   private static final int TIMES = 100;
   private static final Duration DAY = Duration.ofDays(1);
 
@@ -19,8 +19,7 @@ public final class StoreBench {
   public static void main(String[] arguments) throws IOException, InterruptedException {
     BenchReport report = new BenchReport("store");
     Questions questions = new Questions(report);
-    try (StoredDay day =
-        StoredDay.of(arguments.length == 0 ? SPANS : Integer.parseInt(arguments[0]))) {
+    try (StoredDay day = StoredDay.of(arguments)) {
       questions.measure(
           "trace_by_id",
           TIMES,

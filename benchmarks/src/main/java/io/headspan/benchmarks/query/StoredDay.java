@@ -33,13 +33,15 @@ import java.util.stream.Stream;
 /// A store with spans of the 24 hours that end now, as many in each minute, and a query API on it:
 /// the store in a process of its own, the API asked over HTTP as Grafana does.
 final class StoredDay implements AutoCloseable {
+  private static final int SPANS = 10_000_000;
   private static final int MINUTES = 24 * 60;
   private static final long NS_PER_SECOND = 1_000_000_000L;
   private static final double NS_PER_MS = 1e6;
-  private static final Duration QUIET_TIMEOUT = Duration.ofMinutes(5);
+  private static final Duration QUIET_TIMEOUT = Duration.ofMinutes(15);
   private static final String SEARCHED_KEY = "url.full";
 
   private final Path directory;
+  private final boolean keep;
   private final StoreProcess process;
   private final SpanStore store;
   private final QueryApi api;
@@ -53,19 +55,37 @@ final class StoredDay implements AutoCloseable {
   record Pick(String traceId, String service, String value) {}
 
   private StoredDay(
-      Path directory, StoreProcess process, SpanStore store, QueryApi api, Instant end) {
+      Path directory,
+      boolean keep,
+      StoreProcess process,
+      SpanStore store,
+      QueryApi api,
+      Instant end) {
     this.directory = directory;
+    this.keep = keep;
     this.process = process;
     this.store = store;
     this.api = api;
     this.end = end;
   }
 
-  /// Fills a new store, and waits until it has merged what it was given.
+  /// A filled store that has merged what it was given.
   ///
-  /// @param spans how many, a little less if they cannot be spread evenly
-  static StoredDay of(int spans) throws IOException, InterruptedException {
-    Path directory = Files.createTempDirectory("headspan-bench-");
+  /// @param arguments how many spans, a little less if they cannot be spread evenly, 10 million
+  ///   without; and a directory for the store, which then stays there for the next time
+  static StoredDay of(String... arguments) throws IOException, InterruptedException {
+    int spans = arguments.length == 0 ? SPANS : Integer.parseInt(arguments[0]);
+    boolean keep = arguments.length > 1;
+    Path directory =
+        keep
+            ? Files.createDirectories(Path.of(arguments[1]))
+            : Files.createTempDirectory("headspan-bench-");
+    Path filled = directory.resolve("filled-until");
+    boolean isFilled = Files.exists(filled);
+    Instant end =
+        isFilled
+            ? Instant.parse(Files.readString(filled))
+            : Instant.now().truncatedTo(ChronoUnit.MINUTES);
     StoreProcess process = StoreProcess.start(directory);
     SpanStore store = SpanStore.connect(process.address());
     store.migrate();
@@ -77,27 +97,32 @@ final class StoredDay implements AutoCloseable {
                     "127.0.0.1:0",
                     "HEADSPAN_QUERY_STORE",
                     process.address().toString())));
-    StoredDay day =
-        new StoredDay(
-            directory, process, store, api, Instant.now().truncatedTo(ChronoUnit.MINUTES));
-    day.fill(spans / MINUTES);
+    StoredDay day = new StoredDay(directory, keep, process, store, api, end);
+    day.fill(spans / MINUTES, !isFilled);
+    if (keep) {
+      Files.writeString(filled, end.toString());
+    }
     return day;
   }
 
-  private void fill(int perMinute) throws IOException, InterruptedException {
+  /// @param anew whether the spans are not there yet
+  private void fill(int perMinute, boolean anew) throws IOException, InterruptedException {
     Random random = new Random(1);
     long beganNs = System.nanoTime();
     for (int minute = 0; minute < MINUTES; minute++) {
       long startNs = end.minus(Duration.ofMinutes(MINUTES - minute)).getEpochSecond();
       SpanBatch batch = new SyntheticSpans(1, startNs * NS_PER_SECOND).next(perMinute);
-      store.insert(batch, "bench/" + minute);
+      if (anew) {
+        store.insert(batch, "bench/" + minute);
+      }
       pick(batch, random);
     }
     double seconds = (System.nanoTime() - beganNs) / 1e9;
     System.out.printf(
         Locale.ROOT,
-        "%,d spans stored, %,.0f spans/s%n",
+        "%,d spans %s, %,.0f spans/s%n",
         MINUTES * perMinute,
+        anew ? "stored" : "are stored, made again",
         MINUTES * perMinute / seconds);
     awaitMerges();
   }
@@ -202,6 +227,9 @@ final class StoredDay implements AutoCloseable {
     api.close();
     store.close();
     process.close();
+    if (keep) {
+      return;
+    }
     try (Stream<Path> files = Files.walk(directory)) {
       for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
         Files.delete(file);

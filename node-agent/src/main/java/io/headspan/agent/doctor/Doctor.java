@@ -180,6 +180,15 @@ public final class Doctor {
               "states of containers and executors that belong to other users are not read",
               "give it CAP_DAC_READ_SEARCH"));
     }
+    if (!held.contains(Capability.SYS_NICE)) {
+      findings.add(
+          Finding.off(
+              "capability.sys_nice",
+              "this process has no CAP_SYS_NICE",
+              "capture has no precedence: where every processor is busy, more invocations are lost"
+                  + " (they are in the ledger)",
+              "give it CAP_SYS_NICE"));
+    }
   }
 
   /// Empty if this build has no such probe.

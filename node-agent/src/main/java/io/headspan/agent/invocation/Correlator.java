@@ -55,9 +55,9 @@ import org.jspecify.annotations.Nullable;
 public final class Correlator {
   static final long EDGE_NS = 2_000;
 
-  /// How far count and clock may be apart where one packet ends many streams, or an interrupt comes
-  /// between them.
-  static final long APART_NS = 10_000_000;
+  /// How far count and clock may be apart where one packet ends many streams, or the processor was
+  /// given to somebody else between them: by an interrupt, or by the host of a virtual machine.
+  static final long APART_NS = 100_000_000;
 
   /// An open exchange that is not confirmed for this time has ended, and its record was lost.
   static final long CONFIRM_WITHIN_NS = TimeUnit.SECONDS.toNanos(60);
@@ -119,7 +119,10 @@ public final class Correlator {
     final Node call;
     int counted;
     int all;
+
+    /// Were not open, but nearly, of those looked at.
     int near;
+
     int ofSameTrace;
     @Nullable Node any;
     @Nullable Node sameTrace;
@@ -436,12 +439,20 @@ public final class Correlator {
       settleByHeader(call);
       return true;
     }
-    Candidates candidates = candidates(call, instance);
-    if (candidates.counted < openAtHead) {
+    Candidates candidates = candidates(call, instance, EDGE_NS);
+    boolean mayOneBeMissing = candidates.counted < openAtHead || lacksTraceOf(call, candidates);
+    if (mayOneBeMissing) {
       return false;
     }
     choose(call, candidates, openAtHead == 1);
     return true;
+  }
+
+  /// Whether none of the candidates is of the trace that `call` carries. Then either the function
+  /// began a trace of its own, or a processor was away between clock and count for so long that one
+  /// of them was not counted, and stands for one that is still to come.
+  private static boolean lacksTraceOf(Node call, Candidates candidates) {
+    return call.hasContext() && candidates.ofSameTrace == 0;
   }
 
   private void awaitInvocations(Node call, int openAtHead, Instance instance, long nowNs) {
@@ -468,7 +479,7 @@ public final class Correlator {
       return;
     }
     int openAtHead = call.awaitedInvocations();
-    Candidates candidates = candidates(call, instance);
+    Candidates candidates = candidates(call, instance, APART_NS);
     if (candidates.all + candidates.near >= openAtHead) {
       instance.waitingCalls.remove(call.headNs(), call);
       choose(call, candidates, openAtHead <= 1);
@@ -481,10 +492,11 @@ public final class Correlator {
         : MissingEvidence.OPEN_NOT_REPORTED;
   }
 
-  private static Candidates candidates(Node call, Instance instance) {
+  /// @param withinNs how far from `call` an invocation may have been open
+  private static Candidates candidates(Node call, Instance instance, long withinNs) {
     Candidates candidates = new Candidates(call);
     TimeLine invocations = instance.invocations;
-    for (int i = invocations.firstFrom(call.headNs() - APART_NS); i < invocations.size(); i++) {
+    for (int i = invocations.firstFrom(call.headNs() - withinNs); i < invocations.size(); i++) {
       candidates.consider(invocations.node(i));
     }
     instance.open.forEach(candidates::consider);

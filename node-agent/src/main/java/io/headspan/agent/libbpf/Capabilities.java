@@ -25,6 +25,8 @@ public final class Capabilities {
     SYS_PTRACE(19),
     /// What BPF needed before 5.8.
     SYS_ADMIN(21),
+    /// Precedence over other threads.
+    SYS_NICE(23),
     /// Programs at tracepoints.
     PERFMON(38),
     /// Programs and maps.

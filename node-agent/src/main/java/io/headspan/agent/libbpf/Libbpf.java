@@ -205,6 +205,9 @@ final class Libbpf {
           ERRNO);
   private static final MethodHandle CAPSET =
       libc("capset", FunctionDescriptor.of(JAVA_INT, ADDRESS, ADDRESS), ERRNO);
+  private static final MethodHandle SETPRIORITY =
+      libc("setpriority", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT), ERRNO);
+  private static final MethodHandle GETTID = libc("gettid", FunctionDescriptor.of(JAVA_INT));
   private static final MethodHandle GETPAGESIZE =
       libc("getpagesize", FunctionDescriptor.of(JAVA_INT));
   private static final MethodHandle VSNPRINTF =
@@ -641,6 +644,22 @@ final class Libbpf {
   static int capset(MemorySegment callState, MemorySegment header, MemorySegment data) {
     try {
       return (int) CAPSET.invokeExact(callState, header, data);
+    } catch (Throwable thrown) {
+      throw rethrow(thrown);
+    }
+  }
+
+  static int setPriority(MemorySegment callState, int which, int who, int niceness) {
+    try {
+      return (int) SETPRIORITY.invokeExact(callState, which, who, niceness);
+    } catch (Throwable thrown) {
+      throw rethrow(thrown);
+    }
+  }
+
+  static int threadId() {
+    try {
+      return (int) GETTID.invokeExact();
     } catch (Throwable thrown) {
       throw rethrow(thrown);
     }

@@ -193,10 +193,35 @@ class CorrelatorTest {
   void leavesACallOfAnotherTraceWhereItsHeaderPutIt() {
     report(served(A, OUTSIDE, 1, 0, 100), head(FROM_USER));
     report(called(A, 4000, B, 11, 19, 81, 1), head(context(0x7b, 0x5d)));
+    pass(8_001_000);
     TracedExchange callOfA = span(HttpExchange.Role.CLIENT, A);
     assertThat(callOfA.parentSpanId()).isEqualTo(0x5d);
     assertThat(callOfA.traceIdLow()).isEqualTo(0x7b);
     assertThat(correlator.missing().count(MissingEvidence.OTHER_TRACES)).isEqualTo(1);
+  }
+
+  /// A processor that was taken away between clock and count: by their times two were open, and the
+  /// one that was not counted is reported first.
+  @Test
+  void waitsForTheInvocationOfItsTraceThoughAsManyAsWereCountedAreKnown() {
+    report(served(A, OUTSIDE, 2, 5, 90), head(context(0x7b, 0xc2)));
+    report(called(A, 4000, B, 11, 19, 81, 1), head(FROM_USER));
+    assertThat(spans).hasSize(1);
+    report(served(A, OUTSIDE, 1, 0, 100), head(FROM_USER));
+    assertThat(span(HttpExchange.Role.CLIENT, A).evidence()).isEqualTo(ParentEvidence.SAME_TRACE);
+    assertThat(correlator.missing().total()).isZero();
+  }
+
+  /// The same, of one that ended: it was counted, but by its times ended 90 ms before.
+  @Test
+  void takesTheInvocationOfItsTraceWhenAllAreReportedThoughOneMoreWasCounted() {
+    report(served(A, OUTSIDE, 2, 0, 10_000), head(context(0x7b, 0xc2)));
+    report(served(A, OUTSIDE, 1, 50_000, 200_000), head(FROM_USER));
+    report(called(A, 4000, B, 11, 100_000, 110_000, 2), head(FROM_USER));
+    assertThat(spans).hasSize(2);
+    pass(8_101_000);
+    assertThat(span(HttpExchange.Role.CLIENT, A).evidence()).isEqualTo(ParentEvidence.SAME_TRACE);
+    assertThat(correlator.missing().total()).isZero();
   }
 
   @Test
