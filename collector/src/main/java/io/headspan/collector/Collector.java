@@ -3,6 +3,8 @@ package io.headspan.collector;
 import com.linecorp.armeria.common.util.Exceptions;
 import com.linecorp.armeria.server.Server;
 import com.linecorp.armeria.server.ServerBuilder;
+import io.headspan.collector.edge.Admission;
+import io.headspan.collector.edge.Senders;
 import io.headspan.collector.ingest.InFlight;
 import io.headspan.collector.ingest.Ingest;
 import io.headspan.collector.ingest.IngestMetrics;
@@ -113,9 +115,16 @@ public final class Collector implements AutoCloseable {
   private Collector(CollectorConfig config) {
     this.config = config;
     // First: nothing is running yet if the files are wrong.
-    Optional<ListenerTls> tls = ListenerTls.open(config.tls());
+    Optional<ListenerTls> tls =
+        ListenerTls.open(config.tls(), config.access().certificateRequired());
     SamplerConfig sampling = sampling(config);
     registry = new PrometheusMeterRegistry(new MetricsFormat());
+    Senders senders =
+        Senders.open(
+            config.access().tokens(),
+            config.access().region(),
+            registry,
+            message -> new CollectorException(CollectorException.Kind.CONFIGURATION, message));
     store = SpanStore.connect(config.store());
     Store ingestStore = new IngestStore(store, sampling.tier());
     monitor = StoreMonitor.start(ingestStore);
@@ -129,8 +138,10 @@ public final class Collector implements AutoCloseable {
     ReceiveLimits limits =
         new ReceiveLimits(
             config.messageBytes(), config.streamBytes(), BATCHES_PER_STREAM, ADMISSION_TIMEOUT);
-    receivers = new Receivers(new Reception(limits, inFlight, ingest, metrics, decoders));
-    status = new StatusEndpoints(monitor, registry);
+    receivers =
+        new Receivers(
+            new Reception(limits, inFlight, ingest, metrics, senders, new Admission(), decoders));
+    status = new StatusEndpoints(monitor, registry, senders);
     sampler = Sampler.start(store, sampling, () -> monitor.notReadyReason().isEmpty());
     new JvmMemoryMetrics().bindTo(registry);
     new JvmThreadMetrics().bindTo(registry);

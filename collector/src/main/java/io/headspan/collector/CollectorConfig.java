@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /// The settings of a collector, from defaults, a YAML file (`--config`,
 /// `HEADSPAN_COLLECTOR_CONFIG`), the environment and the command line. A setting called
@@ -31,6 +32,7 @@ import java.util.Optional;
 ///   `HEADSPAN_COLLECTOR_TLS_CERTIFICATE` and `HEADSPAN_COLLECTOR_TLS_KEY`, clear text without
 ///   them; and whose certificate a client must show, `HEADSPAN_COLLECTOR_TLS_CLIENT_CA`, none
 ///   without it
+/// @param access who may send
 /// @param sampling what becomes of traces
 /// @param spanMetricsSeries how many series of each kind `/metrics` has at most of what was stored,
 ///   `HEADSPAN_COLLECTOR_SPAN_METRICS_SERIES`; 0 for none
@@ -44,6 +46,7 @@ public record CollectorConfig(
     int inserters,
     Duration closeTimeout,
     TlsPaths tls,
+    Access access,
     Sampling sampling,
     int spanMetricsSeries) {
   /// What becomes of traces.
@@ -63,6 +66,20 @@ public record CollectorConfig(
       Duration decisionWaitAfterRoot,
       Duration recentWindow,
       boolean linkedTraces) {}
+
+  /// Who may send.
+  ///
+  /// @param tokens file of tokens, `HEADSPAN_COLLECTOR_TOKENS`; without one, whoever reaches the
+  ///   collector
+  /// @param region where the collector is, for tokens that are good in some regions only,
+  ///   `HEADSPAN_COLLECTOR_REGION`; "" if nowhere in particular
+  /// @param certificateRequired whether a client has to show a certificate where `tls_client_ca` is
+  ///   set, `HEADSPAN_COLLECTOR_TLS_CLIENT_CERTIFICATE` (`required`); with `optional` one with a
+  ///   token may come without
+  public record Access(Optional<Path> tokens, String region, boolean certificateRequired) {
+    /// Whoever reaches the collector may send.
+    static final Access OPEN = new Access(Optional.empty(), "", true);
+  }
 
   static final String LISTEN = "HEADSPAN_COLLECTOR_LISTEN";
 
@@ -96,6 +113,14 @@ public record CollectorConfig(
                 settings.text("tls_client_ca").map(Path::of).orElse(null),
                 settings.text("tls_certificate").map(Path::of).orElse(null),
                 settings.text("tls_key").map(Path::of).orElse(null)),
+            new Access(
+                settings.text("tokens").map(Path::of),
+                settings.text("region").orElse(""),
+                settings.value(
+                    "tls_client_certificate",
+                    true,
+                    CollectorConfig::isRequired,
+                    "required or optional")),
             new Sampling(
                 settings.text("sampling_policies").map(Path::of),
                 settings.duration("decision_wait", Duration.ofSeconds(10)),
@@ -109,9 +134,35 @@ public record CollectorConfig(
     if (config.tls().authorities() != null && config.tls().certificate() == null) {
       settings.problem("tls_client_ca", "clients can show certificates only to a server with one");
     }
+    boolean anyone = settings.flag("allow_anyone", false);
+    boolean isGuarded = config.access().tokens().isPresent() || config.tls().authorities() != null;
+    if (!isGuarded && !anyone && !listen.isLoopback()) {
+      settings.problem(
+          "listen",
+          "without tokens or client certificates everybody who reaches the collector may send as any"
+              + " tenant, so it listens on loopback only: set "
+              + settings.variable("tokens")
+              + " or "
+              + settings.variable("tls_client_ca")
+              + " (docs/edge.md), or "
+              + settings.variable("allow_anyone")
+              + "=true where the network itself keeps strangers out");
+    }
+    if (!config.access().certificateRequired() && config.access().tokens().isEmpty()) {
+      settings.problem(
+          "tls_client_certificate", "a client without a certificate needs a token: set tokens");
+    }
     settings.finish(
         "the collector",
         message -> new CollectorException(CollectorException.Kind.CONFIGURATION, message));
     return config;
+  }
+
+  private static @Nullable Boolean isRequired(String text) {
+    return switch (text) {
+      case "required" -> true;
+      case "optional" -> false;
+      default -> null;
+    };
   }
 }

@@ -34,12 +34,16 @@ final class ListenerTls implements TlsProvider {
 
   /// Reads the files; empty if TLS is off.
   ///
+  /// @param certificateRequired whether a client has to show a certificate if there are authorities
   /// @throws CollectorException of kind CONFIGURATION if they cannot be used
-  static Optional<ListenerTls> open(TlsPaths paths) {
+  static Optional<ListenerTls> open(TlsPaths paths, boolean certificateRequired) {
     if (paths.certificate() == null) {
       return Optional.empty();
     }
-    ClientAuth clientAuth = paths.authorities() == null ? ClientAuth.NONE : ClientAuth.REQUIRE;
+    ClientAuth clientAuth =
+        paths.authorities() == null
+            ? ClientAuth.NONE
+            : certificateRequired ? ClientAuth.REQUIRE : ClientAuth.OPTIONAL;
     try {
       TlsFiles files =
           TlsFiles.open(

@@ -6,21 +6,30 @@ import com.linecorp.armeria.common.HttpResponse;
 import com.linecorp.armeria.common.HttpStatus;
 import com.linecorp.armeria.common.MediaType;
 import com.linecorp.armeria.common.RequestHeaders;
+import com.linecorp.armeria.common.ResponseHeaders;
+import com.linecorp.armeria.common.ResponseHeadersBuilder;
 import com.linecorp.armeria.server.ServerBuilder;
+import io.headspan.collector.edge.Credentials;
+import io.headspan.collector.edge.Senders;
+import io.headspan.collector.edge.Verdict;
 import io.headspan.collector.ingest.StoreMonitor;
+import io.headspan.wire.access.Authorization;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /// `/live`, `/ready` and `/metrics`. Ready means that a batch sent now would be stored: the store
-/// answers and has the schema, and the collector is not closing.
+/// answers and has the schema, and the collector is not closing. The metrics are of all tenants, so
+/// where tokens are in use they are for operators.
 final class StatusEndpoints {
   private static final String TEXT_FORMAT = "text/plain; version=0.0.4; charset=utf-8";
 
   private final StoreMonitor monitor;
   private final PrometheusMeterRegistry registry;
+  private final Senders senders;
   private final AtomicBoolean closing = new AtomicBoolean();
 
-  StatusEndpoints(StoreMonitor monitor, PrometheusMeterRegistry registry) {
+  StatusEndpoints(StoreMonitor monitor, PrometheusMeterRegistry registry, Senders senders) {
+    this.senders = senders;
     this.monitor = monitor;
     this.registry = registry;
   }
@@ -32,7 +41,12 @@ final class StatusEndpoints {
         .route()
         .get("/metrics")
         .build((context, request) ->
-            HttpResponse.of(() -> metrics(request.headers()), context.blockingTaskExecutor()));
+            senders
+                .whyNotOperator(Credentials.of(context))
+                .map(StatusEndpoints::refusal)
+                .orElseGet(() ->
+                    HttpResponse.of(
+                        () -> metrics(request.headers()), context.blockingTaskExecutor())));
   }
 
   /// Not ready from now on.
@@ -57,6 +71,19 @@ final class StatusEndpoints {
         openMetrics ? "application/openmetrics-text; version=1.0.0; charset=utf-8" : TEXT_FORMAT;
     return HttpResponse.of(
         HttpStatus.OK, MediaType.parse(format), HttpData.ofUtf8(registry.scrape(format)));
+  }
+
+  private static HttpResponse refusal(Verdict.Refused refused) {
+    ResponseHeadersBuilder headers =
+        switch (refused.reason()) {
+          case UNAUTHENTICATED ->
+              ResponseHeaders.builder(HttpStatus.UNAUTHORIZED)
+                  .set(HttpHeaderNames.WWW_AUTHENTICATE, Authorization.CHALLENGE);
+          case FORBIDDEN -> ResponseHeaders.builder(HttpStatus.FORBIDDEN);
+        };
+    return HttpResponse.of(
+        headers.contentType(MediaType.PLAIN_TEXT_UTF_8).build(),
+        HttpData.ofUtf8(refused.why() + "\n"));
   }
 
   private static HttpResponse text(HttpStatus status, String text) {

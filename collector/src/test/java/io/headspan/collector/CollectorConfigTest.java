@@ -7,6 +7,8 @@ import io.headspan.storage.StoreAddress;
 import io.headspan.wire.tls.TlsPaths;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
@@ -28,6 +30,7 @@ class CollectorConfigTest {
                 4,
                 Duration.ofSeconds(10),
                 new TlsPaths(null, null, null),
+                CollectorConfig.Access.OPEN,
                 new CollectorConfig.Sampling(
                     Optional.empty(),
                     Duration.ofSeconds(10),
@@ -43,6 +46,9 @@ class CollectorConfigTest {
         CollectorConfig.from(
             Map.ofEntries(
                 Map.entry("HEADSPAN_COLLECTOR_LISTEN", "[::1]:0"),
+                Map.entry("HEADSPAN_COLLECTOR_TOKENS", "/tokens.yaml"),
+                Map.entry("HEADSPAN_COLLECTOR_REGION", "eu"),
+                Map.entry("HEADSPAN_COLLECTOR_TLS_CLIENT_CERTIFICATE", "optional"),
                 Map.entry("HEADSPAN_COLLECTOR_STORE", "http://store:9000/spans"),
                 Map.entry("HEADSPAN_COLLECTOR_MESSAGE_MIB", "8"),
                 Map.entry("HEADSPAN_COLLECTOR_IN_FLIGHT_MIB", "4096"),
@@ -71,6 +77,7 @@ class CollectorConfigTest {
                 2,
                 Duration.ofMillis(500),
                 new TlsPaths(Path.of("/ca"), Path.of("/cert"), Path.of("/key")),
+                new CollectorConfig.Access(Optional.of(Path.of("/tokens.yaml")), "eu", false),
                 new CollectorConfig.Sampling(
                     Optional.of(Path.of("/policies.yaml")),
                     Duration.ofSeconds(30),
@@ -112,5 +119,34 @@ class CollectorConfigTest {
             "bad value: HEADSPAN_COLLECTOR_INSERTERS=0, want=1 to 64",
             "bad value: HEADSPAN_COLLECTOR_MESSAGE_MIB=many, want=1 to 1024",
             "bad value: HEADSPAN_COLLECTOR_CLOSE_TIMEOUT=10, want=a number and ms, s, m or h");
+  }
+
+  @Test
+  void listensOnLoopbackOnlyUnlessItKnowsWhoMaySend() {
+    assertThatThrownBy(
+            () -> CollectorConfig.from(Map.of("HEADSPAN_COLLECTOR_LISTEN", "0.0.0.0:4317")))
+        .isInstanceOf(CollectorException.class)
+        .hasMessageContaining("HEADSPAN_COLLECTOR_LISTEN=0.0.0.0:4317")
+        .hasMessageContaining("set HEADSPAN_COLLECTOR_TOKENS")
+        .hasMessageContaining("HEADSPAN_COLLECTOR_ALLOW_ANYONE=true");
+    for (Map<String, String> guarded :
+        List.of(
+            Map.of("HEADSPAN_COLLECTOR_TOKENS", "/tokens.yaml"),
+            Map.of("HEADSPAN_COLLECTOR_ALLOW_ANYONE", "true"),
+            Map.of(
+                "HEADSPAN_COLLECTOR_TLS_CERTIFICATE", "/cert",
+                "HEADSPAN_COLLECTOR_TLS_KEY", "/key",
+                "HEADSPAN_COLLECTOR_TLS_CLIENT_CA", "/ca"))) {
+      Map<String, String> settings = new HashMap<>(guarded);
+      settings.put("HEADSPAN_COLLECTOR_LISTEN", "0.0.0.0:4317");
+      assertThat(CollectorConfig.from(settings).host()).isEqualTo("0.0.0.0");
+    }
+  }
+
+  @Test
+  void aClientWithoutACertificateNeedsAToken() {
+    assertThatThrownBy(() ->
+            CollectorConfig.from(Map.of("HEADSPAN_COLLECTOR_TLS_CLIENT_CERTIFICATE", "optional")))
+        .hasMessageContaining("a client without a certificate needs a token");
   }
 }

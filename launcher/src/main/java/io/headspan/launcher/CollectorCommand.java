@@ -31,12 +31,20 @@ final class CollectorCommand extends RoleCommand {
           "ClickHouse or `headspan store` (default http://127.0.0.1:8123; HEADSPAN_COLLECTOR_STORE).")
   private @Nullable String store;
 
+  @Option(
+      names = "--tokens",
+      paramLabel = "FILE",
+      description =
+          "Who may send (see `headspan token new`); without it, everybody on this machine (HEADSPAN_COLLECTOR_TOKENS).")
+  private @Nullable String tokens;
+
   @Override
   List<Given> options() {
     return List.of(
         new Given(ConfigOption.NAME, "HEADSPAN_COLLECTOR_CONFIG", config.file()),
         new Given("--listen", "HEADSPAN_COLLECTOR_LISTEN", listen),
-        new Given("--store", "HEADSPAN_COLLECTOR_STORE", store));
+        new Given("--store", "HEADSPAN_COLLECTOR_STORE", store),
+        new Given("--tokens", "HEADSPAN_COLLECTOR_TOKENS", tokens));
   }
 
   @Override

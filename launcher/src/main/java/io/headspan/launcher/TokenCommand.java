@@ -1,22 +1,24 @@
 package io.headspan.launcher;
 
-import io.headspan.query.access.Tokens;
+import io.headspan.wire.access.Role;
+import io.headspan.wire.access.Tokens;
 import java.io.PrintWriter;
 import java.security.SecureRandom;
 import java.util.Base64;
 import java.util.List;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
-/// `headspan token`: makes tokens for the query API.
+/// `headspan token`: makes tokens for the query API and the collector.
 @Command(
     name = "token",
     mixinStandardHelpOptions = true,
-    description = "Make tokens for the query API.",
+    description = "Make tokens to ask the query API, and to send to the collector.",
     subcommands = TokenCommand.New.class)
 final class TokenCommand implements Runnable {
   @Spec private CommandSpec spec = CommandSpec.create();
@@ -31,7 +33,7 @@ final class TokenCommand implements Runnable {
       name = "new",
       mixinStandardHelpOptions = true,
       description = {
-        "Print a new token, and its entry for the file of tokens (HEADSPAN_QUERY_TOKENS).",
+        "Print a new token, and its entry for the file of tokens (HEADSPAN_QUERY_TOKENS, HEADSPAN_COLLECTOR_TOKENS).",
         "The token is kept nowhere: give it to whom it is for."
       })
   static final class New implements Callable<Integer> {
@@ -43,8 +45,15 @@ final class TokenCommand implements Runnable {
     @Option(
         names = "--tenant",
         paramLabel = "TENANT",
-        description = "Good for this tenant's data only; may be repeated. Without it: an operator.")
+        description = "Good for this tenant's data only; may be repeated.")
     private List<String> tenants = List.of();
+
+    @Option(
+        names = "--role",
+        paramLabel = "ROLE",
+        description =
+            "operator and tenant ask, agent (a node agent) and sender (a tenant's own SDK) send; without it, tenant if there is --tenant, else operator.")
+    private @Nullable Role role;
 
     @Option(
         names = "--region",
@@ -56,6 +65,11 @@ final class TokenCommand implements Runnable {
 
     @Override
     public Integer call() {
+      Role given = role != null ? role : tenants.isEmpty() ? Role.OPERATOR : Role.TENANT;
+      if (tenants.isEmpty() && (given == Role.TENANT || given == Role.SENDER)) {
+        throw new ParameterException(
+            spec.commandLine(), "role " + given.label() + " needs --tenant");
+      }
       byte[] random = new byte[TOKEN_BYTES];
       new SecureRandom().nextBytes(random);
       String token = Base64.getUrlEncoder().withoutPadding().encodeToString(random);
@@ -63,7 +77,7 @@ final class TokenCommand implements Runnable {
       out.println("token: " + token);
       out.println("entry below `tokens:`:");
       out.println("  - name: " + quoted(name));
-      out.println("    role: " + (tenants.isEmpty() ? "operator" : "tenant"));
+      out.println("    role: " + given.label());
       list(out, "tenants", tenants);
       list(out, "regions", regions);
       out.println("    sha256: " + Tokens.hash(token));

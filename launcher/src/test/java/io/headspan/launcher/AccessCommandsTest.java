@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.headspan.query.access.Access;
 import io.headspan.query.access.AccessSettings;
-import io.headspan.query.access.Tokens;
+import io.headspan.wire.access.Tokens;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;

@@ -6,8 +6,6 @@ import io.headspan.storage.StoreAddress;
 import io.headspan.wire.config.HostPort;
 import io.headspan.wire.config.SettingSources;
 import io.headspan.wire.config.Settings;
-import java.net.InetAddress;
-import java.net.UnknownHostException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Map;
@@ -66,7 +64,7 @@ public record QueryConfig(
                 settings.text("tokens").map(Path::of),
                 settings.text("region").orElse(""),
                 settings.text("audit").map(Path::of)));
-    if (config.access().tokens().isEmpty() && !isLoopback(config.host())) {
+    if (config.access().tokens().isEmpty() && !listen.isLoopback()) {
       settings.problem(
           "listen",
           "without tokens everybody who reaches the query API sees everything, so it listens on loopback only: set "
@@ -76,14 +74,5 @@ public record QueryConfig(
     settings.finish(
         "the query API", message -> new QueryException(QueryException.Kind.CONFIGURATION, message));
     return config;
-  }
-
-  private static boolean isLoopback(String host) {
-    try {
-      return InetAddress.getByName(host).isLoopbackAddress();
-    } catch (UnknownHostException _) {
-      // To listen there fails too, and says so.
-      return true;
-    }
   }
 }

@@ -97,6 +97,6 @@ public record StoreAddress(
   }
 
   private static String withoutCredentials(String text) {
-    return text.replaceFirst("//[^/@]*@", "//");
+    return text.replaceFirst("//.*@", "//");
   }
 }

@@ -36,5 +36,23 @@ public record LogBatch(List<Entry> entries) {
     public Entry {
       attributes = List.copyOf(attributes);
     }
+
+    /// The same record, sent by something else.
+    public Entry withOrigin(SignalOrigin other) {
+      return new Entry(
+          other,
+          timeNs,
+          observedNs,
+          traceIdHigh,
+          traceIdLow,
+          spanId,
+          flags,
+          severity,
+          severityText,
+          eventName,
+          body,
+          attributes,
+          droppedAttributes);
+    }
   }
 }

@@ -21,7 +21,12 @@ public record MetricBatch(List<Point> points) {
       String unit,
       String description,
       byte temporality,
-      boolean monotonic) {}
+      boolean monotonic) {
+    /// The same metric, sent by something else.
+    public Metric withOrigin(SignalOrigin other) {
+      return new Metric(other, name, unit, description, temporality, monotonic);
+    }
+  }
 
   /// One data point.
   ///
@@ -38,6 +43,11 @@ public record MetricBatch(List<Point> points) {
     public Point {
       attributes = List.copyOf(attributes);
       exemplars = List.copyOf(exemplars);
+    }
+
+    /// The same point, of something else.
+    public Point withMetric(Metric other) {
+      return new Point(other, timeNs, startNs, flags, attributes, value, exemplars);
     }
   }
 

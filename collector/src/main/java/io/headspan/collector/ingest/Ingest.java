@@ -6,6 +6,7 @@ import io.headspan.wire.MetricBatch;
 import io.headspan.wire.SpanBatch;
 import io.headspan.wire.signal.NodeReport;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -58,66 +59,73 @@ public final class Ingest implements AutoCloseable {
   /// if there is nothing to store or the collector is closing.
   ///
   /// @param token see [DeduplicationToken]
+  /// @param askFirst whether the batch may have been stored so long ago that the store has
+  ///   forgotten its token: then the store is asked for the spans, and does not store them again
+  /// @param omitted what was left out of the batch
   /// @param whenDone must not block
-  public void insert(
-      Protocol protocol, SpanBatch batch, String token, Consumer<InsertOutcome> whenDone) {
-    insert(protocol, batch, token, false, whenDone);
-  }
-
-  /// The same for a batch that may have been stored so long ago that the store has forgotten its
-  /// token.
-  ///
-  /// @param askFirst whether to ask the store for the spans, and not to store them again
   public void insert(
       Protocol protocol,
       SpanBatch batch,
       String token,
       boolean askFirst,
+      List<Omission> omitted,
       Consumer<InsertOutcome> whenDone) {
+    Consumer<InsertOutcome> counting =
+        outcome -> {
+          omitted.forEach(each -> metrics.omitted(protocol, each));
+          whenDone.accept(counted(protocol, batch, outcome));
+        };
     if (batch.size() == 0) {
-      whenDone.accept(counted(protocol, batch, new InsertOutcome.Stored()));
+      counting.accept(new InsertOutcome.Stored());
       return;
     }
     try {
-      inserters.execute(() ->
-          whenDone.accept(
-              counted(
-                  protocol,
-                  batch,
-                  insert(() -> insert(batch, token, askFirst), token, batch.size()))));
+      inserters.execute(
+          () -> counting.accept(insert(() -> insert(batch, token, askFirst), token, batch.size())));
     } catch (RejectedExecutionException e) {
-      whenDone.accept(
-          counted(protocol, batch, new InsertOutcome.Unavailable("the collector is closing")));
+      counting.accept(new InsertOutcome.Unavailable("the collector is closing"));
     }
   }
 
   /// Stores log records and says what became of them, as [#insert] does.
   ///
   /// @param token see [DeduplicationToken]
+  /// @param omitted what was left out of the batch
   /// @param whenDone must not block
   public void insert(
-      Protocol protocol, LogBatch batch, String token, Consumer<InsertOutcome> whenDone) {
+      Protocol protocol,
+      LogBatch batch,
+      String token,
+      List<Omission> omitted,
+      Consumer<InsertOutcome> whenDone) {
     insert(
         protocol,
         RecordSignal.LOGS,
         batch.size(),
         token,
         () -> store.insert(batch, token),
+        omitted,
         whenDone);
   }
 
   /// Stores data points and says what became of them, as [#insert] does.
   ///
   /// @param token see [DeduplicationToken]
+  /// @param omitted what was left out of the batch
   /// @param whenDone must not block
   public void insert(
-      Protocol protocol, MetricBatch batch, String token, Consumer<InsertOutcome> whenDone) {
+      Protocol protocol,
+      MetricBatch batch,
+      String token,
+      List<Omission> omitted,
+      Consumer<InsertOutcome> whenDone) {
     insert(
         protocol,
         RecordSignal.METRICS,
         batch.size(),
         token,
         () -> store.insert(batch, token),
+        omitted,
         whenDone);
   }
 
@@ -127,9 +135,11 @@ public final class Ingest implements AutoCloseable {
       int count,
       String token,
       Runnable insertion,
+      List<Omission> omitted,
       Consumer<InsertOutcome> whenDone) {
     Consumer<InsertOutcome> counting =
         outcome -> {
+          omitted.forEach(each -> metrics.omitted(protocol, each));
           metrics.recordsDone(protocol, signal, count, outcome);
           whenDone.accept(outcome);
         };

@@ -116,6 +116,25 @@ public final class IngestMetrics {
     of(protocol).decode.record(decodeTime);
   }
 
+  /// A whole batch of log records or data points is not stored.
+  public void recordsRefused(Protocol protocol, RecordSignal signal, Rejection reason, int count) {
+    requireNonNull(records.get(signal)).rejected(reason).increment(count);
+    of(protocol).batchesRejected(reason).increment();
+  }
+
+  /// What is left out of a batch of which the rest goes to the store.
+  void omitted(Protocol protocol, Omission omission) {
+    switch (omission.kind()) {
+      case SPANS -> spansRejected(protocol, omission.reason(), omission.count());
+      case LOG_RECORDS -> recordsOmitted(RecordSignal.LOGS, omission);
+      case DATA_POINTS -> recordsOmitted(RecordSignal.METRICS, omission);
+    }
+  }
+
+  private void recordsOmitted(RecordSignal signal, Omission omission) {
+    requireNonNull(records.get(signal)).rejected(omission.reason()).increment(omission.count());
+  }
+
   /// What became of a batch of log records or data points.
   void recordsDone(Protocol protocol, RecordSignal signal, int count, InsertOutcome outcome) {
     OfRecords counters = requireNonNull(records.get(signal));

@@ -16,6 +16,12 @@ public enum Rejection {
   STORE_UNAVAILABLE("store_unavailable"),
   /// The store will not have it.
   STORE_REJECTED("store_rejected"),
+  /// The sender is not known, or not any more.
+  UNAUTHENTICATED("unauthenticated"),
+  /// The sender may not send for the tenant that it names.
+  FOREIGN_TENANT("foreign_tenant"),
+  /// The tenant sent more than it may.
+  RATE_LIMITED("rate_limited"),
   /// The collector is closing.
   CLOSING("closing");
 

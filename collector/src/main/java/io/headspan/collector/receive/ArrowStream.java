@@ -5,6 +5,10 @@ import com.google.protobuf.Message;
 import io.grpc.Metadata;
 import io.grpc.ServerCall;
 import io.grpc.Status;
+import io.headspan.collector.edge.Admitted;
+import io.headspan.collector.edge.Credentials;
+import io.headspan.collector.edge.Sender;
+import io.headspan.collector.edge.Verdict;
 import io.headspan.collector.ingest.DeduplicationToken;
 import io.headspan.collector.ingest.InFlight;
 import io.headspan.collector.ingest.InsertOutcome;
@@ -45,9 +49,12 @@ import org.slf4j.LoggerFactory;
 final class ArrowStream extends ServerCall.Listener<EncodedMessage> {
   private static final Logger logger = LoggerFactory.getLogger(ArrowStream.class);
 
+  private static final String AUTHORIZATION = "authorization";
+
   private final ServerCall<EncodedMessage, BatchStatus> call;
   private final OtlpSignal signal;
   private final Executor eventLoop;
+  private final Credentials shown;
   private final Reception reception;
   private final Consumer<ArrowStream> whenEnded;
 
@@ -82,16 +89,20 @@ final class ArrowStream extends ServerCall.Listener<EncodedMessage> {
   private volatile InFlight.@Nullable Waiter waiter;
 
   /// @param eventLoop the thread of `call`
+  /// @param shown what the stream was opened with; looked at anew for each batch, because it lives
+  ///   longer than a token may
   /// @param whenEnded called once when the stream has ended and its memory is free
   ArrowStream(
       ServerCall<EncodedMessage, BatchStatus> call,
       OtlpSignal signal,
       Executor eventLoop,
+      Credentials shown,
       Reception reception,
       Consumer<ArrowStream> whenEnded) {
     this.call = call;
     this.signal = signal;
     this.eventLoop = eventLoop;
+    this.shown = shown;
     this.reception = reception;
     this.whenEnded = whenEnded;
     decoder = new OtapDecoder(reception.limits().streamBytes());
@@ -180,6 +191,12 @@ final class ArrowStream extends ServerCall.Listener<EncodedMessage> {
       reservation.resize((long) message.wireBytes() + expanded.size());
       BatchArrowRecords records = EncodedMessage.parse(BatchArrowRecords.parser(), expanded);
       Map<String, String> batchHeaders = headers.decode(records.getHeaders());
+      if (reception.senders().sender(shown) instanceof Verdict.Refused refused) {
+        reservation.close();
+        reception.metrics().batchRejected(Protocol.OTAP, Rejection.UNAUTHENTICATED, 0);
+        end(Receivers.status(refused));
+        return;
+      }
       decode(records, batchHeaders, reservation, start);
     } catch (MessageException e) {
       reservation.close();
@@ -212,26 +229,31 @@ final class ArrowStream extends ServerCall.Listener<EncodedMessage> {
       Map<String, String> batchHeaders,
       InFlight.Reservation reservation,
       long start) {
+    long batchId = records.getBatchId();
     try {
       switch (signal) {
-        case TRACES -> traces(records, batchHeaders, reservation, start);
+        case TRACES -> {
+          SpanBatch batch = decoder.decode(records);
+          reservation.resize(BatchSize.heapBytes(batch));
+          reception
+              .metrics()
+              .spansReceived(
+                  Protocol.OTAP, batch.size(), Duration.ofNanos(System.nanoTime() - start));
+          traces(batchId, batch, batchHeaders, reservation);
+        }
         case LOGS -> {
           ExportLogsServiceRequest request = decoder.decodeLogs(records);
           LogBatch batch = OtlpSignals.decode(request);
           String token = token(RecordSignal.LOGS, batchHeaders, request, reservation);
           received(RecordSignal.LOGS, batch.size(), start);
-          reception
-              .ingest()
-              .insert(Protocol.OTAP, batch, token, underWay(records.getBatchId(), reservation));
+          logs(batchId, batch, token, batchHeaders, reservation);
         }
         case METRICS -> {
           ExportMetricsServiceRequest request = decoder.decodeMetrics(records);
           MetricBatch batch = OtlpSignals.decode(request);
           String token = token(RecordSignal.METRICS, batchHeaders, request, reservation);
           received(RecordSignal.METRICS, batch.size(), start);
-          reception
-              .ingest()
-              .insert(Protocol.OTAP, batch, token, underWay(records.getBatchId(), reservation));
+          points(batchId, batch, token, batchHeaders, reservation);
         }
       }
     } catch (OtapException e) {
@@ -240,29 +262,128 @@ final class ArrowStream extends ServerCall.Listener<EncodedMessage> {
       }
       reservation.close();
       reception.metrics().batchRejected(Protocol.OTAP, Rejection.UNSUPPORTED, 0);
-      answer(records.getBatchId(), StatusCode.INVALID_ARGUMENT, ErrorText.of(e), false);
+      answer(batchId, StatusCode.INVALID_ARGUMENT, ErrorText.of(e), false);
     }
   }
 
   private void traces(
-      BatchArrowRecords records,
+      long batchId,
+      SpanBatch batch,
       Map<String, String> batchHeaders,
-      InFlight.Reservation reservation,
-      long start) {
-    SpanBatch batch = decoder.decode(records);
-    reservation.resize(BatchSize.heapBytes(batch));
-    String token = DeduplicationToken.of(batchHeaders::get, batch);
-    reception
-        .metrics()
-        .spansReceived(Protocol.OTAP, batch.size(), Duration.ofNanos(System.nanoTime() - start));
-    reception
-        .ingest()
-        .insert(
-            Protocol.OTAP,
-            batch,
-            token,
-            DeduplicationToken.mayBeForgotten(batchHeaders::get),
-            underWay(records.getBatchId(), reservation));
+      InFlight.Reservation reservation) {
+    Verdict verdict = sender(batchHeaders);
+    if (!(verdict instanceof Verdict.Known(Sender sender))) {
+      reception.metrics().batchRejected(Protocol.OTAP, Rejection.UNAUTHENTICATED, batch.size());
+      refuse(batchId, verdict, reservation);
+      return;
+    }
+    switch (reception.admission().spans(sender, batch)) {
+      case Admitted.Refused<SpanBatch> refused -> {
+        reception.metrics().batchRejected(Protocol.OTAP, refused.reason(), batch.size());
+        refuse(batchId, refused, reservation);
+      }
+      case Admitted.Taken<SpanBatch> taken ->
+          reception
+              .ingest()
+              .insert(
+                  Protocol.OTAP,
+                  taken.batch(),
+                  sender.nameOf(DeduplicationToken.of(batchHeaders::get, batch)),
+                  DeduplicationToken.mayBeForgotten(batchHeaders::get),
+                  taken.omitted(),
+                  underWay(batchId, taken.message(), reservation));
+    }
+  }
+
+  private void logs(
+      long batchId,
+      LogBatch batch,
+      String token,
+      Map<String, String> batchHeaders,
+      InFlight.Reservation reservation) {
+    Verdict verdict = sender(batchHeaders);
+    if (!(verdict instanceof Verdict.Known(Sender sender))) {
+      refuseRecords(RecordSignal.LOGS, batch.size(), Rejection.UNAUTHENTICATED);
+      refuse(batchId, verdict, reservation);
+      return;
+    }
+    switch (reception.admission().logs(sender, batch)) {
+      case Admitted.Refused<LogBatch> refused -> {
+        refuseRecords(RecordSignal.LOGS, batch.size(), refused.reason());
+        refuse(batchId, refused, reservation);
+      }
+      case Admitted.Taken<LogBatch> taken ->
+          reception
+              .ingest()
+              .insert(
+                  Protocol.OTAP,
+                  taken.batch(),
+                  sender.nameOf(token),
+                  taken.omitted(),
+                  underWay(batchId, taken.message(), reservation));
+    }
+  }
+
+  private void points(
+      long batchId,
+      MetricBatch batch,
+      String token,
+      Map<String, String> batchHeaders,
+      InFlight.Reservation reservation) {
+    Verdict verdict = sender(batchHeaders);
+    if (!(verdict instanceof Verdict.Known(Sender sender))) {
+      refuseRecords(RecordSignal.METRICS, batch.size(), Rejection.UNAUTHENTICATED);
+      refuse(batchId, verdict, reservation);
+      return;
+    }
+    switch (reception.admission().points(sender, batch)) {
+      case Admitted.Refused<MetricBatch> refused -> {
+        refuseRecords(RecordSignal.METRICS, batch.size(), refused.reason());
+        refuse(batchId, refused, reservation);
+      }
+      case Admitted.Taken<MetricBatch> taken ->
+          reception
+              .ingest()
+              .insert(
+                  Protocol.OTAP,
+                  taken.batch(),
+                  sender.nameOf(token),
+                  taken.omitted(),
+                  underWay(batchId, taken.message(), reservation));
+    }
+  }
+
+  /// Who sent a batch: whoever its own headers say, as a proxy for several senders sets them, else
+  /// whoever opened the stream.
+  private Verdict sender(Map<String, String> batchHeaders) {
+    String header = batchHeaders.get(AUTHORIZATION);
+    return reception.senders().sender(header == null ? shown : Credentials.ofHeader(header));
+  }
+
+  private void refuseRecords(RecordSignal records, int count, Rejection reason) {
+    reception.metrics().recordsRefused(Protocol.OTAP, records, reason, count);
+  }
+
+  private void refuse(long batchId, Verdict verdict, InFlight.Reservation reservation) {
+    reservation.close();
+    if (verdict instanceof Verdict.Refused refused) {
+      StatusCode code =
+          switch (refused.reason()) {
+            case UNAUTHENTICATED -> StatusCode.UNAUTHENTICATED;
+            case FORBIDDEN -> StatusCode.PERMISSION_DENIED;
+          };
+      answer(batchId, code, ErrorText.shortened(refused.why()), false);
+    }
+  }
+
+  /// The codes are those with the right effect: to all but these two, senders answer by breaking
+  /// the stream or by giving up what they should send again.
+  private void refuse(long batchId, Admitted.Refused<?> refused, InFlight.Reservation reservation) {
+    reservation.close();
+    StatusCode code =
+        refused.comeAgain().isZero() ? StatusCode.INVALID_ARGUMENT : StatusCode.UNAVAILABLE;
+    answer(
+        batchId, code, ErrorText.shortened(refused.reason().label() + ": " + refused.why()), false);
   }
 
   private static String token(
@@ -282,19 +403,23 @@ final class ArrowStream extends ServerCall.Listener<EncodedMessage> {
   }
 
   /// Counts a batch as under way until what is returned gets its outcome.
-  private Consumer<InsertOutcome> underWay(long batchId, InFlight.Reservation reservation) {
+  ///
+  /// @param message what to tell the sender of a batch of which not all is stored
+  private Consumer<InsertOutcome> underWay(
+      long batchId, String message, InFlight.Reservation reservation) {
     synchronized (lock) {
       underWay++;
     }
     return outcome -> {
       reservation.close();
-      answer(batchId, outcome);
+      answer(batchId, message, outcome);
     };
   }
 
-  private void answer(long batchId, InsertOutcome outcome) {
+  private void answer(long batchId, String message, InsertOutcome outcome) {
     switch (outcome) {
-      case InsertOutcome.Stored() -> answer(batchId, StatusCode.OK, "", true);
+      case InsertOutcome.Stored() ->
+          answer(batchId, StatusCode.OK, ErrorText.shortened(message), true);
       case InsertOutcome.Unavailable(String reason) ->
           answer(batchId, StatusCode.UNAVAILABLE, ErrorText.shortened(reason), true);
       case InsertOutcome.Rejected(String reason) ->

@@ -5,7 +5,9 @@ import com.linecorp.armeria.server.ServiceRequestContext;
 import io.grpc.Metadata;
 import io.grpc.ServerCall;
 import io.grpc.Status;
+import io.headspan.collector.edge.Sender;
 import io.headspan.collector.ingest.Protocol;
+import java.time.Duration;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 
@@ -16,6 +18,7 @@ final class OtlpCall extends ServerCall.Listener<EncodedMessage> {
   private final ServerCall<EncodedMessage, Message> call;
   private final OtlpSignal signal;
   private final OtlpIntake intake;
+  private final Sender sender;
   private final Metadata headers;
   private final AtomicBoolean closed = new AtomicBoolean();
   private boolean received;
@@ -24,10 +27,12 @@ final class OtlpCall extends ServerCall.Listener<EncodedMessage> {
       ServerCall<EncodedMessage, Message> call,
       OtlpSignal signal,
       OtlpIntake intake,
+      Sender sender,
       Metadata headers) {
     this.call = call;
     this.signal = signal;
     this.intake = intake;
+    this.sender = sender;
     this.headers = headers;
   }
 
@@ -40,7 +45,7 @@ final class OtlpCall extends ServerCall.Listener<EncodedMessage> {
   public void onMessage(EncodedMessage message) {
     received = true;
     intake.accept(
-        Protocol.OTLP_GRPC, signal, OtlpForm.PROTOBUF, message, this::header, this::answer);
+        Protocol.OTLP_GRPC, sender, signal, OtlpForm.PROTOBUF, message, this::header, this::answer);
   }
 
   @Override
@@ -74,12 +79,22 @@ final class OtlpCall extends ServerCall.Listener<EncodedMessage> {
           close(Status.INVALID_ARGUMENT.withDescription(reason));
       case OtlpAnswer.TooLarge(String reason) ->
           close(Status.RESOURCE_EXHAUSTED.withDescription(reason));
+      case OtlpAnswer.Forbidden(String reason) ->
+          close(Status.PERMISSION_DENIED.withDescription(reason));
+      case OtlpAnswer.RateLimited(String reason, Duration comeAgain) ->
+          close(
+              Status.RESOURCE_EXHAUSTED.withDescription(reason),
+              RetryDelay.trailers(Status.Code.RESOURCE_EXHAUSTED, reason, comeAgain));
     }
   }
 
   private void close(Status status) {
+    close(status, new Metadata());
+  }
+
+  private void close(Status status, Metadata trailers) {
     if (closed.compareAndSet(false, true)) {
-      call.close(status, new Metadata());
+      call.close(status, trailers);
     }
   }
 }

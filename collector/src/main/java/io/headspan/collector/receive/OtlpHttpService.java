@@ -13,7 +13,13 @@ import com.linecorp.armeria.common.ResponseHeaders;
 import com.linecorp.armeria.common.ResponseHeadersBuilder;
 import com.linecorp.armeria.server.AbstractHttpService;
 import com.linecorp.armeria.server.ServiceRequestContext;
+import io.headspan.collector.edge.Credentials;
+import io.headspan.collector.edge.Sender;
+import io.headspan.collector.edge.Senders;
+import io.headspan.collector.edge.Verdict;
 import io.headspan.collector.ingest.Protocol;
+import io.headspan.wire.access.Authorization;
+import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 
@@ -24,8 +30,10 @@ final class OtlpHttpService extends AbstractHttpService {
 
   private final OtlpSignal signal;
   private final OtlpIntake intake;
+  private final Senders senders;
 
-  OtlpHttpService(OtlpSignal signal, OtlpIntake intake) {
+  OtlpHttpService(OtlpSignal signal, OtlpIntake intake, Senders senders) {
+    this.senders = senders;
     this.signal = signal;
     this.intake = intake;
   }
@@ -54,17 +62,31 @@ final class OtlpHttpService extends AbstractHttpService {
               + encoding
               + "; send gzip, zstd, snappy or identity");
     }
+    return switch (senders.sender(Credentials.of(context))) {
+      case Verdict.Refused refused -> refusal(form.get(), refused);
+      case Verdict.Known(Sender sender) ->
+          taken(context, request, sender, form.get(), compression.get());
+    };
+  }
+
+  private HttpResponse taken(
+      ServiceRequestContext context,
+      HttpRequest request,
+      Sender sender,
+      OtlpForm form,
+      Compression compression) {
     CompletableFuture<OtlpAnswer> answer = new CompletableFuture<>();
     intake.turn(
         Protocol.OTLP_HTTP,
         context.eventLoop(),
-        () -> read(request, form.get(), compression.get(), answer),
+        () -> read(request, sender, form, compression, answer),
         answer::complete);
-    return HttpResponse.of(answer.thenApply(each -> response(form.get(), each)));
+    return HttpResponse.of(answer.thenApply(each -> response(form, each)));
   }
 
   private void read(
       HttpRequest request,
+      Sender sender,
       OtlpForm form,
       Compression compression,
       CompletableFuture<OtlpAnswer> answer) {
@@ -77,6 +99,7 @@ final class OtlpHttpService extends AbstractHttpService {
               } else {
                 intake.accept(
                     Protocol.OTLP_HTTP,
+                    sender,
                     signal,
                     form,
                     EncodedMessage.of(compression, whole.content().array()),
@@ -99,8 +122,28 @@ final class OtlpHttpService extends AbstractHttpService {
               status(Code.UNAVAILABLE, reason));
       case OtlpAnswer.Invalid(String reason) ->
           error(form, HttpStatus.BAD_REQUEST, Code.INVALID_ARGUMENT, reason);
+      case OtlpAnswer.Forbidden(String reason) ->
+          error(form, HttpStatus.FORBIDDEN, Code.PERMISSION_DENIED, reason);
+      case OtlpAnswer.RateLimited(String reason, Duration comeAgain) ->
+          message(
+              form,
+              ResponseHeaders.builder(HttpStatus.TOO_MANY_REQUESTS)
+                  .set(HttpHeaderNames.RETRY_AFTER, RetryDelay.seconds(comeAgain)),
+              status(Code.RESOURCE_EXHAUSTED, reason));
       case OtlpAnswer.TooLarge(String reason) ->
           error(form, HttpStatus.REQUEST_ENTITY_TOO_LARGE, Code.RESOURCE_EXHAUSTED, reason);
+    };
+  }
+
+  private static HttpResponse refusal(OtlpForm form, Verdict.Refused refused) {
+    return switch (refused.reason()) {
+      case UNAUTHENTICATED ->
+          message(
+              form,
+              ResponseHeaders.builder(HttpStatus.UNAUTHORIZED)
+                  .set(HttpHeaderNames.WWW_AUTHENTICATE, Authorization.CHALLENGE),
+              status(Code.UNAUTHENTICATED, refused.why()));
+      case FORBIDDEN -> error(form, HttpStatus.FORBIDDEN, Code.PERMISSION_DENIED, refused.why());
     };
   }
 

@@ -1,9 +1,12 @@
 package io.headspan.collector.receive;
 
 import com.google.protobuf.ByteString;
+import io.headspan.collector.edge.Admitted;
+import io.headspan.collector.edge.Sender;
 import io.headspan.collector.ingest.DeduplicationToken;
 import io.headspan.collector.ingest.InFlight;
 import io.headspan.collector.ingest.InsertOutcome;
+import io.headspan.collector.ingest.Omission;
 import io.headspan.collector.ingest.Protocol;
 import io.headspan.collector.ingest.RecordSignal;
 import io.headspan.collector.ingest.Rejection;
@@ -59,10 +62,12 @@ final class OtlpIntake {
 
   /// Decodes and stores one request, then calls `whenDone`, once.
   ///
+  /// @param sender who sent it
   /// @param headers of the request
   /// @param whenDone must not block
   void accept(
       Protocol protocol,
+      Sender sender,
       OtlpSignal signal,
       OtlpForm form,
       EncodedMessage message,
@@ -79,7 +84,7 @@ final class OtlpIntake {
         .decoders()
         .execute(() -> {
           try {
-            decode(protocol, signal, form, message, headers, reservation, answer);
+            decode(protocol, sender, signal, form, message, headers, reservation, answer);
           } catch (RuntimeException e) {
             answer.accept(refuse(protocol, e));
           }
@@ -88,6 +93,7 @@ final class OtlpIntake {
 
   private void decode(
       Protocol protocol,
+      Sender sender,
       OtlpSignal signal,
       OtlpForm form,
       EncodedMessage message,
@@ -98,27 +104,57 @@ final class OtlpIntake {
     ByteString expanded = message.expand(reception.limits().messageBytes());
     reservation.resize((long) message.wireBytes() + expanded.size());
     switch (signal) {
-      case TRACES -> traces(protocol, form, expanded, headers, reservation, start, whenDone);
+      case TRACES ->
+          traces(protocol, sender, form, expanded, headers, reservation, start, whenDone);
       case LOGS -> {
         LogBatch batch =
             OtlpSignals.decode(form.read(expanded, ExportLogsServiceRequest.getDefaultInstance()));
         reservation.resize(BatchSize.heapBytes(expanded));
-        String token = DeduplicationToken.of(headers, RecordSignal.LOGS, expanded);
+        String token = sender.nameOf(DeduplicationToken.of(headers, RecordSignal.LOGS, expanded));
         received(protocol, RecordSignal.LOGS, batch.size(), start);
-        reception
-            .ingest()
-            .insert(protocol, batch, token, outcome -> whenDone.accept(answer(outcome, 0, "")));
+        switch (reception.admission().logs(sender, batch)) {
+          case Admitted.Refused<LogBatch> refused -> {
+            reception
+                .metrics()
+                .recordsRefused(protocol, RecordSignal.LOGS, refused.reason(), batch.size());
+            whenDone.accept(answer(refused));
+          }
+          case Admitted.Taken<LogBatch> taken ->
+              reception
+                  .ingest()
+                  .insert(
+                      protocol,
+                      taken.batch(),
+                      token,
+                      taken.omitted(),
+                      outcome -> whenDone.accept(answer(outcome, left(taken), taken.message())));
+        }
       }
       case METRICS -> {
         MetricBatch batch =
             OtlpSignals.decode(
                 form.read(expanded, ExportMetricsServiceRequest.getDefaultInstance()));
         reservation.resize(BatchSize.heapBytes(expanded));
-        String token = DeduplicationToken.of(headers, RecordSignal.METRICS, expanded);
+        String token =
+            sender.nameOf(DeduplicationToken.of(headers, RecordSignal.METRICS, expanded));
         received(protocol, RecordSignal.METRICS, batch.size(), start);
-        reception
-            .ingest()
-            .insert(protocol, batch, token, outcome -> whenDone.accept(answer(outcome, 0, "")));
+        switch (reception.admission().points(sender, batch)) {
+          case Admitted.Refused<MetricBatch> refused -> {
+            reception
+                .metrics()
+                .recordsRefused(protocol, RecordSignal.METRICS, refused.reason(), batch.size());
+            whenDone.accept(answer(refused));
+          }
+          case Admitted.Taken<MetricBatch> taken ->
+              reception
+                  .ingest()
+                  .insert(
+                      protocol,
+                      taken.batch(),
+                      token,
+                      taken.omitted(),
+                      outcome -> whenDone.accept(answer(outcome, left(taken), taken.message())));
+        }
       }
     }
   }
@@ -131,6 +167,7 @@ final class OtlpIntake {
 
   private void traces(
       Protocol protocol,
+      Sender sender,
       OtlpForm form,
       ByteString expanded,
       DeduplicationToken.HeaderLookup headers,
@@ -141,7 +178,7 @@ final class OtlpIntake {
         SpanIds.check(form.read(expanded, ExportTraceServiceRequest.getDefaultInstance()));
     SpanBatch batch = OtlpDecoder.decode(checked.request());
     reservation.resize(BatchSize.heapBytes(batch));
-    String token = DeduplicationToken.of(headers, batch);
+    String token = sender.nameOf(DeduplicationToken.of(headers, batch));
     reception
         .metrics()
         .spansReceived(
@@ -151,13 +188,38 @@ final class OtlpIntake {
     if (checked.rejected() > 0) {
       reception.metrics().spansRejected(protocol, Rejection.BAD_ID, checked.rejected());
     }
-    reception
-        .ingest()
-        .insert(
-            protocol,
-            batch,
-            token,
-            outcome -> whenDone.accept(answer(outcome, checked.rejected(), checked.message())));
+    switch (reception.admission().spans(sender, batch)) {
+      case Admitted.Refused<SpanBatch> refused -> {
+        reception.metrics().batchRejected(protocol, refused.reason(), batch.size());
+        whenDone.accept(answer(refused));
+      }
+      case Admitted.Taken<SpanBatch> taken ->
+          reception
+              .ingest()
+              .insert(
+                  protocol,
+                  taken.batch(),
+                  token,
+                  false,
+                  taken.omitted(),
+                  outcome ->
+                      whenDone.accept(
+                          answer(
+                              outcome,
+                              checked.rejected() + left(taken),
+                              checked.rejected() > 0 ? checked.message() : taken.message())));
+    }
+  }
+
+  private static long left(Admitted.Taken<?> taken) {
+    return taken.omitted().stream().mapToLong(Omission::count).sum();
+  }
+
+  private static OtlpAnswer answer(Admitted.Refused<?> refused) {
+    String why = ErrorText.shortened(refused.why());
+    return refused.comeAgain().isZero()
+        ? new OtlpAnswer.Forbidden(why)
+        : new OtlpAnswer.RateLimited(why, refused.comeAgain());
   }
 
   private OtlpAnswer overloaded(long timeoutMillis) {

@@ -12,6 +12,9 @@ import io.grpc.MethodDescriptor;
 import io.grpc.ServerCall;
 import io.grpc.ServerServiceDefinition;
 import io.grpc.Status;
+import io.headspan.collector.edge.Credentials;
+import io.headspan.collector.edge.Sender;
+import io.headspan.collector.edge.Verdict;
 import io.headspan.wire.signal.v1.NodeSignalsGrpc;
 import io.headspan.wire.signal.v1.SignalReceipt;
 import io.opentelemetry.proto.collector.logs.v1.LogsServiceGrpc;
@@ -102,7 +105,7 @@ public final class Receivers {
           .post(signal.path())
           .requestTimeoutMillis(HTTP_TIMEOUT.toMillis())
           .maxRequestLength(reception.limits().messageBytes())
-          .build(new OtlpHttpService(signal, otlp));
+          .build(new OtlpHttpService(signal, otlp, reception.senders()));
     }
   }
 
@@ -175,8 +178,13 @@ public final class Receivers {
               if (refused(call)) {
                 return new Refused();
               }
-              call.request(2);
-              return new SignalCall(call, reception);
+              return switch (reception.senders().agent(shown())) {
+                case Verdict.Refused refused -> refuse(call, refused);
+                case Verdict.Known(Sender sender) -> {
+                  call.request(2);
+                  yield new SignalCall(call, reception, sender);
+                }
+              };
             })
         .build();
   }
@@ -191,9 +199,18 @@ public final class Receivers {
     if (refused(call)) {
       return new Refused();
     }
+    Credentials shown = shown();
+    if (reception.senders().sender(shown) instanceof Verdict.Refused refused) {
+      return refuse(call, refused);
+    }
     ArrowStream stream =
         new ArrowStream(
-            call, signal, ServiceRequestContext.current().eventLoop(), reception, this::ended);
+            call,
+            signal,
+            ServiceRequestContext.current().eventLoop(),
+            shown,
+            reception,
+            this::ended);
     synchronized (lock) {
       if (closing) {
         call.close(closingStatus(), new Metadata());
@@ -211,9 +228,34 @@ public final class Receivers {
     if (refused(call)) {
       return new Refused();
     }
-    OtlpCall listener = new OtlpCall(call, signal, otlp, headers);
-    listener.start(ServiceRequestContext.current());
-    return listener;
+    return switch (reception.senders().sender(shown())) {
+      case Verdict.Refused refused -> refuse(call, refused);
+      case Verdict.Known(Sender sender) -> {
+        OtlpCall listener = new OtlpCall(call, signal, otlp, sender, headers);
+        listener.start(ServiceRequestContext.current());
+        yield listener;
+      }
+    };
+  }
+
+  private static Credentials shown() {
+    return Credentials.of(ServiceRequestContext.current());
+  }
+
+  private static ServerCall.Listener<EncodedMessage> refuse(
+      ServerCall<?, ?> call, Verdict.Refused refused) {
+    call.close(status(refused), new Metadata());
+    return new Refused();
+  }
+
+  /// How gRPC says why a caller is not let in.
+  static Status status(Verdict.Refused refused) {
+    Status status =
+        switch (refused.reason()) {
+          case UNAUTHENTICATED -> Status.UNAUTHENTICATED;
+          case FORBIDDEN -> Status.PERMISSION_DENIED;
+        };
+    return status.withDescription(refused.why());
   }
 
   /// Closes a call that cannot be served.

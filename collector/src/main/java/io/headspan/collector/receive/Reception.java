@@ -1,5 +1,7 @@
 package io.headspan.collector.receive;
 
+import io.headspan.collector.edge.Admission;
+import io.headspan.collector.edge.Senders;
 import io.headspan.collector.ingest.InFlight;
 import io.headspan.collector.ingest.Ingest;
 import io.headspan.collector.ingest.IngestMetrics;
@@ -11,10 +13,14 @@ import java.util.concurrent.Executor;
 /// @param inFlight the bound over all senders
 /// @param ingest stores what was decoded
 /// @param metrics counts
+/// @param senders knows who may send
+/// @param admission decides what of it is stored
 /// @param decoders runs what expands and decodes; never an event loop
 public record Reception(
     ReceiveLimits limits,
     InFlight inFlight,
     Ingest ingest,
     IngestMetrics metrics,
+    Senders senders,
+    Admission admission,
     Executor decoders) {}

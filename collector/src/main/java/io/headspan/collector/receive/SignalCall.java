@@ -3,6 +3,7 @@ package io.headspan.collector.receive;
 import io.grpc.Metadata;
 import io.grpc.ServerCall;
 import io.grpc.Status;
+import io.headspan.collector.edge.Sender;
 import io.headspan.collector.ingest.DeduplicationToken;
 import io.headspan.collector.ingest.InFlight;
 import io.headspan.collector.ingest.InsertOutcome;
@@ -23,11 +24,13 @@ final class SignalCall extends ServerCall.Listener<EncodedMessage> {
 
   private final ServerCall<EncodedMessage, SignalReceipt> call;
   private final Reception reception;
+  private final Sender sender;
   private final AtomicBoolean closed = new AtomicBoolean();
   private @Nullable EncodedMessage message;
 
-  SignalCall(ServerCall<EncodedMessage, SignalReceipt> call, Reception reception) {
+  SignalCall(ServerCall<EncodedMessage, SignalReceipt> call, Reception reception, Sender sender) {
     this.call = call;
+    this.sender = sender;
     this.reception = reception;
   }
 
@@ -67,7 +70,7 @@ final class SignalCall extends ServerCall.Listener<EncodedMessage> {
       reception
           .ingest()
           .insert(
-              report,
+              reception.admission().report(sender, report),
               token.get(),
               outcome -> {
                 reservation.close();

@@ -75,7 +75,13 @@ class IngestTest {
   void asksNothingOfTheStoreForAnEmptyBatch() {
     CompletableFuture<InsertOutcome> outcome = new CompletableFuture<>();
 
-    ingest.insert(Protocol.OTAP, new SpanBatch.Builder().build(), "a/b/1", outcome::complete);
+    ingest.insert(
+        Protocol.OTAP,
+        new SpanBatch.Builder().build(),
+        "a/b/1",
+        false,
+        List.of(),
+        outcome::complete);
 
     assertThat(outcome).isCompletedWithValue(new InsertOutcome.Stored());
     assertThat(store.calls()).isEmpty();
@@ -85,7 +91,7 @@ class IngestTest {
   void doesNotStoreAnOldReplayThatTheStoreHas() {
     assertThat(get(start("a/b/1"))).isEqualTo(new InsertOutcome.Stored());
     CompletableFuture<InsertOutcome> replay = new CompletableFuture<>();
-    ingest.insert(Protocol.OTAP, BATCH, "a/b/1", true, replay::complete);
+    ingest.insert(Protocol.OTAP, BATCH, "a/b/1", true, List.of(), replay::complete);
     assertThat(get(replay)).isEqualTo(new InsertOutcome.Stored());
     assertThat(store.calls()).containsExactly("a/b/1", "asked");
     assertThat(told).containsExactly(BATCH);
@@ -102,7 +108,7 @@ class IngestTest {
   @Test
   void storesAnOldReplayThatTheStoreDoesNotHave() {
     CompletableFuture<InsertOutcome> replay = new CompletableFuture<>();
-    ingest.insert(Protocol.OTAP, BATCH, "a/b/1", true, replay::complete);
+    ingest.insert(Protocol.OTAP, BATCH, "a/b/1", true, List.of(), replay::complete);
     assertThat(get(replay)).isEqualTo(new InsertOutcome.Stored());
     assertThat(store.calls()).containsExactly("asked", "a/b/1");
   }
@@ -204,7 +210,7 @@ class IngestTest {
 
   private CompletableFuture<InsertOutcome> start(String token) {
     CompletableFuture<InsertOutcome> outcome = new CompletableFuture<>();
-    ingest.insert(Protocol.OTAP, BATCH, token, outcome::complete);
+    ingest.insert(Protocol.OTAP, BATCH, token, false, List.of(), outcome::complete);
     return outcome;
   }
 

@@ -5,6 +5,8 @@ import com.linecorp.armeria.server.ServerBuilder;
 import io.grpc.ManagedChannel;
 import io.grpc.netty.NettyChannelBuilder;
 import io.headspan.collector.Await;
+import io.headspan.collector.edge.Admission;
+import io.headspan.collector.edge.Senders;
 import io.headspan.collector.ingest.FakeStore;
 import io.headspan.collector.ingest.InFlight;
 import io.headspan.collector.ingest.Ingest;
@@ -14,9 +16,11 @@ import io.headspan.collector.ingest.StoredListener;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.net.InetSocketAddress;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 
@@ -40,6 +44,10 @@ final class TestReceivers implements AutoCloseable {
   }
 
   TestReceivers(long inFlightBytes) {
+    this(inFlightBytes, Optional.empty());
+  }
+
+  TestReceivers(long inFlightBytes, Optional<Path> tokens) {
     inFlight = new InFlight(inFlightBytes);
     monitor = StoreMonitor.start(store);
     IngestMetrics metrics = new IngestMetrics(registry, inFlight, monitor);
@@ -47,7 +55,11 @@ final class TestReceivers implements AutoCloseable {
     decoders = Executors.newFixedThreadPool(2);
     ReceiveLimits limits =
         new ReceiveLimits(MESSAGE_BYTES, 16 * 1024 * 1024, STREAM_BATCHES, Duration.ofMillis(300));
-    receivers = new Receivers(new Reception(limits, inFlight, ingest, metrics, decoders));
+    Senders senders =
+        Senders.open(tokens, "", registry, message -> new IllegalArgumentException(message));
+    receivers =
+        new Receivers(
+            new Reception(limits, inFlight, ingest, metrics, senders, new Admission(), decoders));
     ServerBuilder builder =
         Server.builder()
             .http(new InetSocketAddress("127.0.0.1", 0))

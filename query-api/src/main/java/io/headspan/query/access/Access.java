@@ -10,18 +10,24 @@ import com.linecorp.armeria.common.ResponseHeaders;
 import com.linecorp.armeria.common.logging.RequestLog;
 import com.linecorp.armeria.server.HttpService;
 import com.linecorp.armeria.server.ServiceRequestContext;
+import io.headspan.wire.access.Authorization;
+import io.headspan.wire.access.ReloadedFile;
+import io.headspan.wire.access.Token;
+import io.headspan.wire.access.Tokens;
 import io.netty.util.AttributeKey;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.time.Instant;
-import java.util.Base64;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /// Decides who sent a request, before anything answers it. Without tokens everybody is an operator,
 /// and the query API listens on loopback only.
@@ -29,6 +35,7 @@ import org.jspecify.annotations.Nullable;
 /// A token comes as `Authorization: Bearer …`, or as the password of `Authorization: Basic …`,
 /// which browsers ask for.
 public final class Access implements AutoCloseable {
+  private static final Logger logger = LoggerFactory.getLogger(Access.class);
   private static final AttributeKey<Caller> CALLER = AttributeKey.valueOf(Access.class, "CALLER");
   private static final AttributeKey<String> QUERY = AttributeKey.valueOf(Access.class, "QUERY");
 
@@ -38,18 +45,20 @@ public final class Access implements AutoCloseable {
   /// About this process, and so about all tenants.
   private static final String METRICS = "/metrics";
 
-  private static final String BEARER = "bearer ";
-  private static final String BASIC = "basic ";
-  private static final String CHALLENGE = "Bearer, Basic realm=\"headspan: the token as password\"";
   private static final int QUERY_CHARACTERS = 4096;
 
-  private final Optional<Tokens> tokens;
+  private final Optional<ReloadedFile<Tokens>> tokens;
+  private final Optional<Pseudonyms> pseudonyms;
   private final String region;
   private final Optional<AuditLog> audit;
-  private final Map<String, RateLimit> limits = new ConcurrentHashMap<>();
+  private final Map<Token, RateLimit> limits = new ConcurrentHashMap<>();
 
-  private Access(Optional<Tokens> tokens, String region, Optional<AuditLog> audit) {
-    this.tokens = tokens;
+  private Access(
+      Optional<Function<Consumer<Tokens>, ReloadedFile<Tokens>>> tokens,
+      String region,
+      Optional<AuditLog> audit) {
+    this.tokens = tokens.map(opening -> opening.apply(this::changed));
+    pseudonyms = this.tokens.flatMap(file -> file.current().pseudonymKey()).map(Pseudonyms::new);
     this.region = region;
     this.audit = audit;
   }
@@ -61,13 +70,38 @@ public final class Access implements AutoCloseable {
   public static Access of(
       AccessSettings settings, Function<String, ? extends RuntimeException> asException)
       throws IOException {
-    Optional<Tokens> tokens = settings.tokens().map(file -> Tokens.read(file, asException));
     return new Access(
-        tokens,
+        settings.tokens().map(file -> changed -> open(file, asException, changed)),
         settings.region(),
         settings.audit().isPresent()
             ? Optional.of(AuditLog.open(settings.audit().get()))
             : Optional.empty());
+  }
+
+  /// The key of the pseudonyms is that of the start: other ones under way would make two tenants of
+  /// one.
+  private static ReloadedFile<Tokens> open(
+      Path file,
+      Function<String, ? extends RuntimeException> asException,
+      Consumer<Tokens> changed) {
+    Optional<String> key = Tokens.read(file, asException).pseudonymKey();
+    return ReloadedFile.open(
+        file,
+        each -> {
+          Tokens read = Tokens.read(each, asException);
+          if (!read.pseudonymKey().equals(key)) {
+            throw asException.apply(
+                "pseudonym_key has changed: file=" + each + "; restart the query API to use it");
+          }
+          return read;
+        },
+        changed,
+        e -> logger.warn("changed tokens are not used, the old ones are: {}", e.getMessage()));
+  }
+
+  private void changed(Tokens read) {
+    limits.keySet().retainAll(read.all());
+    logger.info("tokens read again: tokens={}", read.all().size());
   }
 
   /// Who sent the request.
@@ -89,7 +123,7 @@ public final class Access implements AutoCloseable {
 
   /// What tenants see instead of others' names.
   public Optional<Pseudonyms> pseudonyms() {
-    return tokens.flatMap(Tokens::pseudonyms);
+    return pseudonyms;
   }
 
   /// Lets a request through to `next`, or answers why not.
@@ -98,7 +132,10 @@ public final class Access implements AutoCloseable {
     if (context.path().equals(READY)) {
       return next.serve(context, request);
     }
-    Optional<Token> token = tokens.flatMap(all -> presented(request).flatMap(all::find));
+    Optional<Token> token =
+        tokens.flatMap(file ->
+            Authorization.token(request.headers().get(HttpHeaderNames.AUTHORIZATION, ""))
+                .flatMap(file.current()::find));
     audit.ifPresent(log -> noteEnd(log, context, request, token));
     if (audit.map(AuditLog::isBroken).orElse(false)) {
       return refusal(HttpStatus.SERVICE_UNAVAILABLE, "the audit log cannot be written");
@@ -110,7 +147,12 @@ public final class Access implements AutoCloseable {
     if (token.isEmpty()) {
       return unauthorized();
     }
-    Caller caller = token.get().caller();
+    if (token.get().role().sends()) {
+      return refusal(
+          HttpStatus.FORBIDDEN,
+          "the token is for sending, not for asking: role=" + token.get().role().label());
+    }
+    Caller caller = Caller.of(token.get());
     if (!token.get().isGoodIn(region)) {
       return refusal(
           HttpStatus.FORBIDDEN, "the token is not good in this region: region=" + region);
@@ -132,33 +174,14 @@ public final class Access implements AutoCloseable {
 
   private RateLimit limit(Token token) {
     return limits.computeIfAbsent(
-        token.sha256(), _ -> new RateLimit(token.requestsPerSecond(), System.nanoTime()));
-  }
-
-  private static Optional<String> presented(HttpRequest request) {
-    String header = request.headers().get(HttpHeaderNames.AUTHORIZATION, "").strip();
-    if (header.regionMatches(true, 0, BEARER, 0, BEARER.length())) {
-      return Optional.of(header.substring(BEARER.length()).strip());
-    }
-    if (header.regionMatches(true, 0, BASIC, 0, BASIC.length())) {
-      try {
-        String pair =
-            new String(
-                Base64.getDecoder().decode(header.substring(BASIC.length()).strip()),
-                StandardCharsets.UTF_8);
-        return Optional.of(pair.substring(pair.indexOf(':') + 1));
-      } catch (IllegalArgumentException _) {
-        return Optional.empty();
-      }
-    }
-    return Optional.empty();
+        token, _ -> new RateLimit(token.requestsPerSecond(), System.nanoTime()));
   }
 
   private static HttpResponse unauthorized() {
     return HttpResponse.of(
         ResponseHeaders.builder(HttpStatus.UNAUTHORIZED)
             .contentType(MediaType.PLAIN_TEXT_UTF_8)
-            .set(HttpHeaderNames.WWW_AUTHENTICATE, CHALLENGE)
+            .set(HttpHeaderNames.WWW_AUTHENTICATE, Authorization.CHALLENGE)
             .build(),
         HttpData.ofUtf8("no known token: send Authorization: Bearer TOKEN"));
   }
@@ -188,7 +211,7 @@ public final class Access implements AutoCloseable {
     return new AuditRecord(
         number,
         Instant.ofEpochMilli(ended.requestStartTimeMillis()),
-        token.map(each -> each.caller().name()).orElse(""),
+        token.map(Token::name).orElse(""),
         context.remoteAddress().getAddress().getHostAddress(),
         request.method().name(),
         context.path(),

@@ -2,12 +2,11 @@ package io.headspan.query.access;
 
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonGenerator;
+import io.headspan.wire.access.Tokens;
 import java.io.IOException;
 import java.io.StringWriter;
 import java.io.UncheckedIOException;
-import java.nio.charset.StandardCharsets;
 import java.time.Instant;
-import java.util.HexFormat;
 
 /// A line of the audit log: what was asked, by whom, and how it ended.
 ///
@@ -63,7 +62,7 @@ record AuditRecord(
 
   /// The hash that a line of this body has.
   static String hash(String body) {
-    return HexFormat.of().formatHex(Tokens.sha256(body.getBytes(StandardCharsets.UTF_8)));
+    return Tokens.hash(body);
   }
 
   /// What a line's hash is of; "" if it is no line of an audit log.

@@ -1,5 +1,6 @@
 package io.headspan.query.access;
 
+import io.headspan.wire.access.Token;
 import java.util.List;
 
 /// Who sent a request.
@@ -17,6 +18,14 @@ public record Caller(String name, Role role, List<String> tenants) {
     OPERATOR,
     /// Is a tenant: sees pseudonyms of all others.
     TENANT
+  }
+
+  /// Whom a token is of.
+  static Caller of(Token token) {
+    return new Caller(
+        token.name(),
+        token.role() == io.headspan.wire.access.Role.TENANT ? Role.TENANT : Role.OPERATOR,
+        token.tenants());
   }
 
   public Caller {

@@ -1,5 +1,6 @@
 package io.headspan.query.access;
 
+import io.headspan.wire.access.Tokens;
 import java.nio.charset.StandardCharsets;
 import java.security.GeneralSecurityException;
 import java.util.Arrays;
@@ -23,7 +24,7 @@ public final class Pseudonyms {
   private final byte[] key;
 
   Pseudonyms(String secret) {
-    key = Tokens.sha256(secret.getBytes(StandardCharsets.UTF_8));
+    key = HexFormat.of().parseHex(Tokens.hash(secret));
   }
 
   /// What stands for a name. Names in braces, such as `{host}`, are no tenants and stay.

@@ -1,5 +1,7 @@
 package io.headspan.wire.config;
 
+import java.net.InetAddress;
+import java.net.UnknownHostException;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -25,6 +27,16 @@ public record HostPort(String host, int port) {
     String v6 = matcher.group("v6");
     int port = Integer.parseInt(matcher.group("port"));
     return port > PORT_MAX ? null : new HostPort(v6 == null ? matcher.group("host") : v6, port);
+  }
+
+  /// Whether it is of this machine only. A host that is not known counts as such: to listen there
+  /// fails too, and says so.
+  public boolean isLoopback() {
+    try {
+      return InetAddress.getByName(host).isLoopbackAddress();
+    } catch (UnknownHostException _) {
+      return true;
+    }
   }
 
   /// `host:port`, as [#parse] reads it.

@@ -261,6 +261,12 @@ public final class Settings {
             : problem + ": " + found.name() + "=" + written(found) + found.at());
   }
 
+  /// The same for a setting whose value must not be told.
+  public void secretProblem(String key, String problem) {
+    Found found = find(key);
+    problems.add(problem + ": " + (found == null ? variable(key) : found.name() + found.at()));
+  }
+
   /// The environment variable of a key, for messages and help.
   public String variable(String key) {
     return sharedVariables.getOrDefault(key, prefix + key.toUpperCase(Locale.ROOT));

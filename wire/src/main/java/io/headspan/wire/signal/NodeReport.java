@@ -31,6 +31,11 @@ public record NodeReport(
   private static final List<String> PRESSURE_TEXTS = List.of("resource");
   private static final List<String> PRESSURE_NUMBERS = List.of("some_ns", "full_ns");
 
+  /// The same report with other content.
+  public NodeReport withSignal(NodeSignal other) {
+    return new NodeReport(agentId, bootId, sequence, hostName, timeNs, intervalNs, other);
+  }
+
   /// The message as it is sent.
   public SignalReport encode() {
     return SignalReport.newBuilder()
