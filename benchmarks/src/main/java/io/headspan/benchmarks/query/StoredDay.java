@@ -35,6 +35,7 @@ import java.util.stream.Stream;
 final class StoredDay implements AutoCloseable {
   private static final int SPANS = 10_000_000;
   private static final int MINUTES = 24 * 60;
+  private static final long SEED = 1;
   private static final long NS_PER_SECOND = 1_000_000_000L;
   private static final double NS_PER_MS = 1e6;
   private static final Duration QUIET_TIMEOUT = Duration.ofMinutes(15);
@@ -111,7 +112,8 @@ final class StoredDay implements AutoCloseable {
     long beganNs = System.nanoTime();
     for (int minute = 0; minute < MINUTES; minute++) {
       long startNs = end.minus(Duration.ofMinutes(MINUTES - minute)).getEpochSecond();
-      SpanBatch batch = new SyntheticSpans(1, startNs * NS_PER_SECOND).next(perMinute);
+      SpanBatch batch =
+          new SyntheticSpans(SEED, SEED + 1 + minute, startNs * NS_PER_SECOND).next(perMinute);
       if (anew) {
         store.insert(batch, "bench/" + minute);
       }

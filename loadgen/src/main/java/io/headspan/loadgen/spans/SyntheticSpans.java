@@ -59,6 +59,16 @@ public final class SyntheticSpans {
     clockNs = startNs;
   }
 
+  /// Other traces than those of [#SyntheticSpans(long, long)] with this seed, through the same
+  /// functions.
+  ///
+  /// @param stream any number but the seed; the traces are the same for the same one
+  public SyntheticSpans(long seed, long stream, long startNs) {
+    random = new SplittableRandom(stream);
+    topology = Topology.of(new SplittableRandom(seed));
+    clockNs = startNs;
+  }
+
   /// The next `spans` spans.
   public SpanBatch next(int spans) {
     Batch batch = new Batch();

@@ -3,6 +3,7 @@ package io.headspan.loadgen.spans;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.headspan.wire.AttributeType;
+import io.headspan.wire.Attributes;
 import io.headspan.wire.SpanBatch;
 import io.headspan.wire.otlp.OtlpEncoder;
 import java.util.HashMap;
@@ -24,6 +25,23 @@ class SyntheticSpansTest {
     }
     assertThat(OtlpEncoder.encode(new SyntheticSpans(8, START_NS).next(500)))
         .isNotEqualTo(OtlpEncoder.encode(new SyntheticSpans(7, START_NS).next(500)));
+  }
+
+  @Test
+  void givesOtherTracesThroughTheSameFunctions() {
+    SpanBatch one = new SyntheticSpans(7, 8, START_NS).next(5_000);
+    SpanBatch other = new SyntheticSpans(7, 9, START_NS).next(5_000);
+    assertThat(instances(one)).isNotEmpty();
+    Set<String> both = instances(one);
+    both.addAll(instances(other));
+    assertThat(both).hasSizeLessThan(250);
+    Set<Long> traces = new HashSet<>();
+    for (int i = 0; i < one.size(); i++) {
+      traces.add(one.traceIdLow(i));
+    }
+    for (int i = 0; i < other.size(); i++) {
+      assertThat(traces).doesNotContain(other.traceIdLow(i));
+    }
   }
 
   @Test
@@ -70,5 +88,16 @@ class SyntheticSpansTest {
     assertThat(batch.eventAttributes().size()).isPositive();
     assertThat(batch.linkAttributes().size()).isPositive();
     assertThat(batch.resources()).isBetween(100, 250);
+  }
+
+  private static Set<String> instances(SpanBatch batch) {
+    Attributes attributes = batch.resourceAttributes();
+    Set<String> instances = new HashSet<>();
+    for (int row = 0; row < attributes.size(); row++) {
+      if (batch.table().string(attributes.key(row)).equals("faas.instance")) {
+        instances.add(batch.table().string((int) attributes.value(row)));
+      }
+    }
+    return instances;
   }
 }

@@ -210,9 +210,10 @@ final class VisibleTenants {
           "spans",
           "SELECT * REPLACE("
               + values
-              + " AS string_values, arrayMap((k,v)->cityHash64(k,v),string_keys,"
+              + " AS string_values, arrayConcat(arrayMap((k,v)->cityHash64(k,v),string_keys,"
               + values
-              + ") AS string_hashes) FROM %s.spans");
+              + "),arrayMap((k,v)->cityHash64(k,v),elements.key,elements.value))"
+              + " AS string_hashes) FROM %s.spans");
     }
     return replaced;
   }

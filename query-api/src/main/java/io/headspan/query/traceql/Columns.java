@@ -193,8 +193,9 @@ final class Columns {
             .formatted(k);
   }
 
-  /// What the bloom filter of long-tail strings needs to skip granules for `key = value`; the
-  /// comparison itself has to stand beside it. Empty for what has a column of its own.
+  /// What the bloom filter of long-tail strings and elements of arrays needs to skip granules for
+  /// `key = value`; the comparison itself has to stand beside it. Empty for what has a column of
+  /// its own.
   static Optional<String> stringIndexHint(String key, String value, Bindings bindings) {
     return PROMOTED.containsKey(key)
         ? Optional.empty()

@@ -162,24 +162,27 @@ final class FieldSql {
         }
       }
     }
-    if (compare.operator() == Comparison.EQUAL
-        && at == Table.SPAN
-        && literal instanceof Value.Text(String text)
-        && compare.left() instanceof FieldExpression.Attribute attribute
-        && attribute.scope() == AttributeScope.SPAN
-        && !attribute.ofParent()) {
-      addIndexHint(pairs, attribute.name(), text);
+    if (pairs.isEmpty()) {
+      return FALSE;
     }
-    return pairs.isEmpty() ? FALSE : "(" + String.join(" OR ", pairs) + ")";
+    String any = "(" + String.join(" OR ", pairs) + ")";
+    return indexHint(compare, literal, at)
+        .map(hint -> "(" + hint + " AND " + any + ")")
+        .orElse(any);
   }
 
-  /// Puts the index's condition before the comparison of long-tail strings, which is the pair that
-  /// reads `string_values`.
-  private void addIndexHint(List<String> pairs, String key, String text) {
-    Columns.stringIndexHint(key, text, bindings)
-        .ifPresent(hint ->
-            pairs.replaceAll(pair ->
-                pair.startsWith("(string_values[") ? "(" + hint + " AND " + pair + ")" : pair));
+  /// What the index needs that knows the long-tail strings and the elements of arrays: one
+  /// condition over all pairs, since two in a disjunction would make it useless.
+  private Optional<String> indexHint(
+      FieldExpression.Compare compare, @Nullable Value literal, Table at) {
+    return compare.operator() == Comparison.EQUAL
+            && at == Table.SPAN
+            && literal instanceof Value.Text(String text)
+            && compare.left() instanceof FieldExpression.Attribute attribute
+            && attribute.scope() == AttributeScope.SPAN
+            && !attribute.ofParent()
+        ? Columns.stringIndexHint(attribute.name(), text, bindings)
+        : Optional.empty();
   }
 
   /// Comparisons that can be said in a form the store's keys and indexes understand.

@@ -30,7 +30,8 @@ public record Migration(int version, String name, String checksum, List<String> 
           "0008_two_tiers.sql",
           "0009_usage.sql",
           "0010_straight_to_kept.sql",
-          "0011_trace_links.sql");
+          "0011_trace_links.sql",
+          "0012_elements_by_hash.sql");
 
   /// Every migration, in order.
   public static List<Migration> all() {

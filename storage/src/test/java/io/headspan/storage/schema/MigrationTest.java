@@ -24,7 +24,11 @@ final class MigrationTest {
           .allSatisfy(statement ->
               assertThat(statement)
                   .containsAnyOf(
-                      "IF NOT EXISTS", "CREATE OR REPLACE", "MODIFY QUERY", "RENAME TABLE"));
+                      "IF NOT EXISTS",
+                      "IF EXISTS",
+                      "CREATE OR REPLACE",
+                      "MODIFY QUERY",
+                      "RENAME TABLE"));
     }
   }
 
