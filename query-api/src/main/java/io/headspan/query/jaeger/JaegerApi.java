@@ -14,6 +14,7 @@ import io.headspan.query.http.RequestException;
 import io.headspan.query.trace.Traces;
 import io.headspan.query.traceql.TraceQlException;
 import java.io.IOException;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
@@ -60,11 +61,13 @@ public final class JaegerApi {
   }
 
   private HttpResponse operationNames(Request request) {
-    return texts(
+    List<String> names =
         catalogue.operations(request, request.path("service"), Optional.empty()).stream()
             .map(JaegerCatalogue.Operation::name)
             .distinct()
-            .toList());
+            .toList();
+    // Jaeger has no list at all for a service that it does not know.
+    return names.isEmpty() ? answer(0, JsonGenerator::writeNull) : texts(names);
   }
 
   private static HttpResponse texts(List<String> texts) {
@@ -95,30 +98,54 @@ public final class JaegerApi {
   }
 
   private HttpResponse trace(Request request) {
-    Traces.Found found = traces.find(request, request.path("id"));
+    JaegerSearch.checkVersion1(request);
+    Traces.Found found = traces.find(request, JaegerSearch.traceId(request.path("id")));
     if (found.isAbsent()) {
-      throw new RequestException(HttpStatus.NOT_FOUND, "trace not found: id=" + request.path("id"));
+      throw notFound(request);
     }
-    return traces(List.of(found));
+    return traces(List.of(found), List.of());
+  }
+
+  private static RequestException notFound(Request request) {
+    return new RequestException(HttpStatus.NOT_FOUND, "trace not found: id=" + request.path("id"));
   }
 
   private HttpResponse find(Request request) {
     List<String> ids = request.parameters("traceID");
-    return traces(
-        (ids.isEmpty() ? search.version1(request) : ids)
-            .stream()
-                .map(id -> traces.find(request, id))
-                .filter(found -> !found.isAbsent())
-                .toList());
+    List<Traces.Found> found = new ArrayList<>();
+    List<String> absent = new ArrayList<>();
+    for (String id : ids.isEmpty() ? search.version1(request) : ids) {
+      Traces.Found trace = traces.find(request, id);
+      if (!trace.isAbsent()) {
+        found.add(trace);
+      } else if (!ids.isEmpty()) {
+        absent.add(id);
+      }
+    }
+    return traces(found, absent);
   }
 
-  private static HttpResponse traces(List<Traces.Found> found) {
+  private static HttpResponse traces(List<Traces.Found> found, List<String> absent) {
     return answer(
         0,
         json -> {
           json.writeStartArray();
           for (Traces.Found trace : found) {
             JaegerJson.write(json, trace);
+          }
+          json.writeEndArray();
+        },
+        json -> {
+          if (absent.isEmpty()) {
+            json.writeNull();
+            return;
+          }
+          json.writeStartArray();
+          for (String id : absent) {
+            json.writeStartObject();
+            json.writeStringField("msg", "trace not found");
+            json.writeStringField("traceID", JaegerJson.traceId(Traces.paddedId(id)));
+            json.writeEndObject();
           }
           json.writeEndArray();
         });
@@ -143,6 +170,10 @@ public final class JaegerApi {
 
   /// @param total what Jaeger says of how many there are: 0 of traces and dependencies
   private static HttpResponse answer(int total, Json.Writer data) {
+    return answer(total, data, JsonGenerator::writeNull);
+  }
+
+  private static HttpResponse answer(int total, Json.Writer data, Json.Writer errors) {
     return Json.response(json -> {
       json.writeStartObject();
       json.writeFieldName("data");
@@ -150,7 +181,8 @@ public final class JaegerApi {
       json.writeNumberField("total", total);
       json.writeNumberField("limit", 0);
       json.writeNumberField("offset", 0);
-      json.writeNullField("errors");
+      json.writeFieldName("errors");
+      errors.write(json);
       json.writeEndObject();
     });
   }
@@ -200,37 +232,49 @@ public final class JaegerApi {
     List<String> services = catalogue.services(request);
     return Json.response(json -> {
       json.writeStartObject();
-      json.writeFieldName("services");
-      json.writeArray(services.toArray(String[]::new), 0, services.size());
+      // Protobuf's JSON leaves out what is empty.
+      if (!services.isEmpty()) {
+        json.writeFieldName("services");
+        json.writeArray(services.toArray(String[]::new), 0, services.size());
+      }
       json.writeEndObject();
     });
   }
 
   private HttpResponse operations3(Request request) {
     List<JaegerCatalogue.Operation> operations =
-        catalogue.operations(request, required(request, "service"), request.parameter("span_kind"));
+        catalogue.operations(
+            request,
+            request.parameter("service").orElse(""),
+            request.parameter("spanKind").or(() -> request.parameter("span_kind")));
     return Json.response(json -> {
       json.writeStartObject();
-      json.writeArrayFieldStart("operations");
-      for (JaegerCatalogue.Operation operation : operations) {
-        operation(json, operation);
+      if (!operations.isEmpty()) {
+        json.writeArrayFieldStart("operations");
+        for (JaegerCatalogue.Operation operation : operations) {
+          operation(json, operation.named());
+        }
+        json.writeEndArray();
       }
-      json.writeEndArray();
       json.writeEndObject();
     });
   }
 
   private HttpResponse trace3(Request request) {
-    Traces.Found found = traces.find(request, request.path("id"));
+    JaegerSearch.checkVersion3(request);
+    Traces.Found found = traces.find(request, JaegerSearch.traceId(request.path("id")));
     if (found.isAbsent()) {
-      throw new RequestException(HttpStatus.NOT_FOUND, "trace not found: id=" + request.path("id"));
+      throw notFound(request);
     }
     return OtlpJson.response(List.of(found.data()));
   }
 
   private HttpResponse find3(Request request) {
-    return OtlpJson.response(
-        search.version3(request).stream().map(id -> traces.find(request, id).data()).toList());
+    List<String> ids = search.version3(request);
+    if (ids.isEmpty()) {
+      throw new RequestException(HttpStatus.NOT_FOUND, "no traces found");
+    }
+    return OtlpJson.response(ids.stream().map(id -> traces.find(request, id).data()).toList());
   }
 
   /// `handler` with its errors in the form of version 3.
@@ -247,14 +291,11 @@ public final class JaegerApi {
   }
 
   private static HttpResponse error3(HttpStatus status, RuntimeException e) {
-    // The codes of gRPC: 5 not found, 3 invalid argument, 13 internal.
-    int grpcCode = status.equals(HttpStatus.NOT_FOUND) ? 5 : status.isClientError() ? 3 : 13;
     return Json.response(
         status,
         json -> {
           json.writeStartObject();
           json.writeObjectFieldStart("error");
-          json.writeNumberField("grpcCode", grpcCode);
           json.writeNumberField("httpCode", status.code());
           json.writeStringField("message", e.getMessage());
           json.writeEndObject();

@@ -1,5 +1,6 @@
 package io.headspan.query.jaeger;
 
+import com.linecorp.armeria.common.HttpStatus;
 import io.headspan.query.http.Queries;
 import io.headspan.query.http.Request;
 import io.headspan.query.http.RequestException;
@@ -31,7 +32,12 @@ final class JaegerCatalogue {
       AND time>=fromUnixTimestamp64Nano({from:Int64},'UTC') \
       AND time<=fromUnixTimestamp64Nano({to:Int64},'UTC')) AS parent \
       ON child.trace_id=parent.trace_id AND child.parent_span_id=parent.span_id \
-      WHERE parent.span_id!=0 AND parent.service!=child.service GROUP BY parent.service, child.service ORDER BY 1, 2\
+      WHERE parent.span_id!=0 AND child.trace_id IN (SELECT trace_id FROM trace_summary \
+      WHERE day>=toDate(fromUnixTimestamp64Nano({from:Int64},'UTC'))-1 \
+      AND day<=toDate(fromUnixTimestamp64Nano({to:Int64},'UTC'))+1 GROUP BY trace_id \
+      HAVING min(start)>fromUnixTimestamp64Nano({from:Int64},'UTC') \
+      AND max(end)<fromUnixTimestamp64Nano({to:Int64},'UTC')) \
+      GROUP BY parent.service, child.service ORDER BY 1, 2\
       """;
 
   private final Queries queries;
@@ -43,9 +49,14 @@ final class JaegerCatalogue {
   /// An operation of a service.
   ///
   /// @param kind as Jaeger writes it: "" where the sender did not say
-  record Operation(String name, String kind) {}
+  record Operation(String name, String kind) {
+    /// The same as version 3 writes it, where every operation has a kind.
+    Operation named() {
+      return kind.isEmpty() ? new Operation(name, SpanKind.INTERNAL.keyword()) : this;
+    }
+  }
 
-  /// How often spans of `parent` have spans of another service as children.
+  /// How often spans of `parent` have spans of `child` as children.
   record Call(String parent, String child, long count) {}
 
   List<String> services(Request request) {
@@ -73,13 +84,27 @@ final class JaegerCatalogue {
     return "";
   }
 
+  /// The calls of traces that lie within the time asked for as a whole.
   List<Call> calls(Request request) {
     long toNs = milliseconds(request, "endTs").orElseGet(request::nowNs);
     long backNs = milliseconds(request, "lookback").orElse(DEFAULT_LOOKBACK.toNanos());
-    return queries.run(
-        request,
-        SqlQuery.of(CALLS).bind("from", Math.max(0, toNs - backNs)).bind("to", toNs),
-        row -> new Call(row.text(0), row.text(1), row.integer(2)));
+    if (backNs < 0) {
+      // Jaeger has 500 for this, and clients know it.
+      throw new RequestException(
+          HttpStatus.INTERNAL_SERVER_ERROR, "lookback is less than nothing: ns=" + backNs);
+    }
+    Optional<String> service = request.parameter("service");
+    return queries
+        .run(
+            request,
+            SqlQuery.of(CALLS).bind("from", Math.max(0, toNs - backNs)).bind("to", toNs),
+            row -> new Call(row.text(0), row.text(1), row.integer(2)))
+        .stream()
+        .filter(call ->
+            service.isEmpty()
+                || service.get().equals(call.parent())
+                || service.get().equals(call.child()))
+        .toList();
   }
 
   private static Optional<Long> milliseconds(Request request, String name) {

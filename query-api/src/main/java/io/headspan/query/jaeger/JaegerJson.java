@@ -32,6 +32,7 @@ final class JaegerJson {
   private static final String NO_SERVICE = "OTLPResourceNoServiceName";
 
   private static final long NS_PER_US = 1_000;
+  private static final String HIGH_IS_ZERO = "0".repeat(16);
 
   private final JsonGenerator json;
   private final Map<Resource, String> processes = new LinkedHashMap<>();
@@ -54,7 +55,7 @@ final class JaegerJson {
     }
     json.writeStartObject();
     json.writeStringField(
-        "traceID", hex(resources.getFirst().getScopeSpans(0).getSpans(0).getTraceId()));
+        "traceID", traceId(hex(resources.getFirst().getScopeSpans(0).getSpans(0).getTraceId())));
     json.writeArrayFieldStart("spans");
     for (ResourceSpans resource : resources) {
       String process =
@@ -103,7 +104,7 @@ final class JaegerJson {
 
   private void span(Span span, InstrumentationScope scope, String process) throws IOException {
     json.writeStartObject();
-    json.writeStringField("traceID", hex(span.getTraceId()));
+    json.writeStringField("traceID", traceId(hex(span.getTraceId())));
     json.writeStringField("spanID", hex(span.getSpanId()));
     if (span.getFlags() != 0) {
       json.writeNumberField("flags", span.getFlags());
@@ -186,7 +187,7 @@ final class JaegerJson {
   private void reference(String type, ByteString traceId, ByteString spanId) throws IOException {
     json.writeStartObject();
     json.writeStringField("refType", type);
-    json.writeStringField("traceID", hex(traceId));
+    json.writeStringField("traceID", traceId(hex(traceId)));
     json.writeStringField("spanID", hex(spanId));
     json.writeEndObject();
   }
@@ -291,6 +292,11 @@ final class JaegerJson {
       }
       default -> json.writeNull();
     }
+  }
+
+  /// An id of 32 digits as Jaeger writes it: one of 64 bits has 16.
+  static String traceId(String id) {
+    return id.startsWith(HIGH_IS_ZERO) ? id.substring(HIGH_IS_ZERO.length()) : id;
   }
 
   private static String hex(ByteString id) {

@@ -70,9 +70,13 @@ final class Metrics {
   /// @param exemplars how many the answer will hold, 0 for none
   Found find(Request request, Query query, TimeGrid grid, int exemplars, int maxSeries) {
     MetricsPlan plan = MetricsPlanner.plan(query, grid);
+    boolean isSampled =
+        plan.sampling().isPresent()
+            && !queries.run(request, plan.sampling().get(), row -> true).isEmpty();
     List<Series> series =
         new ArrayList<>(
-            queries.run(request, plan.series(maxSeries + 1, exemplars > 0), plan.reader()));
+            queries.run(
+                request, plan.series(maxSeries + 1, exemplars > 0, isSampled), plan.reader()));
     String problem = "";
     if (series.size() > maxSeries) {
       series.removeLast();

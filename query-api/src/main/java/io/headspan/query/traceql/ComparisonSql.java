@@ -38,8 +38,8 @@ final class ComparisonSql {
     long top = compare.limits().isEmpty() ? DEFAULT_TOP : compare.limits().getFirst();
     String counted =
         """
-        SELECT chosen, pair.1 AS name, pair.2 AS value, b, toFloat64(count()) AS val \
-        FROM (SELECT chosen, b, arrayJoin(pairs) AS pair FROM (SELECT %s AS chosen, %s AS b, pairs \
+        SELECT chosen, pair.1 AS name, pair.2 AS value, b, sum(w) AS val \
+        FROM (SELECT chosen, b, w, arrayJoin(pairs) AS pair FROM (SELECT %s AS chosen, %s AS b, w, pairs \
         FROM (%s))) GROUP BY chosen, name, value, b\
         """
             .formatted(
@@ -115,6 +115,8 @@ final class ComparisonSql {
     List<Field> columns =
         List.of(
             new Field("picked", fields.condition(filter.condition()), "UInt8"),
+            // A span that was kept of many stands for all of them.
+            new Field("w", "adjusted_count", "Float64"),
             new Field(
                 "pairs",
                 "arrayFilter(l->l.2!="

@@ -142,6 +142,9 @@ final class FieldSql {
 
   private String compareHere(FieldExpression.Compare compare, Table at) {
     if (isNilTest(compare)) {
+      if (compare.left() instanceof FieldExpression.Literal(_, Value.Nil _)) {
+        return FALSE;
+      }
       String exists = exists(compare.left(), at);
       return compare.operator() == Comparison.EQUAL ? "(NOT " + exists + ")" : exists;
     }

@@ -13,7 +13,7 @@ public enum Intrinsic {
   KIND(FieldType.KIND, "kind", "span:kind"),
   SPAN_ID(FieldType.TEXT, "span:id"),
   PARENT_ID(FieldType.TEXT, "span:parentID"),
-  CHILD_COUNT(FieldType.NUMBER, "childCount", "span:childCount"),
+  CHILD_COUNT(FieldType.NUMBER, "span:childCount", "childCount"),
   NESTED_SET_LEFT(FieldType.NUMBER, "nestedSetLeft"),
   NESTED_SET_RIGHT(FieldType.NUMBER, "nestedSetRight"),
   NESTED_SET_PARENT(FieldType.NUMBER, "nestedSetParent"),

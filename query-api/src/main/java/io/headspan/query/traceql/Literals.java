@@ -96,6 +96,53 @@ final class Literals {
     }
   }
 
+  /// Arithmetic on two numbers of the query; ints stay ints. Empty if there is a duration, which is
+  /// a number only beside what it is compared with.
+  static Optional<Value> calculate(Position at, Arithmetic operator, Value left, Value right) {
+    if (left instanceof Value.Time || right instanceof Value.Time) {
+      return Optional.empty();
+    }
+    boolean divides = operator == Arithmetic.DIVIDE || operator == Arithmetic.REMAINDER;
+    if (divides && number(right) == 0) {
+      throw TraceQlException.invalid(at, "division by zero");
+    }
+    if (left instanceof Value.Int(long l)
+        && right instanceof Value.Int(long r)
+        && operator != Arithmetic.POWER) {
+      return Optional.of(
+          new Value.Int(
+              switch (operator) {
+                case ADD -> l + r;
+                case SUBTRACT -> l - r;
+                case MULTIPLY -> l * r;
+                case DIVIDE -> l / r;
+                case REMAINDER -> l % r;
+                case POWER -> throw new IllegalStateException("not of ints");
+              }));
+    }
+    double l = number(left);
+    double r = number(right);
+    return Optional.of(
+        new Value.Real(
+            switch (operator) {
+              case ADD -> l + r;
+              case SUBTRACT -> l - r;
+              case MULTIPLY -> l * r;
+              case DIVIDE -> l / r;
+              case REMAINDER -> l % r;
+              case POWER -> Math.pow(l, r);
+            }));
+  }
+
+  private static double number(Value value) {
+    return switch (value) {
+      case Value.Int(long number) -> number;
+      case Value.Real(double number) -> number;
+      case Value.Time _, Value.Text _, Value.Bool _, Value.Status _, Value.Kind _, Value.Nil _ ->
+          throw new IllegalArgumentException("no number without a unit: value=" + value);
+    };
+  }
+
   static Value negate(Position at, Value value) {
     return switch (value) {
       case Value.Int(long number) -> new Value.Int(-number);

@@ -1,6 +1,7 @@
 package io.headspan.query.traceql;
 
 import io.headspan.storage.SqlQuery;
+import java.util.Optional;
 
 /// How to make the time series of a query, in one statement.
 ///
@@ -19,12 +20,21 @@ public final class MetricsPlan {
     return grid;
   }
 
+  /// Asks whether some span of the range stands for several: a row if so. Empty if the answer makes
+  /// no difference to [#series].
+  public Optional<SqlQuery> sampling() {
+    return MetricsSql.hasQuantiles(expression)
+        ? Optional.of(MetricsSql.sampling(grid.range()))
+        : Optional.empty();
+  }
+
   /// The series, to be read by [#reader()].
   ///
   /// @param limit most of them
   /// @param withExemplars whether spans are to be found for them
-  public SqlQuery series(int limit, boolean withExemplars) {
-    return new MetricsSql(grid, withExemplars).statement(expression, limit);
+  /// @param isSampled whether [#sampling()] gave a row
+  public SqlQuery series(int limit, boolean withExemplars, boolean isSampled) {
+    return new MetricsSql(grid, withExemplars, isSampled).statement(expression, limit);
   }
 
   /// Reads the rows of [#series].

@@ -14,7 +14,7 @@ public final class MetricsPlanner {
   public static MetricsPlan plan(Query query, TimeGrid grid) {
     MetricsPlan plan = new MetricsPlan(expression(query.pipeline()), grid);
     // What can be parsed and not be run shows while SQL is made: now, not when rows are asked for.
-    plan.series(1, true);
+    plan.series(1, true, true);
     return plan;
   }
 

@@ -27,13 +27,45 @@ final class MetricsSql {
   /// numbers well above 1 only, so it is given nanoseconds.
   private static final String QUANTILE_PRECISION = "0.005";
 
+  /// How wide the buckets of weighted quantiles are: a value and the least of its bucket differ by
+  /// less than this share.
+  private static final double BUCKET_WIDTH = 0.005;
+
   private final Bindings bindings = new Bindings();
   private final TimeGrid grid;
   private final boolean withExemplars;
+  private final boolean isSampled;
 
-  MetricsSql(TimeGrid grid, boolean withExemplars) {
+  /// @param isSampled whether spans may stand for several; if not, quantiles are cheaper
+  MetricsSql(TimeGrid grid, boolean withExemplars, boolean isSampled) {
     this.grid = grid;
     this.withExemplars = withExemplars;
+    this.isSampled = isSampled;
+  }
+
+  /// A statement that gives a row if some span of `range` stands for several.
+  static SqlQuery sampling(TimeRange range) {
+    Bindings bindings = new Bindings();
+    SpanSource spans = new SpanSource(bindings, range);
+    return bindings.bind(
+        SqlQuery.of(
+            "SELECT 1 FROM %s WHERE %s AND adjusted_count!=1 LIMIT 1"
+                .formatted(spans.from(), spans.inRange())));
+  }
+
+  /// Whether quantiles are part of `expression`.
+  static boolean hasQuantiles(MetricsExpression expression) {
+    return switch (expression) {
+      case MetricsExpression.OfPipeline(_, Pipeline pipeline) ->
+          pipeline.stages().getLast() instanceof MetricsExpression last && hasQuantiles(last);
+      case MetricsExpression.OverTime over -> over.function() == MetricsFunction.QUANTILE_OVER_TIME;
+      case MetricsExpression.Ranked ranked -> hasQuantiles(ranked.of());
+      case MetricsExpression.Keep keep -> hasQuantiles(keep.of());
+      case MetricsExpression.Calculate(_, _, var left, var right) ->
+          hasQuantiles(left) || hasQuantiles(right);
+      case MetricsExpression.Constant _, MetricsExpression.CompareTo _, MetricsExpression.Rank _ ->
+          false;
+    };
   }
 
   SqlQuery statement(MetricsExpression expression, int limit) {
@@ -156,16 +188,11 @@ final class MetricsSql {
             .collect(Collectors.joining(","));
     String values =
         """
-        SELECT *, pair.1 AS level, pair.2/1e9 AS val FROM (SELECT *, \
-        arrayJoin(arrayZip(CAST([%1$s],'Array(Float64)'),found)) AS pair FROM (\
-        SELECT quantilesDD(%2$s,%1$s)(num*1e9) AS found, %3$s FROM (%4$s) GROUP BY %5$s))\
+        SELECT *, pair.1 AS level, pair.2 AS val FROM (SELECT *, \
+        arrayJoin(arrayZip(CAST([%1$s],'Array(Float64)'),found)) AS pair FROM (%2$s))\
         """
             .formatted(
-                levels,
-                QUANTILE_PRECISION,
-                String.join(", ", with(keys, "b", exemplar("num"))),
-                rows,
-                String.join(", ", with(keys, "b")));
+                levels, isSampled ? weighted(levels, keys, rows) : sketched(levels, keys, rows));
     return series(
         "labels.1",
         "labels.2",
@@ -173,6 +200,44 @@ final class MetricsSql {
         " GROUP BY labels",
         "0",
         false);
+  }
+
+  private String sketched(String levels, List<String> keys, String rows) {
+    return "SELECT arrayMap(q->q/1e9,quantilesDD(%s,%s)(num*1e9)) AS found, %s FROM (%s) GROUP BY %s"
+        .formatted(
+            QUANTILE_PRECISION,
+            levels,
+            String.join(", ", with(keys, "b", exemplar("num"))),
+            rows,
+            String.join(", ", with(keys, "b")));
+  }
+
+  /// Quantiles of what the spans stand for. The store's sketch takes no weights, so this is one of
+  /// narrow buckets: of n in all, the least value below which there are more than p(n-1).
+  private String weighted(String levels, List<String> keys, String rows) {
+    String bucket =
+        "(sign(num),if(num=0,0,toInt32(ceil(log(abs(num))/%s))))"
+            .formatted(Math.log1p(BUCKET_WIDTH));
+    String cells =
+        "SELECT min(num) AS least, sum(w) AS ws, %s FROM (%s) WHERE w>0 GROUP BY %s"
+            .formatted(
+                String.join(", ", with(keys, "b", exemplar("num"))),
+                rows,
+                String.join(", ", with(keys, "b", bucket)));
+    return """
+    SELECT arrayMap(p->cells[arrayFirstIndex(s->s>p*(sums[-1]-1),sums)].1,\
+    CAST([%1$s],'Array(Float64)')) AS found, %2$s FROM (\
+    SELECT arraySort(groupArray((least,ws))) AS cells, arrayCumSum(c->c.2,cells) AS sums, %3$s \
+    FROM (%4$s) GROUP BY %5$s)\
+    """
+        .formatted(
+            levels,
+            String.join(", ", with(keys, "b", withExemplars ? "ex" : "")),
+            String.join(
+                ", ",
+                with(keys, "b", withExemplars ? "argMin(ex,cityHash64(ex.1,ex.2)) AS ex" : "")),
+            cells,
+            String.join(", ", with(keys, "b")));
   }
 
   /// Buckets end at powers of two; of durations, in ns.
@@ -264,15 +329,20 @@ final class MetricsSql {
 
   /// The largest or smallest of each interval.
   private String ranked(MetricsExpression.Ranked ranked) {
-    String order = ranked.rank().largest() ? "val DESC, names, tags" : "val, names DESC, tags DESC";
+    String order = ranked.rank().largest() ? "val DESC, place" : "val, place DESC";
     return """
     SELECT names, tags, arrayResize(groupArrayInsertAt(nan,%1$d)(val,toUInt32(b-1)),%1$d,nan) AS vals, \
     any(xt) AS xt, any(xs) AS xs, any(xv) AS xv FROM (SELECT * FROM (\
-    SELECT names, tags, xt, xs, xv, b, val FROM (%2$s) \
+    SELECT names, tags, xt, xs, xv, place, b, val FROM (SELECT *, %5$s AS place FROM (%2$s)) \
     ARRAY JOIN vals AS val, arrayEnumerate(vals) AS b) WHERE isFinite(val) \
     ORDER BY b, %3$s LIMIT %4$d BY b) GROUP BY names, tags\
     """
-        .formatted(grid.count(), series(ranked.of()), order, ranked.rank().limit());
+        .formatted(
+            grid.count(),
+            series(ranked.of()),
+            order,
+            ranked.rank().limit(),
+            "arrayMap((n,t)->" + TaggedValue.placeSql("n", "t") + ",names,tags)");
   }
 
   private String calculated(MetricsExpression.Calculate calculate) {
@@ -289,6 +359,9 @@ final class MetricsSql {
     if (calculate.left() instanceof MetricsExpression.Constant(_, double left)) {
       return mapped(
           series(calculate.right()), value(calculate.operator(), bindings.real(left), "v"));
+    }
+    if (hasNoLabels(calculate.left()) != hasNoLabels(calculate.right())) {
+      return spread(calculate);
     }
     String name = bindings.text(NAME);
     return """
@@ -307,13 +380,57 @@ final class MetricsSql {
             series(calculate.right()));
   }
 
+  /// One series without labels against each of those with labels, as in the share of each service
+  /// in the whole.
+  private String spread(MetricsExpression.Calculate calculate) {
+    boolean oneOnTheLeft = hasNoLabels(calculate.left());
+    MetricsExpression each = oneOnTheLeft ? calculate.right() : calculate.left();
+    MetricsExpression one = oneOnTheLeft ? calculate.left() : calculate.right();
+    return """
+    SELECT names, tags, arrayMap((v,w)->%s,vals,one_vals) AS vals, xt, xs, xv \
+    FROM (%s) AS a CROSS JOIN (SELECT vals AS one_vals FROM (%s)) AS b\
+    """
+        .formatted(
+            oneOnTheLeft
+                ? value(calculate.operator(), "w", "v")
+                : value(calculate.operator(), "v", "w"),
+            series(each),
+            series(one));
+  }
+
+  /// Whether an expression gives one series, which has nothing but a name.
+  private static boolean hasNoLabels(MetricsExpression expression) {
+    return switch (expression) {
+      case MetricsExpression.OfPipeline(_, Pipeline pipeline) ->
+          pipeline.stages().getLast() instanceof MetricsExpression last && hasNoLabels(last);
+      case MetricsExpression.OverTime over ->
+          over.by().isEmpty()
+              && switch (over.function()) {
+                case QUANTILE_OVER_TIME, HISTOGRAM_OVER_TIME -> false;
+                case RATE,
+                    COUNT_OVER_TIME,
+                    MIN_OVER_TIME,
+                    MAX_OVER_TIME,
+                    AVG_OVER_TIME,
+                    SUM_OVER_TIME ->
+                    true;
+              };
+      case MetricsExpression.Ranked ranked -> hasNoLabels(ranked.of());
+      case MetricsExpression.Keep keep -> hasNoLabels(keep.of());
+      case MetricsExpression.Calculate(_, _, var left, var right) ->
+          hasNoLabels(left) && hasNoLabels(right);
+      case MetricsExpression.Constant _ -> true;
+      case MetricsExpression.CompareTo _, MetricsExpression.Rank _ -> false;
+    };
+  }
+
   /// Division by zero gives no sample.
   private static String value(Arithmetic operator, String left, String right) {
     return switch (operator) {
       case ADD, SUBTRACT, MULTIPLY -> "(" + left + operator.symbol() + right + ")";
       case DIVIDE -> "if(%2$s=0,nan,%1$s/%2$s)".formatted(left, right);
-      case REMAINDER -> "if(%2$s=0,nan,%1$s-trunc(%1$s/%2$s)*%2$s)".formatted(left, right);
-      case POWER -> "pow(" + left + "," + right + ")";
+      case REMAINDER, POWER ->
+          throw new IllegalArgumentException("no arithmetic of series: operator=" + operator);
     };
   }
 
@@ -327,9 +444,13 @@ final class MetricsSql {
       case MetricsExpression.Rank rank -> rank.largest() ? "topk" : "bottomk";
       case MetricsExpression.Ranked ranked -> nameOf(ranked.of());
       case MetricsExpression.Keep keep -> nameOf(keep.of());
-      case MetricsExpression.Constant constant -> Double.toString(constant.value());
+      case MetricsExpression.Constant _ -> "";
+      case MetricsExpression.Calculate(_, _, MetricsExpression.Constant _, var right) ->
+          nameOf(right);
+      case MetricsExpression.Calculate(_, _, var left, MetricsExpression.Constant _) ->
+          nameOf(left);
       case MetricsExpression.Calculate(_, Arithmetic operator, var left, var right) ->
-          nameOf(left) + " " + operator.symbol() + " " + nameOf(right);
+          "(" + nameOf(left) + " " + operator.symbol() + " " + nameOf(right) + ")";
     };
   }
 }

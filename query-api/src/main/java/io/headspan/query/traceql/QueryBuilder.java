@@ -86,6 +86,9 @@ final class QueryBuilder {
       } else if (isSecondStage(stage)) {
         throw TraceQlException.invalid(
             stage.at(), "topk and bottomk stand after a metrics function such as rate()");
+      } else if (stage instanceof Stage.Coalesce) {
+        throw TraceQlException.invalid(
+            stage.at(), "coalesce() stands after by(), as in {} | by(name) | coalesce()");
       }
       stages.add(stage);
     }
@@ -96,11 +99,12 @@ final class QueryBuilder {
     if (previous instanceof ScalarExpression) {
       throw bareScalar(previous);
     }
-    if (previous instanceof MetricsExpression) {
+    if (previous instanceof MetricsExpression metrics) {
       if (!isSecondStage(stage)) {
         throw TraceQlException.invalid(
             stage.at(), "after a metrics function only topk(n) or bottomk(n) may follow");
       }
+      refuseComparison(stage.at(), metrics);
     } else if (isSecondStage(stage)) {
       throw TraceQlException.invalid(
           stage.at(), "topk and bottomk stand after a metrics function such as rate()");
@@ -165,6 +169,7 @@ final class QueryBuilder {
       if (operator.isPattern()) {
         throw TraceQlException.invalid(at, operator.symbol() + " cannot compare samples");
       }
+      refuseComparison(at, metrics);
       return node(new MetricsExpression.Keep(at, metrics, operator, number(literal)), metrics);
     }
     throw cannotJoin(sign, left, right);
@@ -199,24 +204,59 @@ final class QueryBuilder {
     if (left instanceof ScalarExpression l && right instanceof ScalarExpression r) {
       requireNumber(l, sign);
       requireNumber(r, sign);
+      if (l instanceof ScalarExpression.Literal first
+          && r instanceof ScalarExpression.Literal second) {
+        Optional<Value> folded = Literals.calculate(at, operator, first.value(), second.value());
+        if (folded.isPresent()) {
+          return new ScalarExpression.Literal(first.at(), folded.get());
+        }
+      }
       return node(new ScalarExpression.Calculate(at, operator, l, r), l, r);
     }
     Optional<MetricsExpression> l = metricsOperand(left);
     Optional<MetricsExpression> r = metricsOperand(right);
     if (l.isPresent() && r.isPresent()) {
+      if (operator == Arithmetic.REMAINDER || operator == Arithmetic.POWER) {
+        throw TraceQlException.invalid(at, operator.symbol() + " cannot join series; + - * / can");
+      }
       return node(
           new MetricsExpression.Calculate(at, operator, l.get(), r.get()), l.get(), r.get());
     }
     throw cannotJoin(sign, left, right);
   }
 
+  /// What can be an operand between series: a number, or a query that ends before the operator,
+  /// which is one in parentheses.
   private static Optional<MetricsExpression> metricsOperand(Stage stage) {
     return switch (stage) {
-      case MetricsExpression metrics -> Optional.of(metrics);
+      case MetricsExpression.OfPipeline pipeline -> {
+        refuseComparison(pipeline.at(), pipeline);
+        yield Optional.of(pipeline);
+      }
+      case MetricsExpression.Calculate calculate -> Optional.of(calculate);
+      case MetricsExpression metrics ->
+          throw TraceQlException.invalid(
+              metrics.at(),
+              "arithmetic needs its metrics queries in parentheses, as in ({} | rate()) * 60");
+      case ScalarExpression.Literal literal when literal.value() instanceof Value.Time ->
+          throw TraceQlException.invalid(
+              literal.at(), "arithmetic of series needs a number, and this is a duration");
       case ScalarExpression.Literal literal ->
           Optional.of(new MetricsExpression.Constant(literal.at(), number(literal)));
       default -> Optional.empty();
     };
+  }
+
+  /// `compare()` gives counts of values, which nothing that works on series can follow.
+  private static void refuseComparison(Position at, MetricsExpression metrics) {
+    MetricsExpression series = metrics;
+    while (series instanceof MetricsExpression.OfPipeline(_, Pipeline pipeline)
+        && pipeline.stages().getLast() instanceof MetricsExpression last) {
+      series = last;
+    }
+    if (series instanceof MetricsExpression.CompareTo) {
+      throw TraceQlException.invalid(at, "nothing may follow compare()");
+    }
   }
 
   private Stage primary(StagePrimaryContext context) {
@@ -408,10 +448,10 @@ final class QueryBuilder {
       for (ArgumentContext argument : arguments.subList(1, arguments.size())) {
         quantiles.add(quantile(field(argument)));
       }
-      field = Optional.of(field(arguments.getFirst()));
+      field = Optional.of(plainField(field(arguments.getFirst()), function.text() + "()"));
     } else if (function.ofField()) {
       requireArguments(context, 1);
-      field = Optional.of(field(arguments.getFirst()));
+      field = Optional.of(plainField(field(arguments.getFirst()), function.text() + "()"));
     } else {
       requireArguments(context, 0);
     }
@@ -428,7 +468,16 @@ final class QueryBuilder {
       throw TraceQlException.tooLarge(
           at(context) + ": more than " + TraceQl.MAX_KEYS + " fields to group by");
     }
-    return context.field().stream().map(this::field).toList();
+    return context.field().stream().map(field -> plainField(field(field), "by()")).toList();
+  }
+
+  /// What metrics functions take: they name their series after it.
+  private static FieldExpression plainField(FieldExpression field, String where) {
+    if (field instanceof FieldExpression.Attribute || field instanceof FieldExpression.Field) {
+      return field;
+    }
+    throw TraceQlException.invalid(
+        field.at(), where + " of a metrics query takes attributes and intrinsics only");
   }
 
   private static double quantile(FieldExpression expression) {
@@ -454,6 +503,9 @@ final class QueryBuilder {
         || arguments.getFirst().spansetFilter() == null) {
       throw TraceQlException.invalid(
           at(context), "compare() takes a spanset in braces, then topN, start and end");
+    }
+    if (arguments.size() == 3) {
+      throw TraceQlException.invalid(at(context), "compare() with a start needs an end too");
     }
     List<Long> limits = new ArrayList<>();
     for (ArgumentContext argument : arguments.subList(1, arguments.size())) {

@@ -3,6 +3,9 @@ package io.headspan.query.traceql;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.util.List;
+import java.util.Map;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /// Reads the tagged text that [FieldSql#tagged] writes.
 final class TaggedValue {
@@ -18,6 +21,42 @@ final class TaggedValue {
   static final char ARRAY = 'a';
 
   private TaggedValue() {}
+
+  /// The SQL of a label's place among others, for series with the same value: texts by bytes, with
+  /// what is no text before them, then names, then numbers from the largest, as in Tempo.
+  static String placeSql(String name, String tagged) {
+    String value = "substring(" + tagged + ",2)";
+    String text =
+        "multiIf(%1$s='s' OR %1$s='t',%2$s,%1$s='e',%3$s,%1$s='k',%4$s,'')"
+            .formatted(
+                "left(" + tagged + ",1)",
+                value,
+                keyword(
+                    value,
+                    Stream.of(SpanStatus.values())
+                        .collect(Collectors.toMap(SpanStatus::code, SpanStatus::keyword))),
+                keyword(
+                    value,
+                    Stream.of(SpanKind.values())
+                        .collect(Collectors.toMap(SpanKind::code, SpanKind::keyword))));
+    String number =
+        """
+        multiIf(%1$s='i',(3,bitNot(reinterpretAsUInt64(toInt64OrZero(%2$s)))),\
+        %1$s='d',(2,bitNot(reinterpretAsUInt64(toFloat64OrZero(%2$s)))),\
+        %1$s='b',(0,bitNot(toUInt64(%2$s IN ('1','true')))),(1,toUInt64(0)))\
+        """
+            .formatted("left(" + tagged + ",1)", value);
+    return "(" + text + "," + name + "," + number + ")";
+  }
+
+  private static String keyword(String code, Map<Integer, String> keywords) {
+    List<Map.Entry<Integer, String>> entries = List.copyOf(keywords.entrySet());
+    return "transform(%s,[%s],[%s],'')"
+        .formatted(
+            code,
+            entries.stream().map(e -> "'" + e.getKey() + "'").collect(Collectors.joining(",")),
+            entries.stream().map(e -> "'" + e.getValue() + "'").collect(Collectors.joining(",")));
+  }
 
   static ResultValue read(String tagged) {
     char tag = tagged.charAt(0);

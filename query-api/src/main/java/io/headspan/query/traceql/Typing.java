@@ -64,6 +64,9 @@ final class Typing {
               + " and "
               + r.description());
     }
+    if (operator == Comparison.EQUAL && (isNil(l) || isNil(r))) {
+      refuseWhatAlwaysIs(at, isNil(l) ? right : left);
+    }
     for (FieldType type : new FieldType[] {l, r}) {
       switch (type) {
         case BOOLEAN, STATUS, KIND, NIL -> {
@@ -74,6 +77,27 @@ final class Typing {
         }
         case NUMBER, TEXT, ANY -> {}
       }
+    }
+  }
+
+  /// `= nil` of what no span lacks is a mistake, and of the fields of events and links it would not
+  /// say what it seems to.
+  private static void refuseWhatAlwaysIs(Position at, FieldExpression field) {
+    String name =
+        switch (field) {
+          case FieldExpression.Field(_, Intrinsic intrinsic) when intrinsic != Intrinsic.PARENT ->
+              intrinsic.text();
+          case FieldExpression.Attribute attribute
+              when attribute.scope() == AttributeScope.RESOURCE
+                  && !attribute.ofParent()
+                  && attribute.name().equals("service.name") ->
+              FieldText.of(attribute);
+          default -> "";
+        };
+    if (!name.isEmpty()) {
+      throw TraceQlException.invalid(
+          at,
+          "= nil asks for attributes; for spans without " + name + " write !(" + name + " != nil)");
     }
   }
 

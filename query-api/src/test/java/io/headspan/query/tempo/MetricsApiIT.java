@@ -158,6 +158,30 @@ class MetricsApiIT {
   }
 
   @Test
+  void oneSeriesMeetsEachOfMany() throws Exception {
+    String byService = "({} | rate() by (resource.service.name))";
+    double shares = 0;
+    for (JsonNode series : instant(byService + " / ({} | rate())").get("series")) {
+      assertThat(series.get("labels")).hasSize(1);
+      assertThat(series.get("labels").get(0).get("key").asText())
+          .isEqualTo("resource.service.name");
+      shares += series.get("value").asDouble();
+    }
+    assertThat(shares).isCloseTo(1, org.assertj.core.data.Offset.offset(1e-9));
+    assertThat(instant("({} | rate()) / " + byService).get("series")).hasSize(8);
+    assertThat(
+            instant("({} | rate()) / ({} | count_over_time())")
+                .get("series")
+                .get(0)
+                .get("labels")
+                .get(0)
+                .get("value")
+                .get("stringValue")
+                .asText())
+        .isEqualTo("(rate / count_over_time)");
+  }
+
+  @Test
   void comparesTwoSelections() throws Exception {
     JsonNode series = instant("{} | compare({ status = error }, 3)").get("series");
     double errors = value("{ status = error } | count_over_time()");

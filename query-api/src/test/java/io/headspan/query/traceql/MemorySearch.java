@@ -15,6 +15,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
 import java.util.stream.DoubleStream;
+import java.util.stream.Stream;
 
 /// Searches evaluated over traces in memory, straight from the definition of each operator: a
 /// second opinion on the SQL.
@@ -63,6 +64,13 @@ public final class MemorySearch {
     } catch (IllegalArgumentException _) {
       return Optional.empty();
     }
+  }
+
+  /// The spans that stages select, each once per spanset that it is in.
+  Stream<SpanFields> spans(List<Stage> stages) {
+    return traces.values().stream()
+        .flatMap(trace -> trace.pipeline(stages, List.of(Set.copyOf(trace.spans))).stream())
+        .flatMap(Set::stream);
   }
 
   private static String spanId(SpanFields fields) {

@@ -90,6 +90,9 @@ public record SpanFields(
   }
 
   private boolean compare(FieldExpression.Compare compare) {
+    if (isNil(compare.left()) && isNil(compare.right())) {
+      return false;
+    }
     if (isNil(compare.right())) {
       return values(compare.left()).exists() == (compare.operator() == Comparison.NOT_EQUAL);
     }

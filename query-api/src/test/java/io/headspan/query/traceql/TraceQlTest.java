@@ -50,6 +50,10 @@ class TraceQlTest {
           {} | rate() by (.a, .b) | topk(3)	{true} | rate() by(.a, .b) | topk(3)
           {} | quantile_over_time(duration, .5, 1) > 0.5	{true} | (quantile_over_time(duration, 0.5, 1.0) > 0.5)
           {} | compare({status = error}, 10, 1, 2)	{true} | compare({(status = error)}, 10, 1, 2)
+          {} | count() > 7 / 2 * 2	{true} | (count() > 6)
+          {} | avg(.a) > 1 - 3.5	{true} | (avg(.a) > -2.5)
+          ({} | rate()) > 1 / 2	(({true} | rate()) > 0.0)
+          ({} | rate()) * 2 + ({.a} | rate()) | topk(2) > 5	((({true} | rate()) * 2.0) + ({.a} | rate())) | (topk(2) > 5.0)
           ({} | rate()) / ({.a} | rate()) * 100	((({true} | rate()) / ({.a} | rate())) * 100.0)
           {} | rate() with(exemplars=false, sample=0.5, x=-1)	{true} | rate()
           """)
@@ -103,6 +107,18 @@ class TraceQlTest {
           {} | rate() by ()	1, column 13	by() needs at least one field
           {} | topk(2)	1, column 6	after a metrics function
           {} | rate() | topk(0)	1, column 20	greater than 0
+          coalesce() | {}	1, column 1	coalesce() stands after by()
+          ({} | rate()) % 2	1, column 15	% cannot join series
+          {} | rate() + 5	1, column 6	in parentheses
+          ({} | rate()) * 10s	1, column 17	needs a number, and this is a duration
+          {} | compare({.a}) | topk(2)	1, column 22	nothing may follow compare()
+          ({} | compare({.a})) / ({} | rate())	1, column 1	nothing may follow compare()
+          {} | compare({.a}, 2, 1)	1, column 6	needs an end too
+          {} | rate() by (1 + .a)	1, column 19	attributes and intrinsics only
+          {} | avg_over_time(2)	1, column 20	attributes and intrinsics only
+          {} | count() > 1 / 0	1, column 18	division by zero
+          { name = nil }	1, column 8	= nil asks for attributes
+          { nil = resource.service.name }	1, column 7	= nil asks for attributes
           {} | count() by (.a) > 2	1, column 14	only metrics functions take it
           {} | select(1 + .a)	1, column 15	attributes and intrinsics only
           { span. = 1 }	1, column 7	unexpected character .
