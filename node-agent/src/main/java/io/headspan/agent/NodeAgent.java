@@ -39,6 +39,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -68,6 +69,11 @@ public final class NodeAgent implements AutoCloseable {
   private static final int BEAT_MIN_MILLIS = 1;
   private static final int BEAT_MAX_MILLIS = 50;
   private static final int RECORDS_PER_BEAT = 256;
+
+  /// After so long without a record, beats are only for what is due by time, and take their time.
+  private static final long QUIET_AFTER_NS = TimeUnit.SECONDS.toNanos(1);
+
+  private static final long QUIET_BEAT_NS = TimeUnit.MILLISECONDS.toNanos(200);
   private static final int IDENTITY_WAITING_MAX = 20_000;
   private static final Duration IDENTITY_GRACE = Duration.ofSeconds(60);
 
@@ -395,10 +401,19 @@ public final class NodeAgent implements AutoCloseable {
 
   private void captureUntilStopped() {
     int beatMillis = BEAT_MIN_MILLIS;
+    long recordNs = nowNs();
+    long beatNs = recordNs;
     while (!stopping) {
       int exchanges = 0;
       try {
-        exchanges = beat();
+        long nowNs = nowNs();
+        if (hasRecords()) {
+          recordNs = nowNs;
+        }
+        if (nowNs - recordNs < QUIET_AFTER_NS || nowNs - beatNs >= QUIET_BEAT_NS) {
+          beatNs = nowNs;
+          exchanges = beat();
+        }
         http.awaitPressure(beatMillis);
       } catch (RuntimeException e) {
         failures.error("Capturing failed and goes on", "", e);
@@ -410,6 +425,10 @@ public final class NodeAgent implements AutoCloseable {
           Math.toIntExact(
               Math.clamp((beatMillis + wantedMillis) / 2, BEAT_MIN_MILLIS, BEAT_MAX_MILLIS));
     }
+  }
+
+  private boolean hasRecords() {
+    return http.hasRecords() || lifecycle.ring().pendingBytes() > 0 || accounts.hasRecords();
   }
 
   private int beat() {

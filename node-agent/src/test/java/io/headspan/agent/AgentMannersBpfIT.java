@@ -103,9 +103,13 @@ class AgentMannersBpfIT {
 
   @Test
   void givesPrecedenceToTheThreadThatTakesOutTheRingAlone() throws Exception {
-    long pid = startAgent(List.of()).process().pid();
-    until("capture has precedence", () -> nicenessOf(pid, "headspan-captur").equals(Set.of(-10)));
-    assertThat(nicenessOf(pid, "")).containsExactly(-10, 0);
+    int port = startHttpServer();
+    Agent agent = startAgent(List.of());
+    long pid = agent.process().pid();
+    until("capture has precedence", () -> threadsOf(pid, -10).equals(Set.of("headspan-captur")));
+    capturesARequest(port);
+    assertThat(threadsOf(pid, -10)).containsExactly("headspan-captur");
+    assertThat(threadsOf(pid, 0)).contains("headspan-identi", "headspan-proces", "headspan-export");
   }
 
   @Test
@@ -277,15 +281,15 @@ class AgentMannersBpfIT {
     return capabilities;
   }
 
-  /// What the threads whose names begin so have.
-  private static Set<Integer> nicenessOf(long pid, String beginning) {
-    Set<Integer> found = new TreeSet<>();
+  /// The threads with this niceness.
+  private static Set<String> threadsOf(long pid, int niceness) {
+    Set<String> found = new TreeSet<>();
     try (Stream<Path> threads = Files.list(Path.of("/proc/" + pid + "/task"))) {
       for (Path thread : threads.toList()) {
         String stat = Files.readString(thread.resolve("stat"));
         String[] fields = stat.substring(stat.lastIndexOf(')') + 2).split(" ", -1);
-        if (stat.substring(stat.indexOf('(') + 1).startsWith(beginning)) {
-          found.add(Integer.parseInt(fields[NICE_FIELD - 3]));
+        if (Integer.parseInt(fields[NICE_FIELD - 3]) == niceness) {
+          found.add(stat.substring(stat.indexOf('(') + 1, stat.lastIndexOf(')')));
         }
       }
     } catch (IOException e) {

@@ -217,6 +217,8 @@ public final class Identities implements AutoCloseable {
             1, task -> Thread.ofPlatform().daemon().name(name).unstarted(task));
     started.setExecuteExistingDelayedTasksAfterShutdownPolicy(false);
     started.setRejectedExecutionHandler(new ThreadPoolExecutor.DiscardPolicy());
+    // Not by the first task: it comes from the capture thread, whose precedence would be inherited.
+    started.prestartAllCoreThreads();
     return started;
   }
 

@@ -165,6 +165,11 @@ public final class HttpProbe implements AutoCloseable {
     return guarded.exchanges;
   }
 
+  /// Whether [#drain] would find records in the ring.
+  public boolean hasRecords() {
+    return ring.pendingBytes() > 0;
+  }
+
   /// Sleeps until the ring is a quarter full, but no longer than the time given.
   ///
   /// @return whether it is
