@@ -1,5 +1,7 @@
 /** What the page asks the query API for, typed. Every request ends when its view is left. */
 
+import { token } from "./token.ts";
+
 export class ApiError extends Error {
   constructor(
     readonly status: number,
@@ -111,7 +113,7 @@ async function get<T>(path: string, parameters: Record<string, Parameter>, signa
   const tail = query.toString();
   let response: Response;
   try {
-    response = await fetch(tail ? `${path}?${tail}` : path, { signal, headers: { Accept: "application/json" } });
+    response = await fetch(tail ? `${path}?${tail}` : path, { signal, headers: headers() });
   } catch (error) {
     if (signal.aborted) throw error;
     throw new ApiError(0, "The query API does not answer. Is `headspan query` still running?");
@@ -120,6 +122,12 @@ async function get<T>(path: string, parameters: Record<string, Parameter>, signa
     throw new ApiError(response.status, (await response.text()).trim() || `status ${response.status}`);
   }
   return (await response.json()) as T;
+}
+
+/** Says that the page asks, which asks its reader for a token itself if one is wanted. */
+function headers(): Record<string, string> {
+  const always = { Accept: "application/json", "X-Requested-With": "headspan-page" };
+  return token() ? { ...always, Authorization: `Bearer ${token()}` } : always;
 }
 
 export async function search(
@@ -216,6 +224,31 @@ export async function neighbours(
 ): Promise<{ pairs: NeighbourPair[]; stepMs: number }> {
   const parameters = { from: range.start, to: range.end, step: stepSeconds };
   return get("api/headspan/v1/neighbours", parameters, signal);
+}
+
+/** Why a trace was kept or not; the share is null if nobody knows it. */
+export interface Decision {
+  decided: string;
+  kept: boolean;
+  again: boolean;
+  policies: string[];
+  probability: number | null;
+}
+
+export async function decisions(id: string, signal: AbortSignal): Promise<{ decisions: Decision[] }> {
+  return get(`api/headspan/v1/traces/${encodeURIComponent(id)}/decisions`, {}, signal);
+}
+
+/** What was kept of what was decided, by policy and by tenant. */
+export interface Sampling {
+  decided: number;
+  kept: number;
+  policies: { policy: string; traces: number; spans: number; standFor: number }[];
+  tenants: { tenant: string; keptSpans: number; sampledOutSpans: number; overrunSpans: number }[];
+}
+
+export async function sampling(range: Range, signal: AbortSignal): Promise<Sampling> {
+  return get("api/headspan/v1/sampling", { from: range.start, to: range.end }, signal);
 }
 
 export interface LogRecord {

@@ -1,4 +1,4 @@
-import { el, replace } from "./dom.ts";
+import { el, replace, svg } from "./dom.ts";
 import { explainView } from "./explain.ts";
 import { functionsView } from "./functions.ts";
 import { helpDialog } from "./help.ts";
@@ -7,12 +7,22 @@ import { address, parsePlace, rangeOf, rangeParameters, resolveRange, type TimeR
 import { mapView } from "./map.ts";
 import { neighboursView } from "./neighbours.ts";
 import { rangePicker } from "./range.ts";
+import { samplingView } from "./sampling.ts";
 import { searchView } from "./search.ts";
 import { nextTheme, startTheme, themeName } from "./theme.ts";
+import { tokenDialog } from "./token.ts";
 import { traceView } from "./trace.ts";
 import { problem, type View } from "./view.ts";
 
-const TABS: readonly View[] = [functionsView, searchView, latencyView, mapView, neighboursView, explainView];
+const TABS: readonly View[] = [
+  functionsView,
+  searchView,
+  latencyView,
+  mapView,
+  neighboursView,
+  explainView,
+  samplingView,
+];
 const VIEWS: readonly View[] = [...TABS, traceView];
 const CHORD_MS = 1500;
 
@@ -24,6 +34,7 @@ const tabs = el("nav", { "aria-label": "Views" });
 const ranges = el("div", { class: "range" });
 const theme = el("button", { class: "icon", onclick: switchTheme }, themeSign());
 const help = helpDialog(TABS);
+const tokens = tokenDialog(draw);
 let current = new AbortController();
 
 replace(
@@ -57,6 +68,25 @@ replace(
       "button",
       {
         class: "icon",
+        title: "Token",
+        "aria-label": "Token",
+        onclick: () => {
+          tokens.showModal();
+        },
+      },
+      svg(
+        "svg",
+        { viewBox: "0 0 16 16", width: 14, height: 14, "aria-hidden": "true" },
+        svg("path", {
+          d: "M10.5 1a4.5 4.5 0 0 0-4.3 5.8L1 12v3h3v-2h2v-2h1.6l1.1-1.1A4.5 4.5 0 1 0 10.5 1zm1 4.7a1.2 1.2 0 1 1 0-2.4 1.2 1.2 0 0 1 0 2.4z",
+          fill: "currentColor",
+        }),
+      ),
+    ),
+    el(
+      "button",
+      {
+        class: "icon",
         title: "Keys (?)",
         "aria-label": "Help",
         onclick: () => {
@@ -69,6 +99,7 @@ replace(
   main,
   status,
   help,
+  tokens,
 );
 describeTheme();
 
@@ -168,7 +199,7 @@ document.addEventListener("keydown", (event) => {
     target.blur();
     return;
   }
-  if (typing || help.open) return;
+  if (typing || help.open || tokens.open) return;
   const inChord = event.timeStamp - chordAt < CHORD_MS;
   chordAt = 0;
   const view = inChord ? TABS.find((one) => one.key === event.key) : undefined;

@@ -37,6 +37,16 @@ async function show(context: ViewContext): Promise<void> {
   new Waterfall(context, body, id, trace).draw();
 }
 
+/** A decision as one would say it. */
+function decisionText(made: api.Decision): string {
+  const by = made.policies.length > 0 ? ` by ${made.policies.join(", ")}` : "";
+  if (!made.kept) return "not to be kept";
+  if (made.probability === null) return `kept${by}`;
+  if (made.probability >= 1) return `kept${by}, as all like it`;
+  const one = 1 / made.probability;
+  return `kept${by}, one of ${one < 10 ? one.toFixed(1).replace(/\.0$/, "") : format.count(Math.round(one))}`;
+}
+
 class Waterfall {
   private readonly collapsed = new Set<Row>();
   private visible: Row[] = [];
@@ -52,6 +62,7 @@ class Waterfall {
     "aria-colcount": "2",
   });
   private readonly details = el("aside", { class: "details", "aria-label": "Span" });
+  private readonly decided = el("span", { class: "decided", title: "what the sampler decided" });
   private readonly errors: readonly Row[];
   /** Parts of the trace that each span on the critical path is waited for, from the trace's start. */
   private path = new Map<string, { fromNs: number; toNs: number }[]>();
@@ -106,6 +117,7 @@ class Waterfall {
     if (first) this.select(first, wanted !== null);
     this.scroller.focus({ preventScroll: true });
     void this.findPath();
+    void this.findDecision();
     this.context.announce(`Trace with ${this.trace.rows.length} spans`);
   }
 
@@ -134,6 +146,7 @@ class Waterfall {
           `${format.count(this.trace.failures)} failed`,
         ),
       el("code", { class: "faint", title: "trace id" }, this.id),
+      this.decided,
     ];
     return el(
       "div",
@@ -266,6 +279,18 @@ class Waterfall {
     }
     this.drawn = undefined;
     this.paint();
+  }
+
+  /** Says why the trace was kept, if that was decided. Without an answer nothing else is missing. */
+  private async findDecision(): Promise<void> {
+    let made: readonly api.Decision[];
+    try {
+      ({ decisions: made } = await api.decisions(this.id, this.context.signal));
+    } catch {
+      return;
+    }
+    const last = made.find((one) => !one.again) ?? made[0];
+    if (last) replace(this.decided, decisionText(last));
   }
 
   private pathMarks(span: Span): HTMLElement[] {

@@ -3,6 +3,7 @@ import { type Child, el, replace } from "./dom.ts";
 import { type Place, rangeOf, resolveRange, type TimeRange } from "./location.ts";
 import type { Range } from "./api.ts";
 import * as format from "./format.ts";
+import { token, tokenForm } from "./token.ts";
 
 /** What a view gets: where it stands, where it draws, and when to stop. */
 export interface ViewContext {
@@ -60,6 +61,7 @@ export async function answerOf<T>(
 
 /** An error as the API worded it; positions in a query keep their places. */
 export function problem(error: unknown): HTMLElement {
+  if (error instanceof ApiError && error.status === 401) return tokenWanted();
   const text = error instanceof Error ? error.message : String(error);
   const title =
     error instanceof ApiError && error.status === 400
@@ -68,6 +70,24 @@ export function problem(error: unknown): HTMLElement {
         ? "Not found"
         : "No answer";
   return el("div", { class: "notice bad", role: "alert" }, el("strong", null, title), el("pre", null, text));
+}
+
+function tokenWanted(): HTMLElement {
+  return el(
+    "div",
+    { class: "notice", role: "alert" },
+    el("strong", null, token() ? "The token is not known" : "A token is needed"),
+    el(
+      "p",
+      null,
+      token()
+        ? "It may have been taken back, or mistyped. Another one:"
+        : "A token says what you may see; the platform's operators give them out.",
+    ),
+    tokenForm(() => {
+      window.dispatchEvent(new HashChangeEvent("hashchange"));
+    }),
+  );
 }
 
 /** Says that there is nothing, and what to do about it. */

@@ -191,6 +191,39 @@ describe("the page in a browser", () => {
     await picture("large");
   });
 
+  it("says why a trace was kept, and what was kept of all", async () => {
+    await open(`#/trace/${setting("HEADSPAN_LARGE_TRACE")}`);
+    await page.getByText("kept by errors, as all like it").waitFor();
+    await page.keyboard.press("g");
+    await page.keyboard.press("d");
+    await page.getByText("2 of 3 traces were kept (66.7 %).").waitFor();
+    const rest = page.getByRole("row", { name: /^rest/ });
+    assert.deepEqual(await rest.getByRole("cell").allTextContents(), ["rest", "1", "12", "4", "4.0"]);
+    await page.getByRole("row", { name: /^shop/ }).waitFor();
+    await picture("sampling");
+  });
+
+  it("asks for a token, and keeps it while the tab is open", async () => {
+    const other = await browser.newPage({ viewport: { width: 1400, height: 850 }, colorScheme: "dark" });
+    await other.goto(setting("HEADSPAN_GUARDED_PAGE"));
+    await other.getByText("A token is needed").waitFor();
+    if (pictures) await other.screenshot({ path: path.join(pictures, "token.png") });
+    await other.getByRole("alert").getByLabel("Token").fill("a guess");
+    await other.keyboard.press("Enter");
+    await other.getByText("The token is not known").waitFor();
+    await other.getByRole("alert").getByLabel("Token").fill(setting("HEADSPAN_TOKEN"));
+    await other.getByRole("button", { name: "Use it" }).click();
+    await other.getByRole("row", { name: /^gateway/ }).waitFor();
+    await other.reload();
+    await other.getByRole("row", { name: /^gateway/ }).waitFor();
+    assert.equal(await other.evaluate(() => document.defaultView?.localStorage.length), 0);
+    await other.getByRole("button", { name: "Token", exact: true }).click();
+    if (pictures) await other.screenshot({ path: path.join(pictures, "token-dialog.png") });
+    await other.getByRole("button", { name: "Forget it" }).click();
+    await other.getByText("A token is needed").waitFor();
+    await other.close();
+  });
+
   it("has its keys on ?, and a theme to choose", async () => {
     await open("#/functions");
     await page.getByRole("row", { name: /^gateway/ }).waitFor();
@@ -208,7 +241,7 @@ describe("the page in a browser", () => {
 
   it("fits a narrow screen", async () => {
     await page.setViewportSize({ width: 390, height: 800 });
-    for (const view of ["functions", "search", "latency", "map", "neighbours", "explain"]) {
+    for (const view of ["functions", "search", "latency", "map", "neighbours", "explain", "sampling"]) {
       await open(`#/${view}`);
       const wider = await page.evaluate(
         () => document.documentElement.scrollWidth - document.documentElement.clientWidth,

@@ -22,6 +22,7 @@ import io.headspan.query.http.QueryThreads;
 import io.headspan.query.jaeger.JaegerApi;
 import io.headspan.query.logs.LogsApi;
 import io.headspan.query.page.Page;
+import io.headspan.query.sampling.SamplingApi;
 import io.headspan.query.tempo.TempoApi;
 import io.headspan.storage.SpanStore;
 import io.headspan.wire.http.AcceptLoop;
@@ -137,13 +138,18 @@ public final class QueryApi implements AutoCloseable {
     new NeighboursApi(queries).addTo(builder, threads);
     new ServiceGraphApi(queries).addTo(builder, threads);
     new LogsApi(queries).addTo(builder, threads);
+    new SamplingApi(queries).addTo(builder, threads);
     Page.addTo(builder);
     builder
         .service("/ready", threads.service(_ -> ready()))
         .service(
             "/metrics",
             (_, _) -> HttpResponse.of(HttpStatus.OK, METRICS, HttpData.ofUtf8(registry.scrape())))
-        .decorator(access::decorate)
+        // The page says nothing of what is stored; it asks whoever reads it for a token.
+        .decorator((next, context, request) ->
+            Page.isFile(context.path())
+                ? next.serve(context, request)
+                : access.decorate(next, context, request))
         .decorator(
             MetricCollectingService.newDecorator(
                 MeterIdPrefixFunction.ofDefault("headspan.query.http")));

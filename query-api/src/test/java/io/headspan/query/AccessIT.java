@@ -22,6 +22,7 @@ import io.headspan.query.access.AuditLog;
 import io.headspan.query.explain.MadeSpans;
 import io.headspan.query.explain.MadeSpans.Function;
 import io.headspan.query.explain.MadeSpans.Times;
+import io.headspan.query.page.Page;
 import io.headspan.query.tempopb.QueryInstantRequest;
 import io.headspan.query.tempopb.QueryRangeRequest;
 import io.headspan.query.tempopb.SearchRequest;
@@ -210,6 +211,9 @@ class AccessIT {
     questions.put(
         ours + "traces/:id/critical-path",
         List.of(ours + "traces/" + SHARED_TRACE + "/critical-path"));
+    questions.put(ours + "sampling", List.of(ours + "sampling?" + FROM_TO));
+    questions.put(
+        ours + "traces/:id/decisions", List.of(ours + "traces/" + SHARED_TRACE + "/decisions"));
     questions.put(ours + "traces/:id/logs", List.of(ours + "traces/" + SHARED_TRACE + "/logs"));
     questions.put(
         ours + "logs",
@@ -397,7 +401,8 @@ class AccessIT {
               get(bothGuarded, path),
               as("no-token", bothGuarded, path),
               get(bothGuarded, path, "X-Scope-OrgID", "bravo"))) {
-        assertThat(answer.statusCode()).as(path).isEqualTo(path.equals("/ready") ? 200 : 401);
+        boolean open = path.equals("/ready") || Page.isFile(path);
+        assertThat(answer.statusCode()).as(path).isEqualTo(open ? 200 : 401);
         assertThat(answer.body().toLowerCase(Locale.ROOT)).as(path).doesNotContain("acme");
       }
     }
@@ -498,6 +503,12 @@ class AccessIT {
     assertThat(none.statusCode()).isEqualTo(401);
     assertThat(none.headers().firstValue("WWW-Authenticate"))
         .hasValueSatisfying(value -> assertThat(value).contains("Bearer", "Basic realm="));
+    assertThat(
+            get(bothGuarded, "/api/echo", "X-Requested-With", "headspan-page")
+                .headers()
+                .firstValue("WWW-Authenticate"))
+        .as("the page asks for a token itself")
+        .contains("Bearer");
   }
 
   @Test

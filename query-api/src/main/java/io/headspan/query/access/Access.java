@@ -46,6 +46,8 @@ public final class Access implements AutoCloseable {
   private static final String METRICS = "/metrics";
 
   private static final int QUERY_CHARACTERS = 4096;
+  private static final String REQUESTED_WITH = "x-requested-with";
+  private static final String PAGE = "headspan-page";
 
   private final Optional<ReloadedFile<Tokens>> tokens;
   private final Optional<Pseudonyms> pseudonyms;
@@ -145,7 +147,7 @@ public final class Access implements AutoCloseable {
       return next.serve(context, request);
     }
     if (token.isEmpty()) {
-      return unauthorized();
+      return unauthorized(request);
     }
     if (token.get().role().sends()) {
       return refusal(
@@ -177,11 +179,13 @@ public final class Access implements AutoCloseable {
         token, _ -> new RateLimit(token.requestsPerSecond(), System.nanoTime()));
   }
 
-  private static HttpResponse unauthorized() {
+  /// A browser asks its user by itself where `Basic` is possible. The page asks better.
+  private static HttpResponse unauthorized(HttpRequest request) {
+    boolean ofPage = request.headers().get(REQUESTED_WITH, "").equals(PAGE);
     return HttpResponse.of(
         ResponseHeaders.builder(HttpStatus.UNAUTHORIZED)
             .contentType(MediaType.PLAIN_TEXT_UTF_8)
-            .set(HttpHeaderNames.WWW_AUTHENTICATE, Authorization.CHALLENGE)
+            .set(HttpHeaderNames.WWW_AUTHENTICATE, ofPage ? "Bearer" : Authorization.CHALLENGE)
             .build(),
         HttpData.ofUtf8("no known token: send Authorization: Bearer TOKEN"));
   }

@@ -45,6 +45,7 @@ final class VisibleTenants {
           "logs", "tenant",
           "metric_points", "tenant",
           "node_ledger", "tenant",
+          "sampling_ledger", "tenant",
           "interference_matrix", "victim");
 
   /// Tables without a tenant, which say nothing of any row that is not visible by itself.
@@ -62,6 +63,13 @@ final class VisibleTenants {
           (toUInt8(0),toDateTime64(0,9,'UTC'),'',''))\
           ::Tuple(found UInt8,time DateTime64(9,'UTC'),service String,operation String)) AS root \
           FROM %s.spans GROUP BY day, trace_id\
+          """,
+          // Policies may be named after tenants, and a trace may have spans of several.
+          "decisions",
+          """
+          SELECT batch, decided, trace_id, kept, again, CAST([],'Array(String)') AS policies, \
+          threshold, toUInt64(0) AS rows FROM %1$s.decisions \
+          WHERE trace_id IN (SELECT trace_id FROM %1$s.spans)\
           """,
           "scopes",
           """

@@ -19,7 +19,8 @@ import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
-import java.util.List;
+import java.util.Map;
+import java.util.stream.Collectors;
 
 /// The web page at the API's root. Its script and style are named after their content, so browsers
 /// keep them for ever and ask for the page itself every time. It may load from this API and from
@@ -51,21 +52,33 @@ public final class Page {
     }
   }
 
+  /// The names of the page's files, by their paths.
+  private static final Map<String, String> PATHS = paths();
+
   private Page() {}
+
+  /// Whether a path is that of one of the page's files.
+  public static boolean isFile(String path) {
+    return PATHS.containsKey(path);
+  }
+
+  private static Map<String, String> paths() {
+    return new String(read("files.txt"), StandardCharsets.UTF_8)
+        .lines()
+        .filter(name -> !name.isBlank())
+        .collect(
+            Collectors.toUnmodifiableMap(
+                name -> name.equals(INDEX) ? "/" : "/" + name, name -> name));
+  }
 
   /// Adds the page's files.
   public static void addTo(ServerBuilder server) {
-    List<String> names =
-        new String(read("files.txt"), StandardCharsets.UTF_8)
-            .lines()
-            .filter(n -> !n.isBlank())
-            .toList();
-    for (String name : names) {
-      PageFile file = file(name);
+    for (Map.Entry<String, String> path : PATHS.entrySet()) {
+      PageFile file = file(path.getValue());
       server
           .route()
           .methods(HttpMethod.GET, HttpMethod.HEAD)
-          .path(name.equals(INDEX) ? "/" : "/" + name)
+          .path(path.getKey())
           .decorator(
               EncodingService.builder()
                   .minBytesToForceChunkedEncoding(LEAST_ENCODED_BYTES)

@@ -4,9 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.abort;
 
 import com.google.protobuf.ByteString;
+import io.headspan.query.QueryApi;
 import io.headspan.query.RunningApi;
 import io.headspan.query.ShopTraffic;
 import io.headspan.query.TestHttp;
+import io.headspan.storage.SqlQuery;
+import io.headspan.wire.access.Tokens;
 import io.opentelemetry.proto.collector.trace.v1.ExportTraceServiceRequest;
 import io.opentelemetry.proto.resource.v1.Resource;
 import io.opentelemetry.proto.trace.v1.ResourceSpans;
@@ -21,6 +24,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
@@ -45,7 +49,10 @@ class PageIT {
 
   @TempDir static Path directory;
 
+  private static final String TOKEN = "a-token-for-an-engineer";
+
   private static RunningApi api;
+  private static QueryApi guarded;
 
   @BeforeAll
   static void start() throws IOException {
@@ -55,10 +62,42 @@ class PageIT {
         new ArrayList<>(new ShopTraffic(7, startNs, MINUTES, TRACES_PER_MINUTE).requests());
     requests.addAll(largeTrace(startNs));
     api = RunningApi.start(directory, requests);
+    decide(minute * 60);
+    guarded =
+        QueryApi.start(
+            api.config(
+                Map.of(
+                    "HEADSPAN_QUERY_TOKENS",
+                    Files.writeString(
+                            directory.resolve("tokens.yaml"),
+                            "tokens: [{name: oncall, role: operator, sha256: %s}]"
+                                .formatted(Tokens.hash(TOKEN)))
+                        .toString())));
+  }
+
+  /// What a sampler writes down.
+  private static void decide(long second) {
+    for (String sql :
+        List.of(
+            """
+            INSERT INTO decisions (batch, decided, trace_id, kept, policies, threshold, rows) VALUES \
+            (%1$d, %1$d, unhex('%2$s'), 1, ['errors'], 0, 50000), \
+            (%1$d, %1$d, unhex('%3$032x'), 1, ['rest'], 54043195528445952, 12), \
+            (%1$d, %1$d, unhex('%4$032x'), 0, [], 0, 9)\
+            """
+                .formatted(second * 1_000, LARGE_TRACE_ID, 1, 2),
+            """
+            INSERT INTO sampling_ledger (window, closed, tenant, state, spans) VALUES \
+            (%1$d, %1$d000, 'shop', 'kept', 50012), (%1$d, %1$d000, 'shop', 'sampled_out', 9)\
+            """
+                .formatted(second))) {
+      api.store().query(SqlQuery.of(sql), row -> row.text(0));
+    }
   }
 
   @AfterAll
   static void stop() {
+    guarded.close();
     api.close();
   }
 
@@ -111,6 +150,8 @@ class PageIT {
     builder.environment().put("HEADSPAN_PAGE", "http://127.0.0.1:" + api.port() + "/");
     builder.environment().put("HEADSPAN_CHROMIUM", chromium.orElseThrow().toString());
     builder.environment().put("HEADSPAN_LARGE_TRACE", LARGE_TRACE_ID);
+    builder.environment().put("HEADSPAN_GUARDED_PAGE", "http://127.0.0.1:" + guarded.port() + "/");
+    builder.environment().put("HEADSPAN_TOKEN", TOKEN);
     builder
         .environment()
         .put(
