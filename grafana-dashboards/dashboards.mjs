@@ -216,6 +216,7 @@ const DASHBOARDS = [
       prometheus("Waiting", "spans on their way to the store: in memory, in the spool", ["sum by (instance) (headspan_ledger_in_memory_spans)", "sum by (instance) (headspan_ledger_spooled_spans)"]),
       prometheus("Received and stored", "spans per second at the collectors", ["sum(rate(headspan_collector_spans_received_total[5m]))", "sum(rate(headspan_collector_spans_stored_total[5m]))"]),
       prometheus("Refused", "spans per second, by reason", "sum by (reason) (rate(headspan_collector_spans_rejected_total[5m]))"),
+      prometheus("Left out", "spans, log records and data points per second of batches that were taken, by tenant and reason", "sum by (tenant, reason) (rate(headspan_collector_left_out_total[5m]))"),
       prometheus("Insert time p99", "of one insert into the store", "histogram_quantile(0.99, sum by (le) (rate(headspan_collector_insert_seconds_bucket[5m])))", { unit: "s" }),
       prometheus("Under way", "bytes received and not answered yet, and the limit", ["sum by (instance) (headspan_collector_in_flight_bytes)", "sum by (instance) (headspan_collector_in_flight_limit_bytes)"], { unit: "bytes" }),
     ],

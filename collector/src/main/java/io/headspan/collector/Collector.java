@@ -5,27 +5,22 @@ import com.linecorp.armeria.server.Server;
 import com.linecorp.armeria.server.ServerBuilder;
 import io.headspan.collector.edge.Admission;
 import io.headspan.collector.edge.Senders;
+import io.headspan.collector.edge.TenantRules;
 import io.headspan.collector.ingest.InFlight;
 import io.headspan.collector.ingest.Ingest;
 import io.headspan.collector.ingest.IngestMetrics;
-import io.headspan.collector.ingest.Store;
-import io.headspan.collector.ingest.StoreMonitor;
+import io.headspan.collector.ingest.Region;
+import io.headspan.collector.ingest.Regions;
 import io.headspan.collector.ingest.StoredListener;
 import io.headspan.collector.receive.ReceiveLimits;
 import io.headspan.collector.receive.Receivers;
 import io.headspan.collector.receive.Reception;
-import io.headspan.collector.sampling.Sampler;
 import io.headspan.collector.sampling.SamplerConfig;
 import io.headspan.collector.sampling.SamplingException;
 import io.headspan.collector.sampling.SamplingPolicies;
 import io.headspan.collector.spanmetrics.SpanMetrics;
-import io.headspan.storage.SpanStore;
-import io.headspan.storage.Tier;
-import io.headspan.wire.LogBatch;
-import io.headspan.wire.MetricBatch;
-import io.headspan.wire.SpanBatch;
+import io.headspan.wire.access.ReloadedFile;
 import io.headspan.wire.http.AcceptLoop;
-import io.headspan.wire.signal.NodeReport;
 import io.micrometer.core.instrument.binder.jvm.JvmMemoryMetrics;
 import io.micrometer.core.instrument.binder.jvm.JvmThreadMetrics;
 import io.micrometer.core.instrument.binder.system.ProcessorMetrics;
@@ -36,6 +31,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.InstantSource;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutorService;
@@ -72,10 +69,8 @@ public final class Collector implements AutoCloseable {
 
   private final CollectorConfig config;
   private final PrometheusMeterRegistry registry;
-  private final SpanStore store;
-  private final StoreMonitor monitor;
+  private final List<RegionStore> stores = new ArrayList<>();
   private final Ingest ingest;
-  private final Sampler sampler;
   private final ExecutorService decoders;
   private final Receivers receivers;
   private final StatusEndpoints status;
@@ -125,12 +120,20 @@ public final class Collector implements AutoCloseable {
             config.access().region(),
             registry,
             message -> new CollectorException(CollectorException.Kind.CONFIGURATION, message));
-    store = SpanStore.connect(config.store());
-    Store ingestStore = new IngestStore(store, sampling.tier());
-    monitor = StoreMonitor.start(ingestStore);
+    Optional<ReloadedFile<TenantRules>> tenants = config.access().tenants().map(this::tenants);
+    TenantRules rules = tenants.map(ReloadedFile::current).orElse(TenantRules.NONE);
+    stores.add(RegionStore.open("", config.store(), sampling));
+    rules
+        .stores()
+        .forEach((name, address) -> stores.add(RegionStore.open(name, address, sampling)));
+    Regions regions = regions(tenants);
     InFlight inFlight = new InFlight(config.inFlightBytes());
-    IngestMetrics metrics = new IngestMetrics(registry, inFlight, monitor);
-    ingest = new Ingest(ingestStore, monitor, metrics, spanMetrics(config), config.inserters());
+    IngestMetrics metrics = new IngestMetrics(registry, inFlight, regions);
+    ingest = new Ingest(regions, metrics, spanMetrics(config));
+    Admission admission =
+        tenants.isPresent()
+            ? new Admission(tenants.get()::current, System::nanoTime)
+            : new Admission();
     decoders =
         Executors.newFixedThreadPool(
             Runtime.getRuntime().availableProcessors(),
@@ -140,9 +143,9 @@ public final class Collector implements AutoCloseable {
             config.messageBytes(), config.streamBytes(), BATCHES_PER_STREAM, ADMISSION_TIMEOUT);
     receivers =
         new Receivers(
-            new Reception(limits, inFlight, ingest, metrics, senders, new Admission(), decoders));
-    status = new StatusEndpoints(monitor, registry, senders);
-    sampler = Sampler.start(store, sampling, () -> monitor.notReadyReason().isEmpty());
+            new Reception(limits, inFlight, ingest, metrics, senders, admission, decoders));
+    status = new StatusEndpoints(stores, registry, senders);
+    stores.forEach(each -> each.startSampling(sampling));
     new JvmMemoryMetrics().bindTo(registry);
     new JvmThreadMetrics().bindTo(registry);
     new ProcessorMetrics().bindTo(registry);
@@ -173,10 +176,48 @@ public final class Collector implements AutoCloseable {
     server.close();
     decoders.shutdown();
     ingest.close(Duration.ofNanos(Math.max(0, deadline - System.nanoTime())));
-    sampler.close();
-    monitor.close();
-    store.close();
+    stores.forEach(RegionStore::close);
     registry.close();
+  }
+
+  /// Stores are opened at the start, so a region that appears, goes or moves needs another one.
+  private ReloadedFile<TenantRules> tenants(Path file) {
+    String own = config.access().region();
+    TenantRules first = readTenants(file, own);
+    return ReloadedFile.open(
+        file,
+        each -> {
+          TenantRules read = readTenants(each, own);
+          if (!read.stores().equals(first.stores())) {
+            throw new CollectorException(
+                CollectorException.Kind.CONFIGURATION,
+                "regions have changed: file=" + each + "; restart the collector to use them");
+          }
+          return read;
+        },
+        read -> logger.info("tenants read again: tenants={}", read.limits().size()),
+        e -> logger.warn("changed tenants are not used, the old ones are: {}", e.getMessage()));
+  }
+
+  private static TenantRules readTenants(Path file, String own) {
+    return TenantRules.read(
+        file,
+        own,
+        message -> new CollectorException(CollectorException.Kind.CONFIGURATION, message));
+  }
+
+  private Regions regions(Optional<ReloadedFile<TenantRules>> tenants) {
+    if (stores.size() == 1) {
+      RegionStore only = stores.getFirst();
+      return Regions.of(Region.only(only.store(), only.monitor(), config.inserters()));
+    }
+    ReloadedFile<TenantRules> rules = tenants.orElseThrow();
+    return new Regions(
+        stores.stream()
+            .map(each ->
+                Region.amongOthers(each.name(), each.store(), each.monitor(), config.inserters()))
+            .toList(),
+        tenant -> rules.current().regionOf(tenant));
   }
 
   private StoredListener spanMetrics(CollectorConfig config) {
@@ -230,43 +271,5 @@ public final class Collector implements AutoCloseable {
     receivers.addTo(builder);
     status.addTo(builder);
     return builder.build();
-  }
-
-  /// The store as ingest sees it.
-  private record IngestStore(SpanStore store, Tier tier) implements Store {
-    @Override
-    public void migrate() {
-      store.migrate();
-    }
-
-    @Override
-    public void insert(SpanBatch batch, String deduplicationToken) {
-      store.insert(batch, deduplicationToken, tier);
-    }
-
-    @Override
-    public void insert(LogBatch batch, String deduplicationToken) {
-      store.insert(batch, deduplicationToken);
-    }
-
-    @Override
-    public void insert(MetricBatch batch, String deduplicationToken) {
-      store.insert(batch, deduplicationToken);
-    }
-
-    @Override
-    public boolean isStored(SpanBatch batch) {
-      return store.isStored(batch);
-    }
-
-    @Override
-    public void insert(NodeReport report, String deduplicationToken) {
-      store.insert(report, deduplicationToken);
-    }
-
-    @Override
-    public boolean isReady() {
-      return store.isReady();
-    }
   }
 }

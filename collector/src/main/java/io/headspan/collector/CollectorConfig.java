@@ -76,9 +76,12 @@ public record CollectorConfig(
   /// @param certificateRequired whether a client has to show a certificate where `tls_client_ca` is
   ///   set, `HEADSPAN_COLLECTOR_TLS_CLIENT_CERTIFICATE` (`required`); with `optional` one with a
   ///   token may come without
-  public record Access(Optional<Path> tokens, String region, boolean certificateRequired) {
+  /// @param tenants file of what each tenant may send and where it is stored,
+  ///   `HEADSPAN_COLLECTOR_TENANTS`; without one, no limits and one store
+  public record Access(
+      Optional<Path> tokens, String region, boolean certificateRequired, Optional<Path> tenants) {
     /// Whoever reaches the collector may send.
-    static final Access OPEN = new Access(Optional.empty(), "", true);
+    static final Access OPEN = new Access(Optional.empty(), "", true, Optional.empty());
   }
 
   static final String LISTEN = "HEADSPAN_COLLECTOR_LISTEN";
@@ -120,7 +123,8 @@ public record CollectorConfig(
                     "tls_client_certificate",
                     true,
                     CollectorConfig::isRequired,
-                    "required or optional")),
+                    "required or optional"),
+                settings.text("tenants").map(Path::of)),
             new Sampling(
                 settings.text("sampling_policies").map(Path::of),
                 settings.duration("decision_wait", Duration.ofSeconds(10)),

@@ -12,25 +12,27 @@ import com.linecorp.armeria.server.ServerBuilder;
 import io.headspan.collector.edge.Credentials;
 import io.headspan.collector.edge.Senders;
 import io.headspan.collector.edge.Verdict;
-import io.headspan.collector.ingest.StoreMonitor;
 import io.headspan.wire.access.Authorization;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
+import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /// `/live`, `/ready` and `/metrics`. Ready means that a batch sent now would be stored: the store
-/// answers and has the schema, and the collector is not closing. The metrics are of all tenants, so
-/// where tokens are in use they are for operators.
+/// answers and has the schema, and the collector is not closing; with several regions, the store of
+/// one of them, so that one which is away does not take the others' collector from its balancer.
+/// The metrics are of all tenants, so where tokens are in use they are for operators.
 final class StatusEndpoints {
   private static final String TEXT_FORMAT = "text/plain; version=0.0.4; charset=utf-8";
 
-  private final StoreMonitor monitor;
+  private final List<RegionStore> stores;
   private final PrometheusMeterRegistry registry;
   private final Senders senders;
   private final AtomicBoolean closing = new AtomicBoolean();
 
-  StatusEndpoints(StoreMonitor monitor, PrometheusMeterRegistry registry, Senders senders) {
+  StatusEndpoints(List<RegionStore> stores, PrometheusMeterRegistry registry, Senders senders) {
     this.senders = senders;
-    this.monitor = monitor;
+    this.stores = List.copyOf(stores);
     this.registry = registry;
   }
 
@@ -58,10 +60,14 @@ final class StatusEndpoints {
     if (closing.get()) {
       return text(HttpStatus.SERVICE_UNAVAILABLE, "the collector is closing");
     }
-    return monitor
-        .notReadyReason()
-        .map(reason -> text(HttpStatus.SERVICE_UNAVAILABLE, reason))
-        .orElseGet(() -> text(HttpStatus.OK, "ready"));
+    List<String> reasons =
+        stores.stream().map(RegionStore::notReadyReason).flatMap(Optional::stream).toList();
+    if (reasons.size() == stores.size()) {
+      return text(HttpStatus.SERVICE_UNAVAILABLE, String.join("; ", reasons));
+    }
+    return text(
+        HttpStatus.OK,
+        reasons.isEmpty() ? "ready" : "ready, but for " + String.join("; ", reasons));
   }
 
   private HttpResponse metrics(RequestHeaders headers) {

@@ -48,6 +48,7 @@ class CollectorConfigTest {
                 Map.entry("HEADSPAN_COLLECTOR_LISTEN", "[::1]:0"),
                 Map.entry("HEADSPAN_COLLECTOR_TOKENS", "/tokens.yaml"),
                 Map.entry("HEADSPAN_COLLECTOR_REGION", "eu"),
+                Map.entry("HEADSPAN_COLLECTOR_TENANTS", "/tenants.yaml"),
                 Map.entry("HEADSPAN_COLLECTOR_TLS_CLIENT_CERTIFICATE", "optional"),
                 Map.entry("HEADSPAN_COLLECTOR_STORE", "http://store:9000/spans"),
                 Map.entry("HEADSPAN_COLLECTOR_MESSAGE_MIB", "8"),
@@ -77,7 +78,11 @@ class CollectorConfigTest {
                 2,
                 Duration.ofMillis(500),
                 new TlsPaths(Path.of("/ca"), Path.of("/cert"), Path.of("/key")),
-                new CollectorConfig.Access(Optional.of(Path.of("/tokens.yaml")), "eu", false),
+                new CollectorConfig.Access(
+                    Optional.of(Path.of("/tokens.yaml")),
+                    "eu",
+                    false,
+                    Optional.of(Path.of("/tenants.yaml"))),
                 new CollectorConfig.Sampling(
                     Optional.of(Path.of("/policies.yaml")),
                     Duration.ofSeconds(30),

@@ -38,13 +38,21 @@ final class CollectorCommand extends RoleCommand {
           "Who may send (see `headspan token new`); without it, everybody on this machine (HEADSPAN_COLLECTOR_TOKENS).")
   private @Nullable String tokens;
 
+  @Option(
+      names = "--tenants",
+      paramLabel = "FILE",
+      description =
+          "What each tenant may send, and in which region it is stored (HEADSPAN_COLLECTOR_TENANTS).")
+  private @Nullable String tenants;
+
   @Override
   List<Given> options() {
     return List.of(
         new Given(ConfigOption.NAME, "HEADSPAN_COLLECTOR_CONFIG", config.file()),
         new Given("--listen", "HEADSPAN_COLLECTOR_LISTEN", listen),
         new Given("--store", "HEADSPAN_COLLECTOR_STORE", store),
-        new Given("--tokens", "HEADSPAN_COLLECTOR_TOKENS", tokens));
+        new Given("--tokens", "HEADSPAN_COLLECTOR_TOKENS", tokens),
+        new Given("--tenants", "HEADSPAN_COLLECTOR_TENANTS", tenants));
   }
 
   @Override

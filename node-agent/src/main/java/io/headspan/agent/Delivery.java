@@ -1,6 +1,7 @@
 package io.headspan.agent;
 
 import io.headspan.agent.export.CollectorChannel;
+import io.headspan.agent.export.CollectorToken;
 import io.headspan.agent.export.ExportSettings;
 import io.headspan.agent.export.SpanExporter;
 import io.headspan.agent.ledger.Ledger;
@@ -15,8 +16,10 @@ import io.headspan.wire.config.HostPort;
 import io.headspan.wire.tls.TlsException;
 import io.headspan.wire.tls.TlsFiles;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -42,9 +45,10 @@ final class Delivery implements AutoCloseable {
   /// @throws AgentException if the spool cannot be had
   static Delivery open(AgentConfig config, HostIdentity host) {
     TlsFiles tls = tls(config.delivery());
+    CollectorToken token = token(config);
     Path directory = config.delivery().spoolDirectory();
     if (directory == null) {
-      return new Delivery(config, host, tls, null);
+      return new Delivery(config, host, tls, token, null);
     }
     Spool spool;
     try {
@@ -57,7 +61,7 @@ final class Delivery implements AutoCloseable {
           e);
     }
     try {
-      return new Delivery(config, host, tls, spool);
+      return new Delivery(config, host, tls, token, spool);
     } catch (RuntimeException | Error e) {
       spool.close();
       throw e;
@@ -82,8 +86,39 @@ final class Delivery implements AutoCloseable {
     }
   }
 
+  private static @Nullable CollectorToken token(AgentConfig config) {
+    DeliveryConfig delivery = config.delivery();
+    if (delivery.token() == null && delivery.tokenFile() == null) {
+      return null;
+    }
+    if (!delivery.tls() && !config.collector().isLoopback()) {
+      LOG.warn(
+          "The token for the collector goes over the network in clear text: collector={}; set"
+              + " HEADSPAN_AGENT_TLS=true",
+          config.collector());
+    }
+    try {
+      return delivery.token() != null
+          ? CollectorToken.of(delivery.token())
+          : CollectorToken.inFile(
+              Objects.requireNonNull(delivery.tokenFile()),
+              e -> LOG.warn("A changed token is not used, the old one is: {}", e.getMessage()));
+    } catch (IllegalArgumentException | UncheckedIOException e) {
+      throw new AgentException(
+          AgentException.Kind.CONFIGURATION,
+          "The token for the collector cannot be had: "
+              + e.getMessage()
+              + " (HEADSPAN_AGENT_TOKEN_FILE, HEADSPAN_AGENT_TOKEN)",
+          e);
+    }
+  }
+
   private Delivery(
-      AgentConfig config, HostIdentity host, @Nullable TlsFiles tls, @Nullable Spool spool) {
+      AgentConfig config,
+      HostIdentity host,
+      @Nullable TlsFiles tls,
+      @Nullable CollectorToken token,
+      @Nullable Spool spool) {
     this.config = config;
     this.spool = spool;
     List<ClosedBooks> closed = spool == null ? List.of() : ClosedBooks.of(spool, host);
@@ -105,12 +140,12 @@ final class Delivery implements AutoCloseable {
                 config.acknowledgeTimeout(),
                 config.delivery().spoolAfter(),
                 config.compressed()),
-            CollectorChannel.open(collector.host(), collector.port(), tls),
+            CollectorChannel.open(collector.host(), collector.port(), tls, token),
             ledger,
             spool);
     signals =
         SignalSender.start(
-            CollectorChannel.open(collector.host(), collector.port(), tls),
+            CollectorChannel.open(collector.host(), collector.port(), tls, token),
             host.agentId(),
             host.bootId(),
             host.hostName(),

@@ -53,7 +53,9 @@ class AgentConfigTest {
                     Duration.ofSeconds(10),
                     Duration.ofSeconds(10),
                     false,
-                    new TlsPaths(null, null, null)),
+                    new TlsPaths(null, null, null),
+                    null,
+                    null),
                 new Budget(1, 512L << 20),
                 Duration.ofSeconds(5)));
   }
@@ -90,6 +92,7 @@ class AgentConfigTest {
                 Map.entry("HEADSPAN_AGENT_TLS_CA", "/ca"),
                 Map.entry("HEADSPAN_AGENT_TLS_CERTIFICATE", "/cert"),
                 Map.entry("HEADSPAN_AGENT_TLS_KEY", "/key"),
+                Map.entry("HEADSPAN_AGENT_TOKEN_FILE", "/token"),
                 Map.entry("HEADSPAN_RUN_DIR", "/tmp/headspan")));
     assertThat(config)
         .isEqualTo(
@@ -117,7 +120,9 @@ class AgentConfigTest {
                     Duration.ofSeconds(3),
                     Duration.ofSeconds(4),
                     true,
-                    new TlsPaths(Path.of("/ca"), Path.of("/cert"), Path.of("/key"))),
+                    new TlsPaths(Path.of("/ca"), Path.of("/cert"), Path.of("/key")),
+                    Path.of("/token"),
+                    null),
                 new Budget(0.25, 100L << 20),
                 Duration.ofSeconds(9)));
     assertThat(config.listen()).hasToString("[::1]:0");
@@ -159,5 +164,17 @@ class AgentConfigTest {
             "; bad value: HEADSPAN_AGENT_CONTAINER_ROOTS=run/runc, want=abs",
             "; bad value: HEADSPAN_RUN_DIR=run, want=an absolute path",
             "bad value: HEADSPAN_AGENT_COLLECTOR=http://x:1/, want=host:port;");
+  }
+
+  @Test
+  void doesNotTellATokenThatIsGivenTwice() {
+    assertThatThrownBy(() ->
+            AgentConfig.from(
+                Map.of("HEADSPAN_AGENT_TOKEN", "hunter2", "HEADSPAN_AGENT_TOKEN_FILE", "/token")))
+        .isInstanceOf(AgentException.class)
+        .hasMessageContaining("a token is given beside a file with one")
+        .hasMessageNotContaining("hunter2");
+    assertThat(AgentConfig.from(Map.of("HEADSPAN_AGENT_TOKEN", "hunter2")).toString())
+        .doesNotContain("hunter2");
   }
 }

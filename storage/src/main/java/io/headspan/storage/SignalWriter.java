@@ -51,6 +51,29 @@ final class SignalWriter {
             yield "node_pressure";
           }
         };
+    insert(table, sink, deduplicationToken);
+  }
+
+  void insert(List<LeftOut> leftOut, String deduplicationToken) {
+    if (leftOut.isEmpty()) {
+      return;
+    }
+    NativeSink sink = new NativeSink();
+    sink.beginBlock(7, leftOut.size());
+    sink.beginColumn("time", "DateTime64(9, 'UTC')");
+    for (LeftOut each : leftOut) {
+      sink.putLong(each.timeNs());
+    }
+    texts(sink, "collector", leftOut, LeftOut::collector);
+    texts(sink, "sender", leftOut, LeftOut::sender);
+    texts(sink, "tenant", leftOut, LeftOut::tenant);
+    texts(sink, "signal", leftOut, LeftOut::signal);
+    texts(sink, "reason", leftOut, LeftOut::reason);
+    numbers(sink, "records", leftOut, LeftOut::records);
+    insert("collector_ledger", sink, deduplicationToken);
+  }
+
+  private void insert(String table, NativeSink sink, String deduplicationToken) {
     client.insert(
         table,
         sink,

@@ -80,6 +80,15 @@ public final class SpanStore implements AutoCloseable {
     signals.insert(report, deduplicationToken);
   }
 
+  /// Stores what was left out of a batch; when this returns, ClickHouse has it. The same with a
+  /// token already seen is not stored again.
+  ///
+  /// @param deduplicationToken names it
+  /// @throws StoreException of kind UNAVAILABLE if it is worth trying again, REJECTED if not
+  public void insertLeftOut(List<LeftOut> leftOut, String deduplicationToken) {
+    signals.insert(leftOut, deduplicationToken);
+  }
+
   /// Stores log records; when this returns, ClickHouse has them. A batch with a token already seen
   /// is not stored again. A record without any time is of 1970.
   ///

@@ -1,36 +1,67 @@
 package io.headspan.collector.edge;
 
+import io.headspan.collector.ingest.ListedRecords;
 import io.headspan.collector.ingest.Omission;
+import io.headspan.collector.ingest.Records;
 import io.headspan.collector.ingest.Rejection;
+import io.headspan.collector.ingest.SpanRecords;
 import io.headspan.wire.LogBatch;
 import io.headspan.wire.MetricBatch;
 import io.headspan.wire.SpanBatch;
 import io.headspan.wire.signal.NodeReport;
 import io.headspan.wire.signal.NodeSignal;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
-import java.util.function.ToIntFunction;
+import java.util.function.Function;
+import java.util.function.LongSupplier;
+import java.util.function.Supplier;
 
 /// Decides what of a decoded batch may be stored. Thread-safe.
 ///
 /// What nobody may send is left out, and the rest of the batch is stored; if nothing is left of it,
 /// the batch as a whole is refused, so that whoever set up the sender hears of it.
 public final class Admission {
+  private final Supplier<TenantRules> rules;
+  private final Limiter limiter;
+
+  /// Without limits.
+  public Admission() {
+    this(() -> TenantRules.NONE, System::nanoTime);
+  }
+
+  /// @param rules as they are at the time
+  /// @param clock nanoseconds that never go back
+  public Admission(Supplier<TenantRules> rules, LongSupplier clock) {
+    this.rules = rules;
+    limiter = new Limiter(clock);
+  }
+
   /// What may be stored of spans.
-  public Admitted<SpanBatch> spans(Sender sender, SpanBatch batch) {
-    return admitted(sender, Omission.Kind.SPANS, TenantCheck.spans(sender, batch), SpanBatch::size);
+  ///
+  /// @param name the batch's deduplication token
+  /// @param age how long ago it was made
+  public Admitted<SpanBatch> spans(Sender sender, SpanBatch batch, String name, Duration age) {
+    return admitted(
+        sender, TenantCheck.spans(sender, batch), SpanRecords::new, batch.size(), name, age);
   }
 
   /// What may be stored of log records.
-  public Admitted<LogBatch> logs(Sender sender, LogBatch batch) {
+  ///
+  /// @param name the batch's deduplication token
+  /// @param age how long ago it was made
+  public Admitted<LogBatch> logs(Sender sender, LogBatch batch, String name, Duration age) {
     return admitted(
-        sender, Omission.Kind.LOG_RECORDS, TenantCheck.logs(sender, batch), LogBatch::size);
+        sender, TenantCheck.logs(sender, batch), ListedRecords::of, batch.size(), name, age);
   }
 
   /// What may be stored of data points.
-  public Admitted<MetricBatch> points(Sender sender, MetricBatch batch) {
+  ///
+  /// @param name the batch's deduplication token
+  /// @param age how long ago it was made
+  public Admitted<MetricBatch> points(Sender sender, MetricBatch batch, String name, Duration age) {
     return admitted(
-        sender, Omission.Kind.DATA_POINTS, TenantCheck.points(sender, batch), MetricBatch::size);
+        sender, TenantCheck.points(sender, batch), ListedRecords::of, batch.size(), name, age);
   }
 
   /// What may be stored of a report about a node: an agent that sends for some tenants tells about
@@ -51,19 +82,34 @@ public final class Admission {
         });
   }
 
-  private static <T> Admitted<T> admitted(
-      Sender sender, Omission.Kind kind, TenantCheck.Checked<T> checked, ToIntFunction<T> size) {
-    if (checked.foreign() == 0) {
+  private <T> Admitted<T> admitted(
+      Sender sender,
+      TenantCheck.Checked<T> checked,
+      Function<T, Records<T>> looking,
+      int size,
+      String name,
+      Duration age) {
+    if (checked.foreign() > 0 && checked.foreign() == size) {
+      return new Admitted.Refused<>(Rejection.FOREIGN_TENANT, checked.message(), Duration.ZERO);
+    }
+    TenantRules current = rules.get();
+    if (checked.foreign() == 0 && !current.hasLimits()) {
       return new Admitted.Taken<>(checked.batch(), List.of(), "");
     }
-    if (size.applyAsInt(checked.batch()) == 0) {
-      return new Admitted.Refused<>(Rejection.FOREIGN_TENANT, checked.message(), Duration.ZERO);
+    Records<T> records = looking.apply(checked.batch());
+    Admitted<T> limited =
+        current.hasLimits()
+            ? limiter.admit(current, sender, records, name, age)
+            : new Admitted.Taken<>(checked.batch(), List.of(), "");
+    if (checked.foreign() == 0 || !(limited instanceof Admitted.Taken<T> taken)) {
+      return limited;
     }
     // Told of the one who sent it: what it claims to be is no reason to write it there.
     String tenant = sender.bound() ? sender.tenants().getFirst() : "";
-    return new Admitted.Taken<>(
-        checked.batch(),
-        List.of(new Omission(tenant, kind, Rejection.FOREIGN_TENANT, checked.foreign())),
-        checked.message());
+    List<Omission> omitted = new ArrayList<>(taken.omitted());
+    omitted.add(
+        new Omission(
+            sender.name(), tenant, records.kind(), Rejection.FOREIGN_TENANT, checked.foreign()));
+    return new Admitted.Taken<>(taken.batch(), omitted, checked.message());
   }
 }

@@ -1,5 +1,6 @@
 package io.headspan.collector.edge;
 
+import io.headspan.collector.ingest.SpanRecords;
 import io.headspan.wire.AttributeType;
 import io.headspan.wire.Attributes;
 import io.headspan.wire.LogBatch;
@@ -24,8 +25,7 @@ import org.jspecify.annotations.Nullable;
 /// another's.
 @SuppressWarnings("ReferenceEquality") // a batch or origin that is as it was is the same object
 final class TenantCheck {
-  /// The attribute of resources that names the tenant.
-  static final String TENANT = "headspan.tenant";
+  private static final String TENANT = SpanRecords.TENANT;
 
   private static final int NAME_CHARS = 100;
 

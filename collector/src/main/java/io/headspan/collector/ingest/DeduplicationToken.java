@@ -5,6 +5,7 @@ import io.headspan.wire.SpanBatch;
 import io.headspan.wire.signal.NodeReport;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.time.Duration;
 import java.util.HexFormat;
 import java.util.Optional;
 import java.util.regex.Pattern;
@@ -22,6 +23,9 @@ public final class DeduplicationToken {
 
   /// How long ago a batch was made that may have been sent before, in ms.
   public static final String REPLAY_AGE_HEADER = "headspan-replay-age-ms";
+
+  /// How long ago a batch was made, in ms.
+  public static final String AGE_HEADER = "headspan-age-ms";
 
   /// The store knows the tokens of its last 10,000 blocks, which this long is fewer, at up to 166
   /// batches a second.
@@ -75,6 +79,14 @@ public final class DeduplicationToken {
   public static boolean mayBeForgotten(HeaderLookup header) {
     String age = header.value(REPLAY_AGE_HEADER);
     return age != null && AGE.matcher(age).matches() && Long.parseLong(age) >= SURELY_KNOWN_MILLIS;
+  }
+
+  /// How long ago a batch was made, as its sender says; zero if it does not.
+  public static Duration age(HeaderLookup header) {
+    String age = header.value(AGE_HEADER);
+    return age != null && AGE.matcher(age).matches()
+        ? Duration.ofMillis(Long.parseLong(age))
+        : Duration.ZERO;
   }
 
   /// The token of a report about a node; empty if its ids are not of their form.

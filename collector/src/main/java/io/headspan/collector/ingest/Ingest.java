@@ -6,10 +6,12 @@ import io.headspan.wire.MetricBatch;
 import io.headspan.wire.SpanBatch;
 import io.headspan.wire.signal.NodeReport;
 import java.time.Duration;
+import java.util.BitSet;
+import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
@@ -24,35 +26,42 @@ import org.slf4j.LoggerFactory;
 /// A batch that the store cannot take now is tried again while its sender waits, for about half a
 /// second; after that the sender is told to come again. Nothing is kept here for later.
 ///
+/// Where tenants are stored in several regions, a batch is stored in the parts that each region has
+/// of it, and its sender is told when the last of them is. A part that is stored is not inserted
+/// again when the batch comes again because of the others.
+///
 /// Thread-safe.
 public final class Ingest implements AutoCloseable {
   private static final Logger logger = LoggerFactory.getLogger(Ingest.class);
 
   private static final long LOG_INTERVAL_NS = TimeUnit.SECONDS.toNanos(10);
+  private static final int STORED_PARTS_MAX = 20_000;
   private static final long[] RETRY_AFTER_MILLIS = {100, 400};
 
-  private final Store store;
-  private final StoreMonitor monitor;
+  private final Regions regions;
   private final IngestMetrics metrics;
   private final StoredListener listener;
-  private final ExecutorService inserters;
   private final AtomicLong lastLogNs = new AtomicLong(System.nanoTime() - LOG_INTERVAL_NS);
   private volatile boolean closing;
 
-  /// @param inserters how many inserts go on at the same time
-  public Ingest(
-      Store store,
-      StoreMonitor monitor,
-      IngestMetrics metrics,
-      StoredListener listener,
-      int inserters) {
-    this.store = store;
-    this.monitor = monitor;
+  /// Parts of batches that their stores have while other stores do not have theirs yet. What is
+  /// forgotten here is known to the store.
+  private final Map<String, Boolean> storedParts =
+      Collections.synchronizedMap(
+          new LinkedHashMap<>() {
+            private static final long serialVersionUID = 1;
+
+            @Override
+            protected boolean removeEldestEntry(Map.Entry<String, Boolean> eldest) {
+              return size() > STORED_PARTS_MAX;
+            }
+          });
+
+  /// @param regions where batches go; closed with this
+  public Ingest(Regions regions, IngestMetrics metrics, StoredListener listener) {
+    this.regions = regions;
     this.metrics = metrics;
     this.listener = listener;
-    this.inserters =
-        Executors.newFixedThreadPool(
-            inserters, Thread.ofPlatform().name("collector-insert-", 0).daemon().factory());
   }
 
   /// Stores a batch and says what became of it: once, in an inserter's thread, or in the caller's
@@ -61,7 +70,7 @@ public final class Ingest implements AutoCloseable {
   /// @param token see [DeduplicationToken]
   /// @param askFirst whether the batch may have been stored so long ago that the store has
   ///   forgotten its token: then the store is asked for the spans, and does not store them again
-  /// @param omitted what was left out of the batch
+  /// @param omitted what was left out of the batch, which is stored with it
   /// @param whenDone must not block
   public void insert(
       Protocol protocol,
@@ -70,27 +79,19 @@ public final class Ingest implements AutoCloseable {
       boolean askFirst,
       List<Omission> omitted,
       Consumer<InsertOutcome> whenDone) {
-    Consumer<InsertOutcome> counting =
+    insert(
+        regions.split(() -> new SpanRecords(batch), batch, batch.size(), token, omitted),
+        part -> insert(part, askFirst),
         outcome -> {
           omitted.forEach(each -> metrics.omitted(protocol, each));
           whenDone.accept(counted(protocol, batch, outcome));
-        };
-    if (batch.size() == 0) {
-      counting.accept(new InsertOutcome.Stored());
-      return;
-    }
-    try {
-      inserters.execute(
-          () -> counting.accept(insert(() -> insert(batch, token, askFirst), token, batch.size())));
-    } catch (RejectedExecutionException e) {
-      counting.accept(new InsertOutcome.Unavailable("the collector is closing"));
-    }
+        });
   }
 
   /// Stores log records and says what became of them, as [#insert] does.
   ///
   /// @param token see [DeduplicationToken]
-  /// @param omitted what was left out of the batch
+  /// @param omitted what was left out of the batch, which is stored with it
   /// @param whenDone must not block
   public void insert(
       Protocol protocol,
@@ -99,19 +100,19 @@ public final class Ingest implements AutoCloseable {
       List<Omission> omitted,
       Consumer<InsertOutcome> whenDone) {
     insert(
-        protocol,
-        RecordSignal.LOGS,
-        batch.size(),
-        token,
-        () -> store.insert(batch, token),
-        omitted,
-        whenDone);
+        regions.split(() -> ListedRecords.of(batch), batch, batch.size(), token, omitted),
+        part -> part.region().store().insert(part.batch(), part.token()),
+        outcome -> {
+          omitted.forEach(each -> metrics.omitted(protocol, each));
+          metrics.recordsDone(protocol, RecordSignal.LOGS, batch.size(), outcome);
+          whenDone.accept(outcome);
+        });
   }
 
   /// Stores data points and says what became of them, as [#insert] does.
   ///
   /// @param token see [DeduplicationToken]
-  /// @param omitted what was left out of the batch
+  /// @param omitted what was left out of the batch, which is stored with it
   /// @param whenDone must not block
   public void insert(
       Protocol protocol,
@@ -120,38 +121,13 @@ public final class Ingest implements AutoCloseable {
       List<Omission> omitted,
       Consumer<InsertOutcome> whenDone) {
     insert(
-        protocol,
-        RecordSignal.METRICS,
-        batch.size(),
-        token,
-        () -> store.insert(batch, token),
-        omitted,
-        whenDone);
-  }
-
-  private void insert(
-      Protocol protocol,
-      RecordSignal signal,
-      int count,
-      String token,
-      Runnable insertion,
-      List<Omission> omitted,
-      Consumer<InsertOutcome> whenDone) {
-    Consumer<InsertOutcome> counting =
+        regions.split(() -> ListedRecords.of(batch), batch, batch.size(), token, omitted),
+        part -> part.region().store().insert(part.batch(), part.token()),
         outcome -> {
           omitted.forEach(each -> metrics.omitted(protocol, each));
-          metrics.recordsDone(protocol, signal, count, outcome);
+          metrics.recordsDone(protocol, RecordSignal.METRICS, batch.size(), outcome);
           whenDone.accept(outcome);
-        };
-    if (count == 0) {
-      counting.accept(new InsertOutcome.Stored());
-      return;
-    }
-    try {
-      inserters.execute(() -> counting.accept(insert(insertion, token, count)));
-    } catch (RejectedExecutionException e) {
-      counting.accept(new InsertOutcome.Unavailable("the collector is closing"));
-    }
+        });
   }
 
   /// Stores a report about a node and says what became of it, as [#insert] does.
@@ -159,29 +135,69 @@ public final class Ingest implements AutoCloseable {
   /// @param token see [DeduplicationToken]
   /// @param whenDone must not block
   public void insert(NodeReport report, String token, Consumer<InsertOutcome> whenDone) {
-    int rows = report.signal().size();
-    try {
-      inserters.execute(() ->
-          whenDone.accept(counted(report, insert(() -> store.insert(report, token), token, rows))));
-    } catch (RejectedExecutionException e) {
-      whenDone.accept(counted(report, new InsertOutcome.Unavailable("the collector is closing")));
+    insert(
+        regions.split(report, token),
+        part -> part.region().store().insert(part.batch(), part.token()),
+        outcome -> whenDone.accept(counted(report, outcome)));
+  }
+
+  private <T> void insert(
+      List<Regions.Part<T>> parts,
+      Consumer<Regions.Part<T>> insertion,
+      Consumer<InsertOutcome> whenDone) {
+    JoinedOutcome joined =
+        new JoinedOutcome(parts.size(), outcome -> whenDone.accept(placed(outcome)));
+    for (Regions.Part<T> part : parts) {
+      String key = part.region().name() + "/" + part.token();
+      if (part.isEmpty() || (!part.isWhole() && storedParts.containsKey(key))) {
+        joined.add(new InsertOutcome.Stored());
+        continue;
+      }
+      try {
+        part.region()
+            .execute(() -> {
+              InsertOutcome outcome =
+                  insert(part.region(), () -> store(part, insertion), part.token(), part.size());
+              if (!part.isWhole() && outcome instanceof InsertOutcome.Stored) {
+                storedParts.put(key, true);
+              }
+              joined.add(outcome);
+            });
+      } catch (RejectedExecutionException e) {
+        joined.add(
+            new InsertOutcome.Unavailable(
+                part.region().isClosing()
+                    ? "the collector is closing"
+                    : "too much waits for the store: region=" + part.region().name()));
+      }
+    }
+  }
+
+  /// What is said of a region that is away is that, as long as another one is there.
+  private InsertOutcome placed(InsertOutcome outcome) {
+    return outcome instanceof InsertOutcome.Unavailable(String reason)
+            && !closing
+            && !regions.isOne()
+            && regions.isAnyReady()
+        ? new InsertOutcome.RegionAway(reason)
+        : outcome;
+  }
+
+  /// First the records: if it ends in between, they are the same when they come again, and what is
+  /// left out of them is decided by then as it is now.
+  private static <T> void store(Regions.Part<T> part, Consumer<Regions.Part<T>> insertion) {
+    if (part.size() > 0) {
+      insertion.accept(part);
+    }
+    if (!part.omitted().isEmpty()) {
+      part.region().store().insert(part.omitted(), part.token() + "/left-out");
     }
   }
 
   /// Lets what is under way end, for at most `timeout`, then gives it up as unavailable.
   public void close(Duration timeout) {
-    inserters.shutdown();
-    try {
-      if (!inserters.awaitTermination(timeout.toNanos(), TimeUnit.NANOSECONDS)) {
-        closing = true;
-        inserters.shutdownNow();
-        logger.warn("inserts did not end in time: timeout={}", timeout);
-      }
-    } catch (InterruptedException e) {
-      closing = true;
-      inserters.shutdownNow();
-      Thread.currentThread().interrupt();
-    }
+    closing = true;
+    regions.close(timeout);
   }
 
   @Override
@@ -189,7 +205,31 @@ public final class Ingest implements AutoCloseable {
     close(Duration.ZERO);
   }
 
-  private void insert(SpanBatch batch, String token, boolean askFirst) {
+  /// Of a store among others it is asked for each tenant by itself: one that has moved there since
+  /// the batch was first sent is not there yet, whoever else is.
+  private void insert(Regions.Part<SpanBatch> part, boolean askFirst) {
+    Store store = part.region().store();
+    if (!askFirst || regions.isOne()) {
+      insert(store, part.batch(), part.token(), askFirst);
+      return;
+    }
+    SpanRecords records = new SpanRecords(part.batch());
+    for (int tenant = 0; tenant < records.tenants().size(); tenant++) {
+      BitSet members = new BitSet();
+      for (int i = 0; i < records.size(); i++) {
+        members.set(i, records.tenant(i) == tenant);
+      }
+      if (!members.isEmpty()) {
+        insert(
+            store,
+            records.excerpt(members),
+            part.token() + Regions.partName(records, members),
+            true);
+      }
+    }
+  }
+
+  private void insert(Store store, SpanBatch batch, String token, boolean askFirst) {
     if (askFirst && store.isStored(batch)) {
       metrics.replayKnown();
       return;
@@ -210,12 +250,14 @@ public final class Ingest implements AutoCloseable {
   }
 
   /// @param insertion ends when the store has it
-  private InsertOutcome insert(Runnable insertion, String token, int rows) {
+  private InsertOutcome insert(Region region, Runnable insertion, String token, int rows) {
+    StoreMonitor monitor = region.monitor();
+    String where = region.name().isEmpty() ? "" : ", region=" + region.name();
     long start = System.nanoTime();
     for (int attempt = 0; ; attempt++) {
       Optional<String> notReady = monitor.notReadyReason();
       if (notReady.isPresent()) {
-        return new InsertOutcome.Unavailable("store not ready: " + notReady.get());
+        return new InsertOutcome.Unavailable("store not ready: " + notReady.get() + where);
       }
       try {
         insertion.run();
@@ -257,7 +299,8 @@ public final class Ingest implements AutoCloseable {
         metrics.signalStored(report.signal());
         tell(() -> listener.stored(report));
       }
-      case InsertOutcome.Unavailable _ -> metrics.signalRejected(Rejection.STORE_UNAVAILABLE);
+      case InsertOutcome.Unavailable _, InsertOutcome.RegionAway _ ->
+          metrics.signalRejected(Rejection.STORE_UNAVAILABLE);
       case InsertOutcome.Rejected _ -> metrics.signalRejected(Rejection.STORE_REJECTED);
     }
     return outcome;
@@ -266,7 +309,7 @@ public final class Ingest implements AutoCloseable {
   private InsertOutcome counted(Protocol protocol, SpanBatch batch, InsertOutcome outcome) {
     switch (outcome) {
       case InsertOutcome.Stored() -> metrics.stored(protocol, batch.size());
-      case InsertOutcome.Unavailable _ ->
+      case InsertOutcome.Unavailable _, InsertOutcome.RegionAway _ ->
           metrics.batchRejected(protocol, Rejection.STORE_UNAVAILABLE, batch.size());
       case InsertOutcome.Rejected _ ->
           metrics.batchRejected(protocol, Rejection.STORE_REJECTED, batch.size());

@@ -9,7 +9,9 @@ import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Timer;
 import java.time.Duration;
 import java.util.EnumMap;
+import java.util.HashSet;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /// What the collector counts, by protocol and by reason. For every protocol, batches received =
@@ -18,6 +20,10 @@ import java.util.concurrent.atomic.AtomicInteger;
 public final class IngestMetrics {
   private static final String PREFIX = "headspan.collector.";
 
+  private static final int TENANTS_MAX = 1_000;
+
+  private final MeterRegistry registry;
+  private final Set<String> tenants = new HashSet<>();
   private final Map<Protocol, OfProtocol> protocols = new EnumMap<>(Protocol.class);
   private final AtomicInteger streams = new AtomicInteger();
   private final Timer insert;
@@ -29,7 +35,8 @@ public final class IngestMetrics {
   private final Counter interferenceStored;
   private final Counter pressureStored;
 
-  public IngestMetrics(MeterRegistry registry, InFlight inFlight, StoreMonitor monitor) {
+  public IngestMetrics(MeterRegistry registry, InFlight inFlight, Regions regions) {
+    this.registry = registry;
     for (Protocol protocol : Protocol.values()) {
       protocols.put(protocol, new OfProtocol(registry, protocol));
     }
@@ -80,9 +87,21 @@ public final class IngestMetrics {
     Gauge.builder(PREFIX + "in.flight.limit.bytes", inFlight, InFlight::limitBytes)
         .description("In-flight bytes from which on senders are stopped")
         .register(registry);
-    Gauge.builder(PREFIX + "store.ready", monitor, m -> m.notReadyReason().isPresent() ? 0 : 1)
+    Gauge.builder(PREFIX + "store.ready", regions.own().monitor(), IngestMetrics::isReady)
         .description("Whether the store answers and has the schema")
         .register(registry);
+    for (Region region : regions.all()) {
+      if (!region.name().isEmpty()) {
+        Gauge.builder(PREFIX + "region.ready", region.monitor(), IngestMetrics::isReady)
+            .description("Whether the store of another region answers and has the schema")
+            .tag("region", region.name())
+            .register(registry);
+      }
+    }
+  }
+
+  private static double isReady(StoreMonitor monitor) {
+    return monitor.notReadyReason().isPresent() ? 0 : 1;
   }
 
   /// A message arrived.
@@ -124,6 +143,21 @@ public final class IngestMetrics {
 
   /// What is left out of a batch of which the rest goes to the store.
   void omitted(Protocol protocol, Omission omission) {
+    String tenant = omission.tenant().isEmpty() ? "{none}" : omission.tenant();
+    synchronized (tenants) {
+      if (tenants.size() < TENANTS_MAX) {
+        tenants.add(tenant);
+      } else if (!tenants.contains(tenant)) {
+        tenant = "{other}";
+      }
+    }
+    Counter.builder(PREFIX + "left.out")
+        .description("Spans, log records and data points left out of batches that were taken")
+        .tag("tenant", tenant)
+        .tag("signal", omission.kind().signal())
+        .tag("reason", omission.reason().label())
+        .register(registry)
+        .increment(omission.count());
     switch (omission.kind()) {
       case SPANS -> spansRejected(protocol, omission.reason(), omission.count());
       case LOG_RECORDS -> recordsOmitted(RecordSignal.LOGS, omission);
@@ -143,7 +177,7 @@ public final class IngestMetrics {
         counters.stored.increment(count);
         of(protocol).batchesStored.increment();
       }
-      case InsertOutcome.Unavailable _ -> {
+      case InsertOutcome.Unavailable _, InsertOutcome.RegionAway _ -> {
         counters.rejected(Rejection.STORE_UNAVAILABLE).increment(count);
         of(protocol).batchesRejected(Rejection.STORE_UNAVAILABLE).increment();
       }

@@ -2,9 +2,10 @@ package io.headspan.collector.ingest;
 
 /// Spans, log records or data points of one tenant that are left out of a batch that is stored.
 ///
+/// @param sender name of the token that they came with; "" for none
 /// @param tenant whose they are, as far as that is known for sure; "" for nobody's
 /// @param count how many
-public record Omission(String tenant, Kind kind, Rejection reason, int count) {
+public record Omission(String sender, String tenant, Kind kind, Rejection reason, int count) {
   /// What is left out.
   public enum Kind {
     SPANS("traces"),

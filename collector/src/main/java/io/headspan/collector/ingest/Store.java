@@ -4,6 +4,7 @@ import io.headspan.wire.LogBatch;
 import io.headspan.wire.MetricBatch;
 import io.headspan.wire.SpanBatch;
 import io.headspan.wire.signal.NodeReport;
+import java.util.List;
 
 /// What ingest needs of the store; [io.headspan.storage.SpanStore] has the promises.
 public interface Store {
@@ -36,6 +37,11 @@ public interface Store {
   ///
   /// @throws io.headspan.storage.StoreException if it does not
   void insert(NodeReport report, String deduplicationToken);
+
+  /// Stores once what was left out of a batch; returns when the store has it.
+  ///
+  /// @throws io.headspan.storage.StoreException if it does not
+  void insert(List<Omission> omitted, String deduplicationToken);
 
   /// Whether the store answers and has the schema.
   boolean isReady();

@@ -22,6 +22,7 @@ import io.headspan.wire.otap.OtapDecoder;
 import io.headspan.wire.otap.OtapException;
 import io.headspan.wire.otap.OtapHeaders;
 import io.headspan.wire.otlp.OtlpSignals;
+import io.headspan.wire.signal.RegionAway;
 import io.opentelemetry.proto.collector.logs.v1.ExportLogsServiceRequest;
 import io.opentelemetry.proto.collector.metrics.v1.ExportMetricsServiceRequest;
 import io.opentelemetry.proto.experimental.arrow.v1.BatchArrowRecords;
@@ -277,7 +278,10 @@ final class ArrowStream extends ServerCall.Listener<EncodedMessage> {
       refuse(batchId, verdict, reservation);
       return;
     }
-    switch (reception.admission().spans(sender, batch)) {
+    String token = sender.nameOf(DeduplicationToken.of(batchHeaders::get, batch));
+    switch (reception
+        .admission()
+        .spans(sender, batch, token, DeduplicationToken.age(batchHeaders::get))) {
       case Admitted.Refused<SpanBatch> refused -> {
         reception.metrics().batchRejected(Protocol.OTAP, refused.reason(), batch.size());
         refuse(batchId, refused, reservation);
@@ -288,7 +292,7 @@ final class ArrowStream extends ServerCall.Listener<EncodedMessage> {
               .insert(
                   Protocol.OTAP,
                   taken.batch(),
-                  sender.nameOf(DeduplicationToken.of(batchHeaders::get, batch)),
+                  token,
                   DeduplicationToken.mayBeForgotten(batchHeaders::get),
                   taken.omitted(),
                   underWay(batchId, taken.message(), reservation));
@@ -307,7 +311,10 @@ final class ArrowStream extends ServerCall.Listener<EncodedMessage> {
       refuse(batchId, verdict, reservation);
       return;
     }
-    switch (reception.admission().logs(sender, batch)) {
+    String name = sender.nameOf(token);
+    switch (reception
+        .admission()
+        .logs(sender, batch, name, DeduplicationToken.age(batchHeaders::get))) {
       case Admitted.Refused<LogBatch> refused -> {
         refuseRecords(RecordSignal.LOGS, batch.size(), refused.reason());
         refuse(batchId, refused, reservation);
@@ -318,7 +325,7 @@ final class ArrowStream extends ServerCall.Listener<EncodedMessage> {
               .insert(
                   Protocol.OTAP,
                   taken.batch(),
-                  sender.nameOf(token),
+                  name,
                   taken.omitted(),
                   underWay(batchId, taken.message(), reservation));
     }
@@ -336,7 +343,10 @@ final class ArrowStream extends ServerCall.Listener<EncodedMessage> {
       refuse(batchId, verdict, reservation);
       return;
     }
-    switch (reception.admission().points(sender, batch)) {
+    String name = sender.nameOf(token);
+    switch (reception
+        .admission()
+        .points(sender, batch, name, DeduplicationToken.age(batchHeaders::get))) {
       case Admitted.Refused<MetricBatch> refused -> {
         refuseRecords(RecordSignal.METRICS, batch.size(), refused.reason());
         refuse(batchId, refused, reservation);
@@ -347,7 +357,7 @@ final class ArrowStream extends ServerCall.Listener<EncodedMessage> {
               .insert(
                   Protocol.OTAP,
                   taken.batch(),
-                  sender.nameOf(token),
+                  name,
                   taken.omitted(),
                   underWay(batchId, taken.message(), reservation));
     }
@@ -422,6 +432,12 @@ final class ArrowStream extends ServerCall.Listener<EncodedMessage> {
           answer(batchId, StatusCode.OK, ErrorText.shortened(message), true);
       case InsertOutcome.Unavailable(String reason) ->
           answer(batchId, StatusCode.UNAVAILABLE, ErrorText.shortened(reason), true);
+      case InsertOutcome.RegionAway(String reason) ->
+          answer(
+              batchId,
+              StatusCode.UNAVAILABLE,
+              ErrorText.shortened(RegionAway.PREFIX + reason),
+              true);
       case InsertOutcome.Rejected(String reason) ->
           answer(batchId, StatusCode.INVALID_ARGUMENT, ErrorText.shortened(reason), true);
     }

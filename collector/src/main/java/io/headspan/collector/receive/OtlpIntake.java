@@ -16,6 +16,7 @@ import io.headspan.wire.SpanBatch;
 import io.headspan.wire.WireException;
 import io.headspan.wire.otlp.OtlpDecoder;
 import io.headspan.wire.otlp.OtlpSignals;
+import io.headspan.wire.signal.RegionAway;
 import io.netty.channel.EventLoop;
 import io.opentelemetry.proto.collector.logs.v1.ExportLogsServiceRequest;
 import io.opentelemetry.proto.collector.metrics.v1.ExportMetricsServiceRequest;
@@ -112,7 +113,7 @@ final class OtlpIntake {
         reservation.resize(BatchSize.heapBytes(expanded));
         String token = sender.nameOf(DeduplicationToken.of(headers, RecordSignal.LOGS, expanded));
         received(protocol, RecordSignal.LOGS, batch.size(), start);
-        switch (reception.admission().logs(sender, batch)) {
+        switch (reception.admission().logs(sender, batch, token, DeduplicationToken.age(headers))) {
           case Admitted.Refused<LogBatch> refused -> {
             reception
                 .metrics()
@@ -138,7 +139,9 @@ final class OtlpIntake {
         String token =
             sender.nameOf(DeduplicationToken.of(headers, RecordSignal.METRICS, expanded));
         received(protocol, RecordSignal.METRICS, batch.size(), start);
-        switch (reception.admission().points(sender, batch)) {
+        switch (reception
+            .admission()
+            .points(sender, batch, token, DeduplicationToken.age(headers))) {
           case Admitted.Refused<MetricBatch> refused -> {
             reception
                 .metrics()
@@ -188,7 +191,7 @@ final class OtlpIntake {
     if (checked.rejected() > 0) {
       reception.metrics().spansRejected(protocol, Rejection.BAD_ID, checked.rejected());
     }
-    switch (reception.admission().spans(sender, batch)) {
+    switch (reception.admission().spans(sender, batch, token, DeduplicationToken.age(headers))) {
       case Admitted.Refused<SpanBatch> refused -> {
         reception.metrics().batchRejected(protocol, refused.reason(), batch.size());
         whenDone.accept(answer(refused));
@@ -237,6 +240,8 @@ final class OtlpIntake {
           new OtlpAnswer.Accepted(rejected, ErrorText.shortened(message));
       case InsertOutcome.Unavailable(String reason) ->
           new OtlpAnswer.Unavailable(ErrorText.shortened(reason));
+      case InsertOutcome.RegionAway(String reason) ->
+          new OtlpAnswer.Unavailable(ErrorText.shortened(RegionAway.PREFIX + reason));
       case InsertOutcome.Rejected(String reason) ->
           new OtlpAnswer.Invalid(ErrorText.shortened(reason));
     };

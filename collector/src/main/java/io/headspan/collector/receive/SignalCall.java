@@ -10,6 +10,7 @@ import io.headspan.collector.ingest.InsertOutcome;
 import io.headspan.collector.ingest.Rejection;
 import io.headspan.wire.otap.OtapException;
 import io.headspan.wire.signal.NodeReport;
+import io.headspan.wire.signal.RegionAway;
 import io.headspan.wire.signal.v1.SignalReceipt;
 import io.headspan.wire.signal.v1.SignalReport;
 import java.util.Optional;
@@ -112,6 +113,9 @@ final class SignalCall extends ServerCall.Listener<EncodedMessage> {
       }
       case InsertOutcome.Unavailable(String reason) ->
           close(Status.UNAVAILABLE.withDescription(ErrorText.shortened(reason)));
+      case InsertOutcome.RegionAway(String reason) ->
+          close(
+              Status.UNAVAILABLE.withDescription(ErrorText.shortened(RegionAway.PREFIX + reason)));
       case InsertOutcome.Rejected(String reason) ->
           close(Status.INVALID_ARGUMENT.withDescription(ErrorText.shortened(reason)));
     }

@@ -18,6 +18,7 @@ public final class FakeStore implements Store {
   private final Map<String, SpanBatch> batches = new LinkedHashMap<>();
   private final Map<String, LogBatch> logs = new LinkedHashMap<>();
   private final Map<String, MetricBatch> metrics = new LinkedHashMap<>();
+  private final Map<String, List<Omission>> omissions = new LinkedHashMap<>();
   private final Map<String, NodeReport> reports = new LinkedHashMap<>();
   private final Queue<RuntimeException> failures = new ArrayDeque<>();
   private final Semaphore permits = new Semaphore(0);
@@ -106,6 +107,17 @@ public final class FakeStore implements Store {
       throw failure;
     }
     reports.putIfAbsent(deduplicationToken, report);
+  }
+
+  @Override
+  public synchronized void insert(List<Omission> omitted, String deduplicationToken) {
+    takeRecords(deduplicationToken);
+    omissions.putIfAbsent(deduplicationToken, omitted);
+  }
+
+  /// What was left out of batches, by token.
+  public synchronized Map<String, List<Omission>> omissions() {
+    return new LinkedHashMap<>(omissions);
   }
 
   /// The reports about nodes, by token.

@@ -26,13 +26,13 @@ class IngestTest {
   private final FakeStore store = new FakeStore();
   private final SimpleMeterRegistry registry = new SimpleMeterRegistry();
   private final StoreMonitor monitor = StoreMonitor.start(store);
+  private final Regions regions = Regions.of(Region.only(store, monitor, 2));
   private volatile boolean listenerFails;
   private final Queue<Object> told = new ConcurrentLinkedQueue<>();
   private final Ingest ingest =
       new Ingest(
-          store,
-          monitor,
-          new IngestMetrics(registry, new InFlight(1000), monitor),
+          regions,
+          new IngestMetrics(registry, new InFlight(1000), regions),
           new StoredListener() {
             @Override
             public void stored(SpanBatch batch) {
@@ -46,8 +46,7 @@ class IngestTest {
             public void stored(NodeReport report) {
               told.add(report);
             }
-          },
-          2);
+          });
 
   @BeforeEach
   void awaitStore() {

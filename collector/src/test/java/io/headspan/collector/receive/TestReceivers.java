@@ -11,6 +11,8 @@ import io.headspan.collector.ingest.FakeStore;
 import io.headspan.collector.ingest.InFlight;
 import io.headspan.collector.ingest.Ingest;
 import io.headspan.collector.ingest.IngestMetrics;
+import io.headspan.collector.ingest.Region;
+import io.headspan.collector.ingest.Regions;
 import io.headspan.collector.ingest.StoreMonitor;
 import io.headspan.collector.ingest.StoredListener;
 import io.micrometer.core.instrument.Counter;
@@ -48,10 +50,15 @@ final class TestReceivers implements AutoCloseable {
   }
 
   TestReceivers(long inFlightBytes, Optional<Path> tokens) {
+    this(inFlightBytes, tokens, new Admission());
+  }
+
+  TestReceivers(long inFlightBytes, Optional<Path> tokens, Admission admission) {
     inFlight = new InFlight(inFlightBytes);
     monitor = StoreMonitor.start(store);
-    IngestMetrics metrics = new IngestMetrics(registry, inFlight, monitor);
-    ingest = new Ingest(store, monitor, metrics, StoredListener.NONE, 2);
+    Regions regions = Regions.of(Region.only(store, monitor, 2));
+    IngestMetrics metrics = new IngestMetrics(registry, inFlight, regions);
+    ingest = new Ingest(regions, metrics, StoredListener.NONE);
     decoders = Executors.newFixedThreadPool(2);
     ReceiveLimits limits =
         new ReceiveLimits(MESSAGE_BYTES, 16 * 1024 * 1024, STREAM_BATCHES, Duration.ofMillis(300));
@@ -59,7 +66,7 @@ final class TestReceivers implements AutoCloseable {
         Senders.open(tokens, "", registry, message -> new IllegalArgumentException(message));
     receivers =
         new Receivers(
-            new Reception(limits, inFlight, ingest, metrics, senders, new Admission(), decoders));
+            new Reception(limits, inFlight, ingest, metrics, senders, admission, decoders));
     ServerBuilder builder =
         Server.builder()
             .http(new InetSocketAddress("127.0.0.1", 0))

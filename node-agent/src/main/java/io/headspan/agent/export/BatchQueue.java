@@ -25,6 +25,9 @@ final class BatchQueue {
   /// Those not under way.
   private final TreeMap<Long, Outgoing> waiting = new TreeMap<>();
 
+  /// Those not under way that wait for a region's store, and hold back no others.
+  private final TreeMap<Long, Outgoing> aside = new TreeMap<>();
+
   /// Those that are only in memory.
   private final TreeMap<Long, Outgoing> resident = new TreeMap<>();
 
@@ -113,6 +116,36 @@ final class BatchQueue {
     }
   }
 
+  /// Takes a batch out of the order of sending until [#probe] or [#resume].
+  void setAside(Outgoing outgoing) {
+    outgoing.underWay = false;
+    if (!outgoing.done) {
+      if (outgoing.spooled != null) {
+        outgoing.batch = null;
+      }
+      aside.put(outgoing.position, outgoing);
+    }
+  }
+
+  boolean hasAside() {
+    return !aside.isEmpty();
+  }
+
+  /// Puts the oldest of those set aside back, to see whether it can be stored now.
+  void probe() {
+    Map.Entry<Long, Outgoing> oldest = aside.pollFirstEntry();
+    if (oldest != null) {
+      oldest.getValue().probing = true;
+      waiting.put(oldest.getKey(), oldest.getValue());
+    }
+  }
+
+  /// Puts all of those set aside back.
+  void resume() {
+    waiting.putAll(aside);
+    aside.clear();
+  }
+
   void acknowledged(Outgoing outgoing) {
     settle(outgoing, null);
   }
@@ -128,6 +161,7 @@ final class BatchQueue {
     outgoing.done = true;
     outgoing.batch = null;
     waiting.remove(outgoing.position, outgoing);
+    aside.remove(outgoing.position, outgoing);
     heldSpans -= outgoing.spans.total();
     SpooledBatch onDisk = outgoing.spooled;
     if (onDisk == null) {
@@ -252,6 +286,7 @@ final class BatchQueue {
       } else {
         outgoing.done = true;
         waiting.remove(outgoing.position, outgoing);
+        aside.remove(outgoing.position, outgoing);
         heldSpans -= outgoing.spans.total();
         ledger.dropped(outgoing.spans, Place.SPOOL, DropReason.SPOOL_FULL);
       }

@@ -33,12 +33,23 @@ public final class CollectorChannel {
   /// @param tls certificates; null for clear text
   /// @throws TlsException if the certificates cannot be used
   public static ManagedChannel open(String host, int port, @Nullable TlsFiles tls) {
+    return open(host, port, tls, null);
+  }
+
+  /// The same, with a token.
+  ///
+  /// @param token what to show to the collector; null for nothing
+  public static ManagedChannel open(
+      String host, int port, @Nullable TlsFiles tls, @Nullable CollectorToken token) {
     CompressorRegistry compressors = CompressorRegistry.newEmptyInstance();
     compressors.register(new ZstdCodec());
     NettyChannelBuilder channel =
         NettyChannelBuilder.forAddress(host, port)
             .executor(MoreExecutors.directExecutor())
             .compressorRegistry(compressors);
+    if (token != null) {
+      channel.intercept(token);
+    }
     if (tls == null) {
       return channel.usePlaintext().build();
     }

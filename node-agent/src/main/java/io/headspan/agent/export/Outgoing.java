@@ -36,6 +36,9 @@ final class Outgoing {
   /// It may have been sent before, by this start of the agent or an earlier one.
   boolean sentBefore;
 
+  /// It was set aside, and is sent to see whether it can be stored now.
+  boolean probing;
+
   int streamsBroken;
 
   private Outgoing(

@@ -15,6 +15,7 @@ import io.headspan.agent.spool.SpooledBatch;
 import io.headspan.wire.SpanBatch;
 import io.headspan.wire.otap.OtapEncoder;
 import io.headspan.wire.otap.OtapException;
+import io.headspan.wire.signal.RegionAway;
 import io.opentelemetry.proto.experimental.arrow.v1.ArrowTracesServiceGrpc;
 import io.opentelemetry.proto.experimental.arrow.v1.BatchArrowRecords;
 import io.opentelemetry.proto.experimental.arrow.v1.BatchStatus;
@@ -48,6 +49,10 @@ import org.slf4j.LoggerFactory;
 /// ([Spooler]), and come back from there, the oldest first. Without one, or when that fails, the
 /// oldest batch that is not under way goes, and is counted.
 ///
+/// A batch that waits for a region's store while another's is there is set aside, so that what can
+/// be stored of later ones is; the oldest of them is tried from time to time, and when it is
+/// acknowledged all of them are sent again.
+///
 /// A batch that makes the collector end the stream would do so for ever. So after a stream ended
 /// that way, the batches that were under way are sent one at a time, and one that ends three
 /// streams on its own is given up.
@@ -58,6 +63,8 @@ public final class SpanExporter implements AutoCloseable {
 
   private static final Duration PAUSE_FIRST = Duration.ofMillis(100);
   private static final Duration PAUSE_MOST = Duration.ofSeconds(5);
+  private static final Duration ASIDE_FIRST = Duration.ofSeconds(1);
+  private static final Duration ASIDE_MOST = Duration.ofSeconds(30);
   private static final long FAREWELL_MILLIS = 1_000;
   private static final int STREAMS_BROKEN_MAX = 3;
 
@@ -79,6 +86,12 @@ public final class SpanExporter implements AutoCloseable {
 
   private @Nullable Stream stream;
   private long pausedUntilNs = System.nanoTime();
+
+  private final BackOff asideBackOff =
+      new BackOff(ASIDE_FIRST, ASIDE_MOST, ThreadLocalRandom.current());
+
+  /// When one of the batches set aside is to be tried.
+  private long asideUntilNs = System.nanoTime();
 
   /// While there are batches up to this position, one at a time is sent.
   private long suspectPosition = -1;
@@ -336,10 +349,19 @@ public final class SpanExporter implements AutoCloseable {
   private long step() {
     long nowNs = System.nanoTime();
     long pauseLeftNs = pausedUntilNs - nowNs;
+    long asideLeftNs = Long.MAX_VALUE;
+    if (queue.hasAside()) {
+      asideLeftNs = asideUntilNs - nowNs;
+      if (asideLeftNs <= 0) {
+        queue.probe();
+        asideUntilNs = nowNs + settings.acknowledgeTimeout().toNanos();
+        return 0;
+      }
+    }
     Stream current = stream;
     if (current == null) {
       if (queue.next() == null) {
-        return Long.MAX_VALUE;
+        return asideLeftNs;
       }
       if (pauseLeftNs > 0) {
         return pauseLeftNs;
@@ -352,7 +374,7 @@ public final class SpanExporter implements AutoCloseable {
       current.encoder.close();
       return 0;
     }
-    long waitNs = Long.MAX_VALUE;
+    long waitNs = asideLeftNs;
     if (!current.inFlight.isEmpty()) {
       waitNs = current.lastProgressNs + settings.acknowledgeTimeout().toNanos() - nowNs;
       if (waitNs <= 0) {
@@ -363,6 +385,7 @@ public final class SpanExporter implements AutoCloseable {
         return 0;
       }
     }
+    waitNs = Math.min(waitNs, asideLeftNs);
     if (maySend(current, nowNs)) {
       sendNext(current);
       return 0;
@@ -474,9 +497,10 @@ public final class SpanExporter implements AutoCloseable {
     headers.put("headspan-agent-id", settings.agentId());
     headers.put("headspan-boot-id", outgoing.bootId);
     headers.put("headspan-sequence", Long.toString(outgoing.sequence));
+    String ageMillis = Long.toString(Math.max(0, System.currentTimeMillis() - outgoing.madeMillis));
+    headers.put("headspan-age-ms", ageMillis);
     if (outgoing.sentBefore) {
-      long ageMillis = Math.max(0, System.currentTimeMillis() - outgoing.madeMillis);
-      headers.put("headspan-replay-age-ms", Long.toString(ageMillis));
+      headers.put("headspan-replay-age-ms", ageMillis);
     }
     return headers;
   }
@@ -493,14 +517,27 @@ public final class SpanExporter implements AutoCloseable {
         queue.acknowledged(outgoing);
         exportedBatches.increment();
         backOff.succeeded();
+        if (outgoing.probing) {
+          queue.resume();
+          asideBackOff.succeeded();
+        }
         if (spooler != null) {
           spooler.progressed();
         }
       }
       case UNAVAILABLE -> {
-        queue.requeue(List.of(outgoing));
-        pause();
-        logFailure("The collector cannot take batches now", outgoing, status.getStatusMessage());
+        if (RegionAway.isSaidBy(status.getStatusMessage())) {
+          if (outgoing.probing || !queue.hasAside()) {
+            asideUntilNs = System.nanoTime() + asideBackOff.failed();
+          }
+          outgoing.probing = false;
+          queue.setAside(outgoing);
+          logFailure("A region's store is away", outgoing, status.getStatusMessage());
+        } else {
+          queue.requeue(List.of(outgoing));
+          pause();
+          logFailure("The collector cannot take batches now", outgoing, status.getStatusMessage());
+        }
       }
       case INVALID_ARGUMENT -> {
         queue.drop(outgoing, DropReason.REJECTED);
@@ -509,21 +546,20 @@ public final class SpanExporter implements AutoCloseable {
             outgoing,
             status.getStatusMessage());
       }
-      case CANCELED,
-          DEADLINE_EXCEEDED,
-          PERMISSION_DENIED,
-          RESOURCE_EXHAUSTED,
-          ABORTED,
-          INTERNAL,
-          UNAUTHENTICATED,
-          UNRECOGNIZED -> {
-        from.inFlight.put(status.getBatchId(), outgoing);
-        String answer = status.getStatusCode() + " " + status.getStatusMessage();
-        ended(from, Status.INTERNAL.withDescription(answer));
-        cancel(from, answer);
-      }
+      case PERMISSION_DENIED -> breakOff(from, outgoing, status, Status.PERMISSION_DENIED);
+      case UNAUTHENTICATED -> breakOff(from, outgoing, status, Status.UNAUTHENTICATED);
+      case CANCELED, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, ABORTED, INTERNAL, UNRECOGNIZED ->
+          breakOff(from, outgoing, status, Status.INTERNAL);
     }
     changed.signalAll();
+  }
+
+  /// Under the lock. Ends a stream because of how a batch was answered.
+  private void breakOff(Stream from, Outgoing outgoing, BatchStatus status, Status end) {
+    from.inFlight.put(status.getBatchId(), outgoing);
+    String answer = status.getStatusCode() + " " + status.getStatusMessage();
+    ended(from, end.withDescription(answer));
+    cancel(from, answer);
   }
 
   /// Under the lock. Everything under way on the stream is to be sent again.
@@ -539,7 +575,10 @@ public final class SpanExporter implements AutoCloseable {
     broken.inFlight.clear();
     boolean isPlainLoss =
         switch (status.getCode()) {
-          case OK, UNAVAILABLE, CANCELLED, DEADLINE_EXCEEDED -> true;
+          // Who is not let in is to come again when the collector knows it: nothing is wrong with
+          // the batches.
+          case OK, UNAVAILABLE, CANCELLED, DEADLINE_EXCEEDED, UNAUTHENTICATED, PERMISSION_DENIED ->
+              true;
           default -> false;
         };
     if (!again.isEmpty() && !isPlainLoss) {

@@ -7,6 +7,7 @@ import io.grpc.StatusRuntimeException;
 import io.headspan.agent.export.BackOff;
 import io.headspan.wire.signal.NodeReport;
 import io.headspan.wire.signal.NodeSignal;
+import io.headspan.wire.signal.RegionAway;
 import io.headspan.wire.signal.v1.NodeSignalsGrpc;
 import java.time.Duration;
 import java.time.Instant;
@@ -33,6 +34,7 @@ public final class SignalSender implements AutoCloseable {
 
   private static final Duration PAUSE_FIRST = Duration.ofMillis(200);
   private static final Duration PAUSE_MOST = Duration.ofSeconds(10);
+  private static final Duration ASIDE_MOST = Duration.ofSeconds(30);
   private static final long CALL_SECONDS = 10;
   private static final long FAREWELL_MILLIS = 500;
   private static final long LOG_EVERY_NS = TimeUnit.MINUTES.toNanos(1);
@@ -59,8 +61,20 @@ public final class SignalSender implements AutoCloseable {
   private long pausedUntilNs = System.nanoTime();
   private long loggedNs = System.nanoTime() - LOG_EVERY_NS;
 
+  /// Those that wait for a region's store, and hold back no others.
+  private final ArrayDeque<Waiting> aside = new ArrayDeque<>();
+
+  private final BackOff asideBackOff =
+      new BackOff(PAUSE_FIRST, ASIDE_MOST, ThreadLocalRandom.current());
+  private long asideUntilNs = System.nanoTime();
+
   /// @param whenStored what to do then; null for nothing
-  private record Waiting(NodeReport report, @Nullable Runnable whenStored) {}
+  /// @param probing whether it was set aside, and is sent to see whether it can be stored now
+  private record Waiting(NodeReport report, @Nullable Runnable whenStored, boolean probing) {
+    Waiting(NodeReport report, @Nullable Runnable whenStored) {
+      this(report, whenStored, false);
+    }
+  }
 
   /// Starts.
   ///
@@ -195,6 +209,15 @@ public final class SignalSender implements AutoCloseable {
         if (waitNs <= 0) {
           return null;
         }
+        if (queue.isEmpty() && !aside.isEmpty()) {
+          long asideNs = asideUntilNs - nowNs;
+          if (asideNs <= 0) {
+            Waiting oldest = aside.remove();
+            queue.add(new Waiting(oldest.report(), oldest.whenStored(), true));
+            continue;
+          }
+          waitNs = Math.min(waitNs, asideNs);
+        }
         if (!queue.isEmpty()) {
           long pauseNs = pausedUntilNs - nowNs;
           if (pauseNs <= 0) {
@@ -250,13 +273,20 @@ public final class SignalSender implements AutoCloseable {
   /// Under the lock.
   private void enqueue(Waiting waiting) {
     queue.add(waiting);
-    if (queue.size() > REPORTS_MAX) {
-      queue.remove();
+    if (queue.size() + aside.size() > REPORTS_MAX) {
+      var _ = aside.isEmpty() ? queue.remove() : aside.remove();
       dropped.increment();
     }
   }
 
   /// Whether it need not be sent again.
+  private static boolean isRegionAway(Status failure) {
+    String description = failure.getDescription();
+    return failure.getCode() == Status.Code.UNAVAILABLE
+        && description != null
+        && RegionAway.isSaidBy(description);
+  }
+
   private boolean send(Waiting next, long timeoutMillis) {
     Status failure = null;
     try {
@@ -275,11 +305,23 @@ public final class SignalSender implements AutoCloseable {
             };
     lock.lock();
     try {
-      if (isOver) {
+      boolean isAway = failure != null && isRegionAway(failure);
+      if (isOver || isAway) {
         queue.removeFirstOccurrence(next);
       }
       if (failure == null) {
         backOff.succeeded();
+        if (next.probing()) {
+          asideBackOff.succeeded();
+          queue.addAll(aside);
+          aside.clear();
+        }
+      } else if (isAway) {
+        // Of others, what is of other regions can be stored.
+        if (next.probing() || aside.isEmpty()) {
+          asideUntilNs = System.nanoTime() + asideBackOff.failed();
+        }
+        aside.add(new Waiting(next.report(), next.whenStored()));
       } else if (!isOver) {
         pausedUntilNs = System.nanoTime() + backOff.failed();
       }

@@ -1,13 +1,19 @@
 package io.headspan.agent.export;
 
 import io.grpc.DecompressorRegistry;
+import io.grpc.Metadata;
 import io.grpc.Server;
+import io.grpc.ServerCall;
+import io.grpc.ServerCallHandler;
+import io.grpc.ServerInterceptor;
+import io.grpc.ServerInterceptors;
 import io.grpc.Status;
 import io.grpc.netty.NettyServerBuilder;
 import io.grpc.stub.StreamObserver;
 import io.headspan.wire.SpanBatch;
 import io.headspan.wire.otap.OtapDecoder;
 import io.headspan.wire.otap.OtapHeaders;
+import io.headspan.wire.signal.RegionAway;
 import io.opentelemetry.proto.experimental.arrow.v1.ArrowTracesServiceGrpc;
 import io.opentelemetry.proto.experimental.arrow.v1.BatchArrowRecords;
 import io.opentelemetry.proto.experimental.arrow.v1.BatchStatus;
@@ -37,6 +43,8 @@ public final class ArrowCollector implements AutoCloseable {
     STORE_IN_SILENCE,
     /// Say that there is no room now.
     UNAVAILABLE,
+    /// Say that a region's store is away.
+    REGION_AWAY,
     /// Refuse for good.
     REFUSE,
     /// End the stream, as after bytes that cannot be decoded.
@@ -69,6 +77,8 @@ public final class ArrowCollector implements AutoCloseable {
   private int port;
   private @Nullable Server server;
   private String tokenPrefix = "";
+  private String wanted = "";
+  private int refused;
 
   /// Starts on a free port the first time, then on the same one again.
   public synchronized void start() throws IOException {
@@ -77,7 +87,7 @@ public final class ArrowCollector implements AutoCloseable {
             .decompressorRegistry(
                 DecompressorRegistry.getDefaultInstance().with(new ZstdCodec(), false))
             .maxInboundMessageSize(64 << 20)
-            .addService(new Service())
+            .addService(ServerInterceptors.intercept(new Service(), new Guard()))
             .build()
             .start();
     server = starting;
@@ -114,6 +124,16 @@ public final class ArrowCollector implements AutoCloseable {
 
   synchronized void setPolicy(Policy policy) {
     this.policy = policy;
+  }
+
+  /// Lets in only whose header `authorization` is this.
+  synchronized void letIn(String authorization) {
+    wanted = authorization;
+  }
+
+  /// Streams that were not let in.
+  synchronized int refused() {
+    return refused;
   }
 
   /// Ids of all spans stored.
@@ -172,7 +192,7 @@ public final class ArrowCollector implements AutoCloseable {
           }
         }
       }
-      case UNAVAILABLE, REFUSE, BREAK_STREAM -> {}
+      case UNAVAILABLE, REGION_AWAY, REFUSE, BREAK_STREAM -> {}
     }
     return answer;
   }
@@ -183,6 +203,23 @@ public final class ArrowCollector implements AutoCloseable {
       throw new IllegalStateException("header is missing: name=" + name + ", headers=" + headers);
     }
     return value;
+  }
+
+  private final class Guard implements ServerInterceptor {
+    @Override
+    public <Q, A> ServerCall.Listener<Q> interceptCall(
+        ServerCall<Q, A> call, Metadata headers, ServerCallHandler<Q, A> next) {
+      String shown =
+          headers.get(Metadata.Key.of("authorization", Metadata.ASCII_STRING_MARSHALLER));
+      synchronized (ArrowCollector.this) {
+        if (!wanted.isEmpty() && !wanted.equals(shown)) {
+          refused++;
+          call.close(Status.UNAUTHENTICATED.withDescription("no known token"), new Metadata());
+          return new ServerCall.Listener<>() {};
+        }
+      }
+      return next.startCall(call, headers);
+    }
   }
 
   private final class Service extends ArrowTracesServiceGrpc.ArrowTracesServiceImplBase {
@@ -201,6 +238,8 @@ public final class ArrowCollector implements AutoCloseable {
           switch (receive(metadata, batch)) {
             case STORE -> answer(records, StatusCode.OK, "");
             case UNAVAILABLE -> answer(records, StatusCode.UNAVAILABLE, "no room");
+            case REGION_AWAY ->
+                answer(records, StatusCode.UNAVAILABLE, RegionAway.PREFIX + "region=us");
             case REFUSE -> answer(records, StatusCode.INVALID_ARGUMENT, "bad batch");
             case BREAK_STREAM -> {
               decoder.close();

@@ -1,16 +1,20 @@
 package io.headspan.agent.export;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.fail;
 
 import io.headspan.agent.export.ArrowCollector.Answer;
 import io.headspan.agent.ledger.DropReason;
 import io.headspan.agent.ledger.Ledger;
 import io.headspan.wire.SpanBatch;
 import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 import java.util.stream.LongStream;
@@ -18,12 +22,15 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /// Against a real gRPC server with the real decoder, killed, silent and refusing.
 class ExportIT {
   private static final int SPANS_PER_BATCH = 50;
+
+  @TempDir private Path directory;
 
   private final ArrowCollector collector = new ArrowCollector();
   private final Ledger ledger = new Ledger();
@@ -131,6 +138,47 @@ class ExportIT {
   }
 
   @Test
+  void aRegionThatIsAwayHoldsBackNoOtherBatch() {
+    AtomicBoolean away = new AtomicBoolean(true);
+    collector.setPolicy(
+        (sequence, _) -> sequence % 2 == 1 && away.get() ? Answer.REGION_AWAY : Answer.STORE);
+    SpanExporter sending = start(settings(true));
+    for (int i = 0; i < 40; i++) {
+      submit(sending);
+    }
+    until(() -> sending.exportedBatches() == 20);
+    assertThat(collector.sequences()).allMatch(sequence -> sequence % 2 == 0);
+    assertThat(sending.heldBatches()).isEqualTo(20);
+    assertThat(sending.sentBatches()).as("only the oldest is tried").isLessThan(60);
+    away.set(false);
+    until(() -> sending.heldBatches() == 0);
+    assertThat(collector.spanIds()).containsExactlyElementsOf(spanIdsMade());
+    assertThat(collector.streams()).isEqualTo(1);
+    assertThat(ledger.acknowledged()).isEqualTo(40L * SPANS_PER_BATCH);
+    assertThat(ledger.snapshot().total().droppedTotal()).isZero();
+  }
+
+  @Test
+  void holdsEverythingUntilItIsLetIn() throws IOException {
+    Path file = Files.writeString(directory.resolve("token"), "an-old-token");
+    collector.letIn("Bearer the-token");
+    SpanExporter sending =
+        start(settings(true), CollectorToken.inFile(file, e -> fail("token not taken", e)));
+    for (int i = 0; i < 3; i++) {
+      submit(sending);
+    }
+    // More often than a batch may break streams.
+    until(() -> collector.refused() >= 5);
+    assertThat(sending.heldBatches()).isEqualTo(3);
+    assertThat(ledger.snapshot().total().droppedTotal()).isZero();
+
+    Files.writeString(file, "the-token\n");
+    until(() -> sending.heldBatches() == 0);
+    assertThat(collector.spanIds()).containsExactlyElementsOf(spanIdsMade());
+    assertThat(ledger.acknowledged()).isEqualTo(3L * SPANS_PER_BATCH);
+  }
+
+  @Test
   void sendsAgainWhenNoAnswerComes() {
     SpanExporter sending = start(settings(true));
     collector.setPolicy((_, before) -> before == 0 ? Answer.STORE_IN_SILENCE : Answer.STORE);
@@ -209,10 +257,14 @@ class ExportIT {
   }
 
   private SpanExporter start(ExportSettings settings) {
+    return start(settings, null);
+  }
+
+  private SpanExporter start(ExportSettings settings, @Nullable CollectorToken token) {
     SpanExporter started =
         SpanExporter.start(
             settings,
-            CollectorChannel.open(settings.collectorHost(), settings.collectorPort(), null),
+            CollectorChannel.open(settings.collectorHost(), settings.collectorPort(), null, token),
             ledger,
             null);
     exporter = started;

@@ -13,6 +13,7 @@ import io.headspan.loadgen.tls.MadeAuthority.Pair;
 import io.headspan.wire.signal.NodeReport;
 import io.headspan.wire.signal.NodeSignal;
 import io.headspan.wire.signal.NodeSignal.Pressure.Stall;
+import io.headspan.wire.signal.RegionAway;
 import io.headspan.wire.signal.v1.NodeSignalsGrpc;
 import io.headspan.wire.signal.v1.SignalReceipt;
 import io.headspan.wire.signal.v1.SignalReport;
@@ -30,6 +31,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
@@ -41,6 +43,8 @@ import org.junit.jupiter.api.io.TempDir;
 
 /// The sender of node signals against a real gRPC server, in clear text and with TLS.
 class SignalSenderIT {
+  private static final List<Long> FIRST = List.of(1L, 2L, 3L, 4L, 5L);
+
   @TempDir private Path directory;
   private final List<NodeReport> received = new ArrayList<>();
   private final AtomicLong asked = new AtomicLong();
@@ -103,6 +107,27 @@ class SignalSenderIT {
     until(() -> sending.sent() >= 3);
     assertThat(received()).extracting(NodeReport::sequence).startsWith(1L, 3L, 4L);
     assertThat(sending.dropped()).isEqualTo(1);
+  }
+
+  @Test
+  void aRegionThatIsAwayHoldsBackNoOtherReport() throws IOException {
+    AtomicBoolean away = new AtomicBoolean(true);
+    answer =
+        sequence ->
+            sequence % 2 == 1 && away.get()
+                ? Status.UNAVAILABLE.withDescription(RegionAway.PREFIX + "region=us")
+                : Status.OK;
+    listen(null);
+    SignalSender sending = start(null);
+    until(() -> sending.sent() >= 5);
+    assertThat(received())
+        .extracting(NodeReport::sequence)
+        .allMatch(sequence -> sequence % 2 == 0)
+        .isSorted();
+    away.set(false);
+    until(() -> received().stream().map(NodeReport::sequence).toList().containsAll(FIRST));
+    assertThat(received()).extracting(NodeReport::sequence).doesNotHaveDuplicates();
+    assertThat(sending.dropped()).isZero();
   }
 
   @Test

@@ -31,7 +31,8 @@ public record Migration(int version, String name, String checksum, List<String> 
           "0009_usage.sql",
           "0010_straight_to_kept.sql",
           "0011_trace_links.sql",
-          "0012_elements_by_hash.sql");
+          "0012_elements_by_hash.sql",
+          "0013_collector_ledger.sql");
 
   /// Every migration, in order.
   public static List<Migration> all() {

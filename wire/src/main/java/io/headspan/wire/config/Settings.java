@@ -400,7 +400,8 @@ public final class Settings {
     };
   }
 
-  private static @Nullable Duration parseDuration(String text) {
+  /// Reads `10s`, `500ms`, `1m` or `2h`; null if the text is something else.
+  public static @Nullable Duration parseDuration(String text) {
     Matcher matcher = DURATION.matcher(text);
     if (!matcher.matches()) {
       return null;
