@@ -13,8 +13,8 @@ import org.jspecify.annotations.Nullable;
 /// each request it serves and each call it makes, and so does the agent that saw them in the
 /// kernel.
 ///
-/// The evidence: both requests carried the same context, both spans are of the same service, and
-/// one lies within the other.
+/// The evidence: both requests carried the same context, both spans are of the same service of the
+/// same tenant, and one lies within the other. An SDK that does not know its tenant may be of any.
 ///
 /// - *A request served*: the SDK's span and the agent's name the same parent, the span id in the
 ///   request's header. The SDK's begins within the agent's, which begins when the first byte
@@ -36,6 +36,7 @@ final class SdkSpans {
   ///
   /// @param place where it is, for who asks
   /// @param captured whether an agent sent it
+  /// @param tenant "" if it is not known
   /// @param headerParentId the span id in the request's header, if it is not `parentId`; else 0
   record Candidate<P>(
       P place,
@@ -44,6 +45,7 @@ final class SdkSpans {
       long spanId,
       long parentId,
       long headerParentId,
+      String tenant,
       String service,
       long startNs,
       long endNs) {
@@ -123,7 +125,9 @@ final class SdkSpans {
     Candidate<P> found = null;
     if (captured != null) {
       for (Candidate<P> each : captured) {
-        if (each.service().equals(span.service()) && fits(each, span)) {
+        if (each.service().equals(span.service())
+            && (span.tenant().isEmpty() || each.tenant().equals(span.tenant()))
+            && fits(each, span)) {
           if (found != null) {
             return null;
           }

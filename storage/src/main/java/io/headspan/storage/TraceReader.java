@@ -46,14 +46,15 @@ final class TraceReader {
       SELECT
           %1$s,
           CAST(runtime != '', 'UInt8') AS captured, toString(service) AS service_name,
+          toString(tenant) AS tenant_name,
           string_values[indexOf(string_keys, 'headspan.header_parent')] AS header_parent
       FROM
       (
-          SELECT %1$s, runtime, service,
+          SELECT %1$s, runtime, service, tenant,
               window > (SELECT max(window) FROM tier_boundary) AS counts
           FROM recent_spans WHERE %2$s
           UNION ALL
-          SELECT %1$s, runtime, service,
+          SELECT %1$s, runtime, service, tenant,
               window <= (SELECT max(window) FROM tier_boundary) AS counts
           FROM kept_spans WHERE %2$s
       )
@@ -222,6 +223,7 @@ final class TraceReader {
           spanId(block, row),
           integer(block, "parent_span_id", row),
           headerParent.matches("[0-9a-f]{16}") ? HexFormat.fromHexDigitsToLong(headerParent) : 0,
+          NativeBlock.text(block.column("tenant_name"), row),
           NativeBlock.text(block.column("service_name"), row),
           integer(block, "time", row),
           place.endNs());

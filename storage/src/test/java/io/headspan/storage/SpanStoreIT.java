@@ -348,13 +348,18 @@ final class SpanStoreIT {
     served(agent, captured, 0xa1, 0xc0, 0, 1_000);
     served(agent, captured, 0xa2, 0xc0, 10, 1_000);
     served(agent, agentScope(agent, "stock"), 0xa3, 0xc1, 0, 1_000);
+    // And one to a service of the same name, of another tenant.
+    served(agent, agentScope(agent, "pay"), 0xa4, 0xc2, 0, 1_000);
+    resourceText(agent, agent.resources() - 1, "headspan.tenant", "acme");
     store.insert(agent.build(), "agent");
     SpanBatch.Builder sdk = new SpanBatch.Builder();
     int own = sdkScope(sdk, "shop");
     served(sdk, own, 0xb1, 0xc0, 100, 900);
     served(sdk, own, 0xb2, 0xc1, 100, 900);
+    served(sdk, sdkScope(sdk, "pay"), 0xb3, 0xc2, 100, 900);
+    resourceText(sdk, sdk.resources() - 1, "headspan.tenant", "bravo");
     store.insert(sdk.build(), "sdk");
-    assertThat(trace(78).size()).isEqualTo(5);
+    assertThat(trace(78).size()).isEqualTo(7);
   }
 
   private SpanBatch trace(long low) {

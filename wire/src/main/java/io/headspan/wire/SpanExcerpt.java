@@ -14,8 +14,11 @@ public final class SpanExcerpt {
   /// Ids in the new table by those in the old one; 0 is that of "" in both, or not known yet.
   private final int[] texts;
 
-  private SpanExcerpt(SpanBatch from) {
+  private final BitSet withoutKeys;
+
+  private SpanExcerpt(SpanBatch from, BitSet withoutKeys) {
     this.from = from;
+    this.withoutKeys = withoutKeys;
     texts = new int[from.table().size()];
   }
 
@@ -23,7 +26,7 @@ public final class SpanExcerpt {
   ///
   /// @param spans which
   public static SpanBatch of(SpanBatch batch, BitSet spans) {
-    return of(batch, spans, "", _ -> null);
+    return of(batch, spans, "", _ -> null, new BitSet());
   }
 
   /// Copies, and changes one attribute of resources on the way.
@@ -31,9 +34,15 @@ public final class SpanExcerpt {
   /// @param spans which
   /// @param key of the attribute
   /// @param value gives what the attribute is to be of a resource, null for what it is
+  /// @param withoutKeys attributes with these keys are left out of spans and resources, and counted
+  ///   there as dropped; ids of the table of `batch`
   public static SpanBatch of(
-      SpanBatch batch, BitSet spans, String key, IntFunction<@Nullable String> value) {
-    return new SpanExcerpt(batch).copied(spans, key, value);
+      SpanBatch batch,
+      BitSet spans,
+      String key,
+      IntFunction<@Nullable String> value,
+      BitSet withoutKeys) {
+    return new SpanExcerpt(batch, withoutKeys).copied(spans, key, value);
   }
 
   private SpanBatch copied(BitSet spans, String key, IntFunction<@Nullable String> value) {
@@ -58,9 +67,13 @@ public final class SpanExcerpt {
   private int resource(int row, String key, @Nullable String value) {
     int copy = to.addResource();
     to.resourceSchemaUrl(copy, text(from.resourceSchemaUrl(row)));
-    to.resourceDroppedAttributes(copy, from.resourceDroppedAttributes(row));
     Attributes attributes = from.resourceAttributes();
+    to.resourceDroppedAttributes(
+        copy, from.resourceDroppedAttributes(row) + without(attributes, row));
     for (int i = attributes.begin(row); i < attributes.end(row); i++) {
+      if (withoutKeys.get(attributes.key(i))) {
+        continue;
+      }
       if (value == null || !from.text(attributes.key(i)).equals(key)) {
         attribute(attributes, i, to.resourceAttributes(), copy);
       }
@@ -96,10 +109,14 @@ public final class SpanExcerpt {
     to.statusMessage(copy, text(from.statusMessage(row)));
     to.traceState(copy, text(from.traceState(row)));
     to.flags(copy, from.flags(row));
-    to.droppedAttributes(copy, from.droppedAttributes(row));
+    to.droppedAttributes(copy, from.droppedAttributes(row) + without(from.spanAttributes(), row));
     to.droppedEvents(copy, from.droppedEvents(row));
     to.droppedLinks(copy, from.droppedLinks(row));
-    attributes(from.spanAttributes(), row, to.spanAttributes(), copy);
+    for (int i = from.spanAttributes().begin(row); i < from.spanAttributes().end(row); i++) {
+      if (!withoutKeys.get(from.spanAttributes().key(i))) {
+        attribute(from.spanAttributes(), i, to.spanAttributes(), copy);
+      }
+    }
     for (int event = from.eventBegin(row); event < from.eventEnd(row); event++) {
       int eventCopy = to.addEvent(copy);
       to.eventTimeNs(eventCopy, from.eventTimeNs(event));
@@ -117,6 +134,14 @@ public final class SpanExcerpt {
       to.linkDroppedAttributes(linkCopy, from.linkDroppedAttributes(link));
       attributes(from.linkAttributes(), link, to.linkAttributes(), linkCopy);
     }
+  }
+
+  private int without(Attributes of, int owner) {
+    int count = 0;
+    for (int i = of.begin(owner); i < of.end(owner); i++) {
+      count += withoutKeys.get(of.key(i)) ? 1 : 0;
+    }
+    return count;
   }
 
   private void attributes(Attributes of, int owner, Attributes.Builder copies, int copy) {

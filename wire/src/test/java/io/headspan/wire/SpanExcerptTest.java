@@ -55,7 +55,8 @@ class SpanExcerptTest {
     all.set(0, 2);
 
     SpanBatch changed =
-        SpanExcerpt.of(batch, all, "tenant", resource -> resource == 0 ? "other" : null);
+        SpanExcerpt.of(
+            batch, all, "tenant", resource -> resource == 0 ? "other" : null, new BitSet());
 
     assertThat(changed.resourceAttributes().end(0) - changed.resourceAttributes().begin(0))
         .isEqualTo(2);
@@ -66,6 +67,33 @@ class SpanExcerptTest {
     assertThat(texts).containsExactly("bravo", "other", "tenant", "zone");
     assertThat(changed.resourceAttributes().end(1) - changed.resourceAttributes().begin(1))
         .isEqualTo(3);
+  }
+
+  @Test
+  void leavesOutAttributesAndCountsThem() {
+    SpanBatch.Builder builder = new SpanBatch.Builder();
+    int resource = builder.addResource();
+    int secret = builder.table().intern("secret");
+    int open = builder.table().intern("open");
+    builder.resourceAttributes().add(resource, secret, AttributeType.INT, 1);
+    builder.resourceAttributes().add(resource, open, AttributeType.INT, 2);
+    int span = builder.addSpan(builder.addScope(resource));
+    builder.droppedAttributes(span, 3);
+    builder.spanAttributes().add(span, open, AttributeType.INT, 4);
+    builder.spanAttributes().add(span, secret, AttributeType.INT, 5);
+    BitSet all = new BitSet();
+    all.set(0);
+    BitSet without = new BitSet();
+    without.set(secret);
+
+    SpanBatch left = SpanExcerpt.of(builder.build(), all, "", _ -> null, without);
+
+    assertThat(left.resourceAttributes().size()).isEqualTo(1);
+    assertThat(left.resourceAttributes().value(0)).isEqualTo(2);
+    assertThat(left.resourceDroppedAttributes(0)).isEqualTo(1);
+    assertThat(left.spanAttributes().size()).isEqualTo(1);
+    assertThat(left.spanAttributes().value(0)).isEqualTo(4);
+    assertThat(left.droppedAttributes(0)).isEqualTo(4);
   }
 
   private static Map<SpanMultiset.Item, Integer> multiset(SpanBatch batch) {

@@ -10,11 +10,15 @@ import io.headspan.wire.SpanBatch;
 import io.headspan.wire.SpanExcerpt;
 import io.headspan.wire.TypedAttribute;
 import io.headspan.wire.TypedValue;
+import io.headspan.wire.Utf8Table;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.BitSet;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.BiFunction;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
@@ -23,9 +27,17 @@ import org.jspecify.annotations.Nullable;
 /// leaves open is its tenant; what claims to be of another tenant is left out. Nothing is given to
 /// a tenant that did not send it, and nothing is taken for a tenant's own that says it is
 /// another's.
+///
+/// Attributes of spans and resources that only the platform measures are taken off what a program
+/// sends.
 @SuppressWarnings("ReferenceEquality") // a batch or origin that is as it was is the same object
 final class TenantCheck {
   private static final String TENANT = SpanRecords.TENANT;
+
+  private static final byte[] PLATFORM = "headspan.".getBytes(StandardCharsets.UTF_8);
+
+  /// What a program may say of itself with a name of the platform's.
+  private static final Set<String> ITS_OWN = Set.of(TENANT, "headspan.team");
 
   private static final int NAME_CHARS = 100;
 
@@ -72,9 +84,10 @@ final class TenantCheck {
     if (sender.mayStateAny()) {
       return new Checked<>(batch, 0, "");
     }
+    BitSet measured = sender.bound() ? measured(batch) : new BitSet();
     int resources = batch.resources();
     boolean[] foreign = new boolean[resources];
-    boolean isAsSent = true;
+    boolean isAsSent = measured.isEmpty();
     @Nullable String[] tenants = new String[resources];
     for (int i = 0; i < resources; i++) {
       List<TypedValue> said = said(batch, i);
@@ -94,7 +107,7 @@ final class TenantCheck {
     }
     int count = left.cardinality();
     return new Checked<>(
-        SpanExcerpt.of(batch, left, TENANT, resource -> tenants[resource]),
+        SpanExcerpt.of(batch, left, TENANT, resource -> tenants[resource], measured),
         batch.size() - count,
         count < batch.size() ? message : "");
   }
@@ -152,6 +165,26 @@ final class TenantCheck {
         : said.size() == 1
             && said.getFirst().type() == AttributeType.STRING
             && said.getFirst().text().equals(tenant);
+  }
+
+  /// The keys of what only the platform measures: with them a program could pass for what an agent
+  /// has seen, take an agent's place in a trace, or name a culprit.
+  private static BitSet measured(SpanBatch batch) {
+    Utf8Table table = batch.table();
+    BitSet keys = new BitSet();
+    for (int id = 0; id < table.size(); id++) {
+      if (Arrays.equals(
+              table.backing(),
+              table.offset(id),
+              table.offset(id) + Math.min(PLATFORM.length, table.length(id)),
+              PLATFORM,
+              0,
+              PLATFORM.length)
+          && !ITS_OWN.contains(batch.text(id))) {
+        keys.set(id);
+      }
+    }
+    return keys;
   }
 
   private static List<TypedValue> said(SpanBatch batch, int resource) {

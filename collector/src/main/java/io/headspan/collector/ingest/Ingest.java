@@ -145,11 +145,15 @@ public final class Ingest implements AutoCloseable {
       List<Regions.Part<T>> parts,
       Consumer<Regions.Part<T>> insertion,
       Consumer<InsertOutcome> whenDone) {
+    if (parts.isEmpty()) {
+      whenDone.accept(new InsertOutcome.Stored());
+      return;
+    }
     JoinedOutcome joined =
         new JoinedOutcome(parts.size(), outcome -> whenDone.accept(placed(outcome)));
     for (Regions.Part<T> part : parts) {
       String key = part.region().name() + "/" + part.token();
-      if (part.isEmpty() || (!part.isWhole() && storedParts.containsKey(key))) {
+      if (!part.isWhole() && storedParts.containsKey(key)) {
         joined.add(new InsertOutcome.Stored());
         continue;
       }
@@ -186,7 +190,7 @@ public final class Ingest implements AutoCloseable {
   /// First the records: if it ends in between, they are the same when they come again, and what is
   /// left out of them is decided by then as it is now.
   private static <T> void store(Regions.Part<T> part, Consumer<Regions.Part<T>> insertion) {
-    if (part.size() > 0) {
+    if (part.size() > 0 || part.omitted().isEmpty()) {
       insertion.accept(part);
     }
     if (!part.omitted().isEmpty()) {

@@ -21,11 +21,7 @@ public final class Regions {
   /// @param token names the part in its store
   /// @param isWhole whether it is all of the batch
   record Part<T>(
-      Region region, T batch, int size, String token, boolean isWhole, List<Omission> omitted) {
-    boolean isEmpty() {
-      return size == 0 && omitted.isEmpty();
-    }
-  }
+      Region region, T batch, int size, String token, boolean isWhole, List<Omission> omitted) {}
 
   private final Region own;
   private final Map<String, Region> byName = new LinkedHashMap<>();
@@ -68,7 +64,7 @@ public final class Regions {
     return region == null ? own : region;
   }
 
-  /// The parts of a batch, one for each region that has something of it.
+  /// The parts of a batch, one for each region that has something of it; none of an empty batch.
   ///
   /// A part that is not the whole has a name of its own, made of the tenants in it: if a tenant
   /// moves to another region before its batch has come again, it is stored there, and is not taken
@@ -78,7 +74,10 @@ public final class Regions {
   ///   matters
   <T> List<Part<T>> split(
       Supplier<Records<T>> looking, T batch, int size, String token, List<Omission> omitted) {
-    if (byName.size() == 1) {
+    if (size == 0 && omitted.isEmpty()) {
+      return List.of();
+    }
+    if (isOne()) {
       return List.of(new Part<>(own, batch, size, token, true, omitted));
     }
     Records<T> records = looking.get();
@@ -106,9 +105,6 @@ public final class Regions {
     });
     omissions.forEach(
         (region, here) -> parts.add(new Part<>(region, batch, 0, token, false, here)));
-    if (parts.isEmpty()) {
-      parts.add(new Part<>(own, batch, 0, token, true, List.of()));
-    }
     return parts;
   }
 

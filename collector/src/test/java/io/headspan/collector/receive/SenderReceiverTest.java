@@ -171,6 +171,36 @@ class SenderReceiverTest {
   }
 
   @Test
+  void aProgramCannotPassForAnAgent() {
+    ExportTraceServiceRequest.Builder request =
+        spans(
+            resource().toBuilder()
+                .addAttributes(attribute("headspan.runtime", "container"))
+                .addAttributes(attribute("headspan.team", "shop"))
+                .addAttributes(attribute("service.name", "headspan.shop"))
+                .build())
+            .toBuilder();
+    request
+        .getResourceSpansBuilder(0)
+        .getScopeSpansBuilder(0)
+        .getSpansBuilder(0)
+        .addAttributes(attribute("headspan.culprit", "bravo"))
+        .addAttributes(attribute("http.route", "/"));
+
+    var _ = traces(ACME).export(request.build());
+
+    SpanBatch stored = receivers.store.onlyBatch();
+    assertThat(stored.resourceAttributes().size()).isEqualTo(3);
+    assertThat(stored.spanAttributes().size()).isEqualTo(1);
+    assertThat(stored.droppedAttributes(0)).isEqualTo(1);
+    var _ = traces(AGENT).export(request.build());
+    assertThat(
+            receivers.store.batches().values().stream()
+                .mapToInt(batch -> batch.spanAttributes().size()))
+        .containsExactly(1, 2);
+  }
+
+  @Test
   void aProgramOfTwoTenantsHasToSayWhich() {
     assertThat(
             traces(BOTH).export(spans("acme", "bravo", "")).getPartialSuccess().getErrorMessage())
@@ -513,6 +543,10 @@ class SenderReceiverTest {
       resource.addAttributes(KeyValue.newBuilder().setKey("headspan.tenant").setValue(each));
     }
     return resource.build();
+  }
+
+  private static KeyValue attribute(String key, String value) {
+    return KeyValue.newBuilder().setKey(key).setValue(text(value)).build();
   }
 
   private static AnyValue text(String text) {

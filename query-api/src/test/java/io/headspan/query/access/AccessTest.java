@@ -84,8 +84,7 @@ class AccessTest {
             RequestHeaders.of(HttpMethod.GET, "/api/search", "authorization", "Bearer " + token));
     try {
       return access
-          .decorate(
-              (_, _) -> HttpResponse.of(200), ServiceRequestContext.of(request), request)
+          .decorate((_, _) -> HttpResponse.of(200), ServiceRequestContext.of(request), request)
           .aggregate()
           .join()
           .status()
