@@ -114,9 +114,9 @@ public record TenantRules(
         number(section, "data_points_per_second"),
         KIB * number(section, "kib_per_second"),
         burst(section),
-        (int) number(section, "attributes"),
-        KIB * (int) number(section, "value_kib"),
-        KIB * (int) number(section, "record_kib"));
+        (int) Math.ceil(number(section, "attributes")),
+        (int) Math.ceil(KIB * number(section, "value_kib")),
+        (int) Math.ceil(KIB * number(section, "record_kib")));
   }
 
   /// 0 if it is not given.
@@ -126,9 +126,9 @@ public record TenantRules(
       return 0;
     }
     double number =
-        text.get().matches("[0-9]{1,6}(\\.[0-9]{1,6})?") ? Double.parseDouble(text.get()) : 0;
+        text.get().matches("[0-9]{1,9}(\\.[0-9]{1,6})?") ? Double.parseDouble(text.get()) : 0;
     if (number == 0) {
-      section.problem(key + " is no number above 0 and below 1000000");
+      section.problem(key + " is no number above 0 and below 1000000000");
     }
     return number;
   }

@@ -34,13 +34,12 @@ class TenantRulesTest {
               - {name: asia, store_file: %s}
             tenants:
               - {name: "*", spans_per_second: 5000, attributes: 128}
-              - {name: acme, region: us, spans_per_second: 100, burst: 10s, kib_per_second: 64, record_kib: 256, value_kib: 16}
+              - {name: acme, region: us, spans_per_second: 100, burst: 10s, kib_per_second: 64, record_kib: 256, value_kib: 0.01}
               - {name: bravo, region: eu, log_records_per_second: 0.5, data_points_per_second: 7}
             """
                 .formatted(address));
     assertThat(rules.limitsOf("acme"))
-        .isEqualTo(
-            new TenantLimits(100, 0, 0, 65_536, Duration.ofSeconds(10), 0, 16 * 1024, 256 * 1024));
+        .isEqualTo(new TenantLimits(100, 0, 0, 65_536, Duration.ofSeconds(10), 0, 11, 256 * 1024));
     assertThat(rules.limitsOf("bravo"))
         .isEqualTo(new TenantLimits(0, 0.5, 7, 0, Duration.ofMinutes(1), 0, 0, 0));
     assertThat(rules.limitsOf("anyone").spansPerSecond()).isEqualTo(5_000);
