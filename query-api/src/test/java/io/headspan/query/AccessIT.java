@@ -512,6 +512,32 @@ class AccessIT {
   }
 
   @Test
+  void othersDoNotFillALargeTrace() throws Exception {
+    try (QueryApi few = few(both, "few-both");
+        QueryApi fewAlone = few(alone, "few-alone")) {
+      String path = "/api/v2/traces/" + SHARED_TRACE;
+      HttpResponse<String> answer = as(BRAVO, few, path);
+      assertThat(answer.body()).isEqualTo(as(BRAVO, fewAlone, path).body());
+      assertThat(answer.body()).contains("\"spanId\"", "PARTIAL");
+    }
+  }
+
+  /// An API that answers one span of a trace at most.
+  private static QueryApi few(RunningApi api, String audit) {
+    return QueryApi.start(
+        api.config(
+            Map.of(
+                "HEADSPAN_QUERY_TOKENS",
+                directory.resolve("tokens.yaml").toString(),
+                "HEADSPAN_QUERY_REGION",
+                "eu",
+                "HEADSPAN_QUERY_AUDIT",
+                directory.resolve(audit).toString(),
+                "HEADSPAN_QUERY_TRACE_SPANS",
+                "1")));
+  }
+
+  @Test
   void refusesTooManyRequestsAndOtherRegions() throws Exception {
     assertThat(as(SLOW, bothGuarded, "/api/echo").statusCode()).isEqualTo(200);
     HttpResponse<String> second = as(SLOW, bothGuarded, "/api/echo");

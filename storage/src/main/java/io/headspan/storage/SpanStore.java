@@ -111,7 +111,14 @@ public final class SpanStore implements AutoCloseable {
   /// @param maxSpans the most spans to return: the earliest ones
   /// @throws StoreException if the store cannot be reached or fails
   public SpanBatch trace(long traceIdHigh, long traceIdLow, int maxSpans) {
-    return traces.read(traceIdHigh, traceIdLow, maxSpans);
+    return trace(traceIdHigh, traceIdLow, maxSpans, List.of());
+  }
+
+  /// The same of the spans that some tenants have in the trace, as if there were no others.
+  ///
+  /// @param tenants whose spans; all if empty
+  public SpanBatch trace(long traceIdHigh, long traceIdLow, int maxSpans, List<String> tenants) {
+    return traces.read(traceIdHigh, traceIdLow, maxSpans, tenants);
   }
 
   /// The same of several traces, by id: as few statements as can be. Those without spans are left

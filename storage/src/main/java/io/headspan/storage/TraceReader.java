@@ -17,6 +17,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /// Makes a [SpanBatch] of stored spans: what [BlockEncoder] took apart comes together again.
@@ -85,17 +86,30 @@ final class TraceReader {
     origins = new StoredOrigins(client);
   }
 
-  SpanBatch read(long traceIdHigh, long traceIdLow, int maxSpans) {
+  SpanBatch read(long traceIdHigh, long traceIdLow, int maxSpans, List<String> tenants) {
     SqlQuery query =
         SqlQuery.of(ONE)
             .bind("id", TraceContext.hexId(traceIdHigh) + TraceContext.hexId(traceIdLow))
             .bind("limit", maxSpans)
             .setting("max_threads", "1")
             .setting("use_skip_indexes_on_data_read", "0");
+    if (!tenants.isEmpty()) {
+      query = query.setting("additional_table_filters", ofTenants(tenants));
+    }
     List<NativeBlock> blocks = new ArrayList<>();
     client.select(query, blocks::add);
     loadOrigins(blocks);
     return assembled(blocks.stream().map(block -> new Rows(block, 0, block.rows())).toList());
+  }
+
+  /// Others' rows are left out before the limit counts them.
+  private static String ofTenants(List<String> tenants) {
+    String condition =
+        tenants.stream()
+            .map(tenant -> HexFormat.of().formatHex(tenant.getBytes(StandardCharsets.UTF_8)))
+            .map(hex -> "unhex(\\'" + hex + "\\')")
+            .collect(Collectors.joining(",", "'tenant IN (", ")'"));
+    return "{'recent_spans':" + condition + ",'kept_spans':" + condition + "}";
   }
 
   Map<String, SpanBatch> read(List<String> traceIds, int maxSpans) {

@@ -71,7 +71,7 @@ public final class Queries {
   public StoredTrace trace(Request request, long traceIdHigh, long traceIdLow) {
     checkWanted(request);
     VisibleTenants visible = request.visible(pseudonyms);
-    SpanBatch batch = store.trace(traceIdHigh, traceIdLow, limits.traceSpans());
+    SpanBatch batch = store.trace(traceIdHigh, traceIdLow, limits.traceSpans(), visible.tenants());
     return new StoredTrace(
         visible.narrow(OtlpEncoder.encode(batch)), batch.size() >= limits.traceSpans());
   }

@@ -112,6 +112,11 @@ final class VisibleTenants {
             : Optional.empty());
   }
 
+  /// Whose rows may be seen; all if empty.
+  List<String> tenants() {
+    return tenants;
+  }
+
   /// The statement as the store gets it.
   ///
   /// @param database where the tables are
