@@ -50,7 +50,7 @@ final class SamplingAgreementIT {
   ///
   /// @param attributes values are String, Long, Double or Boolean
   /// @param events their names
-  private record Span(
+  record Span(
       String name,
       int kind,
       int status,
@@ -65,7 +65,7 @@ final class SamplingAgreementIT {
     }
   }
 
-  private record Trace(long id, List<Span> spans) {
+  record Trace(long id, List<Span> spans) {
     boolean any(Predicate<Span> condition) {
       return spans.stream().anyMatch(condition);
     }
