@@ -253,7 +253,8 @@ class EdgeIT {
     Await.until(
         "the new limit",
         () -> traces(ACME).export(spans("acme")).getPartialSuccess().getRejectedSpans() == 1);
-    Files.writeString(tenants, "regions: [{name: us, store: 'http://127.0.0.1:9'}]\n");
+    Files.writeString(
+        tenants, "{regions: [{name: us, store: 'http://127.0.0.1:9'}], tenants: [{name: acme}]}");
     Await.until(
         "the region in the log",
         () -> {

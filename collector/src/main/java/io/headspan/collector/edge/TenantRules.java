@@ -11,6 +11,7 @@ import java.time.Duration;
 import java.util.Collections;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Function;
@@ -65,7 +66,12 @@ public record TenantRules(
     }
     Map<String, TenantLimits> limits = new HashMap<>();
     Map<String, String> regions = new HashMap<>();
-    for (Section section : settings.sections("tenants")) {
+    List<Section> tenants = settings.sections("tenants");
+    if (tenants.isEmpty()) {
+      // Also what a file says that is being written.
+      settings.secretProblem("tenants", "a file of tenants without any");
+    }
+    for (Section section : tenants) {
       String name = section.text("name").orElse("");
       Optional<String> region = section.text("region");
       if (name.isEmpty()) {

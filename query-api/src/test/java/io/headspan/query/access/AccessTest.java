@@ -74,7 +74,7 @@ class AccessTest {
   private void write(String key, String token, String role) throws IOException {
     Files.writeString(
         file,
-        "pseudonym_key: %s\ntokens: [{name: %s, role: %s, sha256: %s}]"
+        "pseudonym_key: %s\ntokens: [{name: %s, role: %s, requests_per_second: 100000, sha256: %s}]"
             .formatted(key, token, role, Tokens.hash(token)));
   }
 

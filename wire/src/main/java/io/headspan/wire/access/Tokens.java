@@ -49,7 +49,12 @@ public final class Tokens {
     Map<String, Token> byHash = new HashMap<>();
     Map<String, Token> byName = new LinkedHashMap<>();
     boolean hasTenants = false;
-    for (Section section : settings.sections("tokens")) {
+    List<Section> sections = settings.sections("tokens");
+    if (sections.isEmpty()) {
+      // Also what a file says that is being written.
+      settings.secretProblem("tokens", "without tokens nobody is let in");
+    }
+    for (Section section : sections) {
       Optional<Token> token = token(section);
       if (token.isPresent()) {
         hasTenants |= token.get().role() == Role.TENANT;

@@ -90,6 +90,13 @@ class TokensTest {
   }
 
   @Test
+  void aFileThatIsBeingWrittenIsNoFileOfTokens() {
+    assertThatThrownBy(() -> read("")).hasMessageContaining("without tokens nobody is let in");
+    assertThatThrownBy(() -> read("pseudonym_key: a secret of the platform"))
+        .hasMessageContaining("without tokens nobody is let in");
+  }
+
+  @Test
   void doesNotTellAKeyThatIsTooShort() {
     assertThatThrownBy(() ->
             read(
