@@ -146,6 +146,12 @@ public final class Collector implements AutoCloseable {
             new Reception(limits, inFlight, ingest, metrics, senders, admission, decoders));
     status = new StatusEndpoints(stores, registry, senders);
     stores.forEach(each -> each.startSampling(sampling));
+    stores.forEach(each ->
+        each.startExpiry(() ->
+            tenants
+                .map(ReloadedFile::current)
+                .orElse(TenantRules.NONE)
+                .retention(config.retentionDays())));
     new JvmMemoryMetrics().bindTo(registry);
     new JvmThreadMetrics().bindTo(registry);
     new ProcessorMetrics().bindTo(registry);

@@ -1,5 +1,6 @@
 package io.headspan.collector;
 
+import io.headspan.collector.edge.TenantRules;
 import io.headspan.storage.StoreAddress;
 import io.headspan.wire.config.HostPort;
 import io.headspan.wire.config.SettingSources;
@@ -36,6 +37,8 @@ import org.jspecify.annotations.Nullable;
 /// @param sampling what becomes of traces
 /// @param spanMetricsSeries how many series of each kind `/metrics` has at most of what was stored,
 ///   `HEADSPAN_COLLECTOR_SPAN_METRICS_SERIES`; 0 for none
+/// @param retentionDays how long what is stored stays of tenants for which the file of tenants says
+///   nothing else, `HEADSPAN_COLLECTOR_RETENTION_DAYS`; 0 for ever
 public record CollectorConfig(
     String host,
     int port,
@@ -48,7 +51,8 @@ public record CollectorConfig(
     TlsPaths tls,
     Access access,
     Sampling sampling,
-    int spanMetricsSeries) {
+    int spanMetricsSeries,
+    int retentionDays) {
   /// What becomes of traces.
   ///
   /// @param policies YAML of the `tail_sampling` processor, `HEADSPAN_COLLECTOR_SAMPLING_POLICIES`;
@@ -131,7 +135,8 @@ public record CollectorConfig(
                 settings.duration("decision_wait_after_root", Duration.ofSeconds(1)),
                 settings.duration("recent_window", Duration.ofMinutes(30)),
                 settings.flag("linked_traces", true)),
-            settings.number("span_metrics_series", 20_000, 0, 10_000_000));
+            settings.number("span_metrics_series", 20_000, 0, 10_000_000),
+            settings.number("retention_days", 0, 0, TenantRules.DAYS_MAX));
     if ((config.tls().certificate() == null) != (config.tls().key() == null)) {
       settings.problem("tls_key", "a certificate needs its key and a key its certificate");
     }

@@ -6,6 +6,7 @@ import io.headspan.collector.ingest.StoreMonitor;
 import io.headspan.collector.sampling.Sampler;
 import io.headspan.collector.sampling.SamplerConfig;
 import io.headspan.storage.LeftOut;
+import io.headspan.storage.Retention;
 import io.headspan.storage.SpanStore;
 import io.headspan.storage.StoreAddress;
 import io.headspan.storage.Tier;
@@ -18,6 +19,7 @@ import java.net.UnknownHostException;
 import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /// The store of a region with what looks after it: its schema, whether it is there, its sampler.
@@ -27,6 +29,7 @@ final class RegionStore implements AutoCloseable {
   private final Store store;
   private final StoreMonitor monitor;
   private @Nullable Sampler sampler;
+  private @Nullable Expirer expirer;
 
   /// Opens it; it need not be there yet.
   ///
@@ -55,6 +58,11 @@ final class RegionStore implements AutoCloseable {
     sampler = Sampler.start(spans, sampling, () -> monitor.notReadyReason().isEmpty());
   }
 
+  /// Begins to let go of what is too old.
+  void startExpiry(Supplier<Retention> retention) {
+    expirer = Expirer.start(spans, retention, () -> monitor.notReadyReason().isEmpty());
+  }
+
   String name() {
     return name;
   }
@@ -80,6 +88,10 @@ final class RegionStore implements AutoCloseable {
     Sampler sampling = sampler;
     if (sampling != null) {
       sampling.close();
+    }
+    Expirer expiring = expirer;
+    if (expiring != null) {
+      expiring.close();
     }
     monitor.close();
     spans.close();

@@ -37,7 +37,8 @@ class CollectorConfigTest {
                     Duration.ofSeconds(1),
                     Duration.ofMinutes(30),
                     true),
-                20_000));
+                20_000,
+                0));
   }
 
   @Test
@@ -64,6 +65,7 @@ class CollectorConfigTest {
                 Map.entry("HEADSPAN_COLLECTOR_RECENT_WINDOW", "1h"),
                 Map.entry("HEADSPAN_COLLECTOR_LINKED_TRACES", "false"),
                 Map.entry("HEADSPAN_COLLECTOR_SPAN_METRICS_SERIES", "0"),
+                Map.entry("HEADSPAN_COLLECTOR_RETENTION_DAYS", "30"),
                 Map.entry("HEADSPAN_COLLECTOR_CLOSE_TIMEOUT", "500ms")));
 
     assertThat(config)
@@ -89,7 +91,8 @@ class CollectorConfigTest {
                     Duration.ofSeconds(5),
                     Duration.ofHours(1),
                     false),
-                0));
+                0,
+                30));
   }
 
   @Test

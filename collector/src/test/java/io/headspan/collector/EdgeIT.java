@@ -177,6 +177,27 @@ class EdgeIT {
   }
 
   @Test
+  void whatIsStoredStaysAsLongAsItsTenantWants() throws Exception {
+    start(Map.of());
+    var _ = traces(AGENT).export(spans("acme", "bravo", ""));
+    var _ = traces(AGENT).export(tenDaysAgo(spans("acme", "bravo", "")));
+    assertThat(perTenant(address, "spans")).isEqualTo(Map.of("acme", 2L, "bravo", 2L, "", 2L));
+    Objects.requireNonNull(collector).close();
+    Files.writeString(tenants, "tenants: [{name: bravo, retention_days: 0}]");
+
+    start(
+        Map.of(
+            "HEADSPAN_COLLECTOR_TENANTS",
+            tenants.toString(),
+            "HEADSPAN_COLLECTOR_RETENTION_DAYS",
+            "5"));
+    Await.until(
+        "what is old has gone",
+        () -> perTenant(address, "spans").equals(Map.of("acme", 1L, "bravo", 2L, "", 1L)));
+    Await.until("it is said", () -> logged("expired: table=kept_spans"));
+  }
+
+  @Test
   void anErrorInAFileTellsNoSecret() throws IOException {
     Files.writeString(tenants, "regions: [{name: us, store: 'http://u:hunter2@us.example:x/y/z'}]");
     assertThatThrownBy(() -> start(Map.of("HEADSPAN_COLLECTOR_TENANTS", tenants.toString())))
@@ -542,6 +563,20 @@ class EdgeIT {
       }
       request.addResourceSpans(
           ResourceSpans.newBuilder().setResource(resource(tenant)).addScopeSpans(scope));
+    }
+    return request.build();
+  }
+
+  private static ExportTraceServiceRequest tenDaysAgo(ExportTraceServiceRequest spans) {
+    ExportTraceServiceRequest.Builder request = spans.toBuilder();
+    for (ResourceSpans.Builder resource : request.getResourceSpansBuilderList()) {
+      for (ScopeSpans.Builder scope : resource.getScopeSpansBuilderList()) {
+        for (Span.Builder span : scope.getSpansBuilderList()) {
+          long agoNs = TimeUnit.DAYS.toNanos(10);
+          span.setStartTimeUnixNano(span.getStartTimeUnixNano() - agoNs)
+              .setEndTimeUnixNano(span.getEndTimeUnixNano() - agoNs);
+        }
+      }
     }
     return request.build();
   }

@@ -42,8 +42,15 @@ final class CollectorCommand extends RoleCommand {
       names = "--tenants",
       paramLabel = "FILE",
       description =
-          "What each tenant may send, and in which region it is stored (HEADSPAN_COLLECTOR_TENANTS).")
+          "What each tenant may send, in which region it is stored, and for how long (HEADSPAN_COLLECTOR_TENANTS).")
   private @Nullable String tenants;
+
+  @Option(
+      names = "--retention-days",
+      paramLabel = "DAYS",
+      description =
+          "How long what is stored stays, where the file of tenants says nothing else (default: for ever; HEADSPAN_COLLECTOR_RETENTION_DAYS).")
+  private @Nullable String retentionDays;
 
   @Override
   List<Given> options() {
@@ -52,7 +59,8 @@ final class CollectorCommand extends RoleCommand {
         new Given("--listen", "HEADSPAN_COLLECTOR_LISTEN", listen),
         new Given("--store", "HEADSPAN_COLLECTOR_STORE", store),
         new Given("--tokens", "HEADSPAN_COLLECTOR_TOKENS", tokens),
-        new Given("--tenants", "HEADSPAN_COLLECTOR_TENANTS", tenants));
+        new Given("--tenants", "HEADSPAN_COLLECTOR_TENANTS", tenants),
+        new Given("--retention-days", "HEADSPAN_COLLECTOR_RETENTION_DAYS", retentionDays));
   }
 
   @Override

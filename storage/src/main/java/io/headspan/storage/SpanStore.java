@@ -4,6 +4,7 @@ import io.headspan.wire.LogBatch;
 import io.headspan.wire.MetricBatch;
 import io.headspan.wire.SpanBatch;
 import io.headspan.wire.signal.NodeReport;
+import java.time.LocalDate;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -132,6 +133,16 @@ public final class SpanStore implements AutoCloseable {
   /// What moves spans from the recent to the kept tier.
   public SpanTiers tiers() {
     return tiers;
+  }
+
+  /// Lets go of what has been stored for longer than its tenants want; the rollups that costs are
+  /// counted from stay for 400 days. However often it is done, and by however many, it is the same.
+  ///
+  /// @param today the day (UTC) that days are counted back from
+  /// @return what went, a line each for a log
+  /// @throws StoreException if the store cannot be reached or fails; what went before that is gone
+  public List<String> expire(Retention retention, LocalDate today) {
+    return new Expiry(client).run(retention, today);
   }
 
   /// Runs a SELECT and gives each row to `reader`, in order.

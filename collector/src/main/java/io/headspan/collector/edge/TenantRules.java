@@ -1,5 +1,6 @@
 package io.headspan.collector.edge;
 
+import io.headspan.storage.Retention;
 import io.headspan.storage.StoreAddress;
 import io.headspan.wire.config.Section;
 import io.headspan.wire.config.SettingSources;
@@ -14,23 +15,33 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.function.Function;
 
-/// The file that says of each tenant what it may send and in which region it is stored.
+/// The file that says of each tenant what it may send, in which region it is stored, and for how
+/// long.
 ///
 /// @param limits by tenant
 /// @param others of tenants that are not named
 /// @param regions by tenant; a tenant that is not there is stored where the collector's own store
 ///   is
 /// @param stores by region
+/// @param days how long what is stored of a tenant stays, of those for which it is given
+/// @param otherDays of tenants that are not named, if it is given
 public record TenantRules(
     Map<String, TenantLimits> limits,
     TenantLimits others,
     Map<String, String> regions,
-    Map<String, StoreAddress> stores) {
+    Map<String, StoreAddress> stores,
+    Map<String, Integer> days,
+    OptionalInt otherDays) {
   /// Everything may come, and goes to one store.
   public static final TenantRules NONE =
-      new TenantRules(Map.of(), TenantLimits.NONE, Map.of(), Map.of());
+      new TenantRules(
+          Map.of(), TenantLimits.NONE, Map.of(), Map.of(), Map.of(), OptionalInt.empty());
+
+  /// Longer than any store lives.
+  public static final int DAYS_MAX = 36_500;
 
   /// The entry of all tenants that have none.
   private static final String OTHERS = "*";
@@ -40,6 +51,7 @@ public record TenantRules(
   public TenantRules {
     limits = Map.copyOf(limits);
     regions = Map.copyOf(regions);
+    days = Map.copyOf(days);
     stores = Collections.unmodifiableMap(new LinkedHashMap<>(stores));
   }
 
@@ -66,6 +78,7 @@ public record TenantRules(
     }
     Map<String, TenantLimits> limits = new HashMap<>();
     Map<String, String> regions = new HashMap<>();
+    Map<String, Integer> days = new HashMap<>();
     List<Section> tenants = settings.sections("tenants");
     if (tenants.isEmpty()) {
       // Also what a file says that is being written.
@@ -79,6 +92,7 @@ public record TenantRules(
       } else if (limits.put(name, limits(section)) != null) {
         section.problem("tenant given twice: name=" + name);
       }
+      days(section).ifPresent(each -> days.put(name, each));
       if (region.isPresent() && name.equals(OTHERS)) {
         section.problem("all others are stored in the collector's own region");
       } else if (region.isPresent() && !region.get().equals(own)) {
@@ -91,7 +105,14 @@ public record TenantRules(
     settings.finish("the file of tenants", asException);
     TenantLimits others = limits.getOrDefault(OTHERS, TenantLimits.NONE);
     limits.remove(OTHERS);
-    return new TenantRules(limits, others, regions, stores);
+    Integer otherDays = days.remove(OTHERS);
+    return new TenantRules(
+        limits,
+        others,
+        regions,
+        stores,
+        days,
+        otherDays == null ? OptionalInt.empty() : OptionalInt.of(otherDays));
   }
 
   private static Optional<StoreAddress> store(Section section) {
@@ -139,6 +160,19 @@ public record TenantRules(
     return number;
   }
 
+  private static OptionalInt days(Section section) {
+    Optional<String> text = section.text("retention_days");
+    if (text.isEmpty()) {
+      return OptionalInt.empty();
+    }
+    int days = text.get().matches("[0-9]{1,5}") ? Integer.parseInt(text.get()) : -1;
+    if (days < 0 || days > DAYS_MAX) {
+      section.problem("retention_days is no number from 0, for ever, to " + DAYS_MAX);
+      return OptionalInt.empty();
+    }
+    return OptionalInt.of(days);
+  }
+
   private static Duration burst(Section section) {
     Optional<String> text = section.text("burst");
     if (text.isEmpty()) {
@@ -154,6 +188,13 @@ public record TenantRules(
 
   TenantLimits limitsOf(String tenant) {
     return limits.getOrDefault(tenant, others);
+  }
+
+  /// How long what is stored stays.
+  ///
+  /// @param defaultDays of tenants for which the file says nothing; 0 for ever
+  public Retention retention(int defaultDays) {
+    return new Retention(days, otherDays.orElse(defaultDays));
   }
 
   /// The region that a tenant is stored in; "" for the collector's own.

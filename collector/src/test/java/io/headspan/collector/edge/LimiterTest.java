@@ -17,6 +17,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalInt;
 import org.junit.jupiter.api.Test;
 
 class LimiterTest {
@@ -135,7 +136,8 @@ class LimiterTest {
 
   @Test
   void whatItKeepsIsBoundedWhateverNamesCome() {
-    TenantRules rules = new TenantRules(Map.of(), TEN, Map.of(), Map.of());
+    TenantRules rules =
+        new TenantRules(Map.of(), TEN, Map.of(), Map.of(), Map.of(), OptionalInt.empty());
     Map<String, Integer> many = new HashMap<>();
     for (int i = 0; i < 3 * Limiter.TENANTS_MAX; i++) {
       many.put("tenant-" + i, 1);
@@ -166,7 +168,8 @@ class LimiterTest {
   }
 
   private static TenantRules rules(TenantLimits acme) {
-    return new TenantRules(Map.of("acme", acme), TenantLimits.NONE, Map.of(), Map.of());
+    return new TenantRules(
+        Map.of("acme", acme), TenantLimits.NONE, Map.of(), Map.of(), Map.of(), OptionalInt.empty());
   }
 
   private static Duration seconds(int seconds) {

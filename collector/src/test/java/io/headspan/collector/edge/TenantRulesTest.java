@@ -3,6 +3,7 @@ package io.headspan.collector.edge;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.headspan.storage.Retention;
 import io.headspan.storage.StoreAddress;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -54,6 +55,23 @@ class TenantRulesTest {
                 "us", StoreAddress.parse("http://us.example:8123/spans"),
                 "asia", StoreAddress.parse("https://u:secret@asia.example:8443")));
     assertThat(rules.toString()).doesNotContain("secret");
+  }
+
+  @Test
+  void readsForHowLong() throws IOException {
+    TenantRules rules =
+        read(
+            """
+            tenants:
+              - {name: acme, retention_days: 90}
+              - {name: bravo, retention_days: 0}
+              - {name: charlie, spans_per_second: 1}
+            """);
+    assertThat(rules.retention(30)).isEqualTo(new Retention(Map.of("acme", 90, "bravo", 0), 30));
+    assertThat(read("tenants: [{name: '*', retention_days: 7}]").retention(30))
+        .isEqualTo(new Retention(Map.of(), 7));
+    assertThatThrownBy(() -> read("tenants: [{name: acme, retention_days: 1 week}]"))
+        .hasMessageContaining("retention_days is no number from 0, for ever, to 36500");
   }
 
   @Test
