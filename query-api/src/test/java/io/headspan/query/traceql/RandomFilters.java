@@ -56,7 +56,7 @@ final class RandomFilters {
           "link.link.type",
           "instrumentation.lang",
           "span.http.route",
-          "resource.service.name");
+          "resource.service.version");
 
   private final Random random;
 
