@@ -70,7 +70,8 @@ public final class NodeAgent implements AutoCloseable {
   private static final int BEAT_MAX_MILLIS = 50;
   private static final int RECORDS_PER_BEAT = 256;
 
-  /// After so long without a record, beats are only for what is due by time, and take their time.
+  /// After so long without a record of HTTP, beats are for what processes and cgroups do and for
+  /// what is due by time only.
   private static final long QUIET_AFTER_NS = TimeUnit.SECONDS.toNanos(1);
 
   private static final long QUIET_BEAT_NS = TimeUnit.MILLISECONDS.toNanos(200);
@@ -401,16 +402,18 @@ public final class NodeAgent implements AutoCloseable {
 
   private void captureUntilStopped() {
     int beatMillis = BEAT_MIN_MILLIS;
-    long recordNs = nowNs();
-    long beatNs = recordNs;
+    long httpNs = nowNs();
+    long beatNs = httpNs;
     while (!stopping) {
       int exchanges = 0;
       try {
         long nowNs = nowNs();
-        if (hasRecords()) {
-          recordNs = nowNs;
+        if (http.hasRecords()) {
+          httpNs = nowNs;
         }
-        if (nowNs - recordNs < QUIET_AFTER_NS || nowNs - beatNs >= QUIET_BEAT_NS) {
+        if (nowNs - httpNs < QUIET_AFTER_NS
+            || nowNs - beatNs >= QUIET_BEAT_NS
+            || lifecycle.ring().pendingBytes() > 0) {
           beatNs = nowNs;
           exchanges = beat();
         }
@@ -425,10 +428,6 @@ public final class NodeAgent implements AutoCloseable {
           Math.toIntExact(
               Math.clamp((beatMillis + wantedMillis) / 2, BEAT_MIN_MILLIS, BEAT_MAX_MILLIS));
     }
-  }
-
-  private boolean hasRecords() {
-    return http.hasRecords() || lifecycle.ring().pendingBytes() > 0 || accounts.hasRecords();
   }
 
   private int beat() {

@@ -127,7 +127,7 @@ final class Expiry {
   }
 
   private List<LocalDate> days(String table) {
-    return rows(
+    return client.rows(
         SqlQuery.of(
                 """
                 SELECT DISTINCT partition_id FROM system.parts
@@ -139,22 +139,10 @@ final class Expiry {
   }
 
   private List<String> tenants(Table table, LocalDate day) {
-    return rows(
+    return client.rows(
         SqlQuery.of(
             "SELECT DISTINCT toString(tenant) FROM %s WHERE %s = '%s'"
                 .formatted(table.name(), table.day(), day)),
         row -> row.text(0));
-  }
-
-  private <T> List<T> rows(SqlQuery query, RowReader<T> reader) {
-    List<T> results = new ArrayList<>();
-    client.select(
-        query,
-        block -> {
-          for (int row = 0; row < block.rows(); row++) {
-            results.add(reader.read(block.row(row)));
-          }
-        });
-    return results;
   }
 }

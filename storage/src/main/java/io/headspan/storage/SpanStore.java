@@ -5,7 +5,6 @@ import io.headspan.wire.MetricBatch;
 import io.headspan.wire.SpanBatch;
 import io.headspan.wire.signal.NodeReport;
 import java.time.LocalDate;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 
@@ -150,15 +149,7 @@ public final class SpanStore implements AutoCloseable {
   /// @throws StoreException of kind REJECTED if ClickHouse does not understand the query,
   ///   LIMIT_EXCEEDED if it ran into a limit, UNAVAILABLE if the store cannot be reached
   public <T> List<T> query(SqlQuery query, RowReader<T> reader) {
-    List<T> results = new ArrayList<>();
-    client.select(
-        query,
-        block -> {
-          for (int row = 0; row < block.rows(); row++) {
-            results.add(reader.read(block.row(row)));
-          }
-        });
-    return results;
+    return client.rows(query, reader);
   }
 
   /// Gives up the query with this id, from any thread: its caller gets a [StoreException], and the

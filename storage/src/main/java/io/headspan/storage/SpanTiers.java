@@ -2,7 +2,6 @@ package io.headspan.storage;
 
 import java.time.Duration;
 import java.time.Instant;
-import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -44,7 +43,8 @@ public final class SpanTiers {
 
   /// The store's clock, ms since 1970: all times of arrival are by it.
   public long nowMillis() {
-    return rows(SqlQuery.of("SELECT toUnixTimestamp64Milli(now64(3))"), row -> row.integer(0))
+    return client
+        .rows(SqlQuery.of("SELECT toUnixTimestamp64Milli(now64(3))"), row -> row.integer(0))
         .getFirst();
   }
 
@@ -77,7 +77,8 @@ public final class SpanTiers {
   /// @param fromSecond the first second asked for
   public Map<Long, Long> nextBatches(long fromSecond) {
     Map<Long, Long> next = new HashMap<>();
-    rows(
+    client
+        .rows(
             SqlQuery.of(
                     """
                     SELECT intDiv(batch, 1000), max(batch) + 1 FROM decisions
@@ -93,7 +94,8 @@ public final class SpanTiers {
 
   /// When the first of what is recent arrived, ms since 1970; 0 if there is nothing.
   public long firstArrivalMillis() {
-    return rows(
+    return client
+        .rows(
             SqlQuery.of("SELECT toUnixTimestamp64Milli(min(arrived)) FROM trace_arrivals"),
             row -> row.integer(0))
         .getFirst();
@@ -101,7 +103,8 @@ public final class SpanTiers {
 
   /// When the first of a window's spans that are recent arrived, ms since 1970; 0 if there is none.
   public long firstArrivalMillis(long windowSeconds) {
-    return rows(
+    return client
+        .rows(
             SqlQuery.of(
                     """
                     SELECT toUnixTimestamp64Milli(min(arrived)) FROM trace_arrivals
@@ -119,7 +122,7 @@ public final class SpanTiers {
     traceIds.forEach(SpanTiers::checkId);
     SqlQuery size = SqlQuery.of("SELECT count() FROM decisions WHERE batch = {batch:UInt64}");
     long batch = nowMillis() / 1000 * 1000 + FIRST_PIN;
-    while (rows(size.bind("batch", batch), row -> row.integer(0)).getFirst() > 0) {
+    while (client.rows(size.bind("batch", batch), row -> row.integer(0)).getFirst() > 0) {
       batch++;
     }
     String ids =
@@ -142,7 +145,7 @@ public final class SpanTiers {
             .bind("pin", PINNED)
             .setting("max_query_size", "67108864"));
     copy(batch);
-    return rows(size.bind("batch", batch), row -> row.integer(0)).getFirst();
+    return client.rows(size.bind("batch", batch), row -> row.integer(0)).getFirst();
   }
 
   /// Decisions to keep traces that were decided and not kept, because spans of traces that policies
@@ -152,11 +155,13 @@ public final class SpanTiers {
   ///
   /// @param sinceMillis links that came, and traces that were decided, since then
   public List<Decision> linked(long sinceMillis) {
-    if (rows(SqlQuery.of("SELECT count() FROM trace_links"), row -> row.integer(0)).getFirst()
+    if (client
+            .rows(SqlQuery.of("SELECT count() FROM trace_links"), row -> row.integer(0))
+            .getFirst()
         == 0) {
       return List.of();
     }
-    return rows(
+    return client.rows(
         SqlQuery.of(
                 """
                 WITH
@@ -218,7 +223,7 @@ public final class SpanTiers {
   /// @param traceId 32 hex digits
   public List<Recorded> decisions(String traceId) {
     checkId(traceId);
-    return rows(
+    return client.rows(
         SqlQuery.of(
                 """
                 SELECT toUnixTimestamp64Milli(decided), kept, again,
@@ -250,7 +255,7 @@ public final class SpanTiers {
 
   /// The batches since `batch` that are recorded and not copied, in order.
   public List<Long> uncopied(long batch) {
-    return rows(
+    return client.rows(
         SqlQuery.of(
                 """
                 SELECT DISTINCT batch FROM decisions
@@ -264,7 +269,8 @@ public final class SpanTiers {
 
   /// Copies the traces that were kept in a recorded batch; done once, it does nothing more.
   public void copy(long batch) {
-    rows(
+    client
+        .rows(
             SqlQuery.of(
                     """
                     SELECT count(), countIf(kept), countIf(kept AND again),
@@ -409,7 +415,7 @@ public final class SpanTiers {
     List<String> columns = copiedColumns;
     if (columns.isEmpty()) {
       columns =
-          rows(
+          client.rows(
               SqlQuery.of(
                   """
                   SELECT name FROM system.columns
@@ -424,7 +430,8 @@ public final class SpanTiers {
 
   /// The last window that is read from the kept tier, in seconds since 1970; 0 if there is none.
   public long boundarySeconds() {
-    return rows(
+    return client
+        .rows(
             SqlQuery.of("SELECT toUnixTimestamp(max(window)) FROM tier_boundary"),
             row -> row.integer(0))
         .getFirst();
@@ -432,7 +439,7 @@ public final class SpanTiers {
 
   /// The windows of which spans are in the recent tier, in seconds since 1970, in order.
   public List<Long> windowsSeconds() {
-    return rows(
+    return client.rows(
         SqlQuery.of(
             """
             SELECT DISTINCT toUnixTimestamp(toDateTime(partition, 'UTC')) AS window
@@ -480,7 +487,7 @@ public final class SpanTiers {
   /// The parts of a closed window's partitions that were there before what is under way now: to be
   /// asked for before the window's traces are looked through, and dropped after that.
   public List<Part> settledParts(long windowSeconds) {
-    return rows(
+    return client.rows(
         SqlQuery.of(
                 """
                 SELECT table, name FROM system.parts
@@ -539,7 +546,8 @@ public final class SpanTiers {
   }
 
   private Optional<String> longestHolder(long nowMillis) {
-    return rows(
+    return client
+        .rows(
             SqlQuery.of(
                     """
                     SELECT holder FROM sampler_lease
@@ -550,17 +558,5 @@ public final class SpanTiers {
             row -> row.text(0))
         .stream()
         .findFirst();
-  }
-
-  private <T> List<T> rows(SqlQuery query, RowReader<T> reader) {
-    List<T> results = new ArrayList<>();
-    client.select(
-        query,
-        block -> {
-          for (int row = 0; row < block.rows(); row++) {
-            results.add(reader.read(block.row(row)));
-          }
-        });
-    return results;
   }
 }

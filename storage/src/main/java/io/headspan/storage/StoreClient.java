@@ -12,6 +12,7 @@ import com.clickhouse.data.ClickHouseFormat;
 import java.io.IOException;
 import java.time.Duration;
 import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -132,6 +133,19 @@ final class StoreClient implements AutoCloseable {
         .forEach((name, value) -> query.serverSetting("param_" + name, SqlParameter.format(value)));
     String what = firstLine(sql.sql());
     closeAfter(what, join(what, call(what, () -> client.query(sql.sql(), query)), Set.of()));
+  }
+
+  /// Runs a SELECT and gives what `reader` makes of each row, in order.
+  <T> List<T> rows(SqlQuery sql, RowReader<T> reader) {
+    List<T> results = new ArrayList<>();
+    select(
+        sql,
+        block -> {
+          for (int row = 0; row < block.rows(); row++) {
+            results.add(reader.read(block.row(row)));
+          }
+        });
+    return results;
   }
 
   /// Runs a SELECT and gives each block of its result to `blocks`.

@@ -52,6 +52,26 @@ final class ArrowStream extends ServerCall.Listener<EncodedMessage> {
 
   private static final String AUTHORIZATION = "authorization";
 
+  /// A batch that has come.
+  ///
+  /// @param sender whoever its own headers say, as a proxy for several senders sets them, else
+  ///   whoever opened the stream
+  private record Arrived(
+      long batchId,
+      Verdict sender,
+      DeduplicationToken.HeaderLookup headers,
+      InFlight.Reservation reservation) {}
+
+  /// What [Admission] says of one kind of batch.
+  private interface Check<T> {
+    Admitted<T> admit(Sender sender, T batch, String name, Duration age);
+  }
+
+  /// How one kind of batch is stored.
+  private interface Insertion<T> {
+    void insert(Admitted.Taken<T> taken, String name, Consumer<InsertOutcome> whenDone);
+  }
+
   private final ServerCall<EncodedMessage, BatchStatus> call;
   private final OtlpSignal signal;
   private final Executor eventLoop;
@@ -192,13 +212,19 @@ final class ArrowStream extends ServerCall.Listener<EncodedMessage> {
       reservation.resize((long) message.wireBytes() + expanded.size());
       BatchArrowRecords records = EncodedMessage.parse(BatchArrowRecords.parser(), expanded);
       Map<String, String> batchHeaders = headers.decode(records.getHeaders());
-      if (reception.senders().sender(shown) instanceof Verdict.Refused refused) {
+      Verdict opener = reception.senders().sender(shown);
+      if (opener instanceof Verdict.Refused refused) {
         reservation.close();
         reception.metrics().batchRejected(Protocol.OTAP, Rejection.UNAUTHENTICATED, 0);
         end(Receivers.status(refused));
         return;
       }
-      decode(records, batchHeaders, reservation, start);
+      String own = batchHeaders.get(AUTHORIZATION);
+      Verdict sender = own == null ? opener : reception.senders().sender(Credentials.ofHeader(own));
+      decode(
+          records,
+          new Arrived(records.getBatchId(), sender, batchHeaders::get, reservation),
+          start);
     } catch (MessageException e) {
       reservation.close();
       switch (e.kind()) {
@@ -225,152 +251,105 @@ final class ArrowStream extends ServerCall.Listener<EncodedMessage> {
     askForNext();
   }
 
-  private void decode(
-      BatchArrowRecords records,
-      Map<String, String> batchHeaders,
-      InFlight.Reservation reservation,
-      long start) {
-    long batchId = records.getBatchId();
+  private void decode(BatchArrowRecords records, Arrived arrived, long start) {
     try {
       switch (signal) {
         case TRACES -> {
           SpanBatch batch = decoder.decode(records);
-          reservation.resize(BatchSize.heapBytes(batch));
+          arrived.reservation.resize(BatchSize.heapBytes(batch));
           reception
               .metrics()
               .spansReceived(
                   Protocol.OTAP, batch.size(), Duration.ofNanos(System.nanoTime() - start));
-          traces(batchId, batch, batchHeaders, reservation);
+          admit(
+              arrived,
+              DeduplicationToken.of(arrived.headers, batch),
+              reception.admission()::spans,
+              batch,
+              reason -> reception.metrics().batchRejected(Protocol.OTAP, reason, batch.size()),
+              (taken, name, whenDone) ->
+                  reception
+                      .ingest()
+                      .insert(
+                          Protocol.OTAP,
+                          taken.batch(),
+                          name,
+                          DeduplicationToken.mayBeForgotten(arrived.headers),
+                          taken.omitted(),
+                          whenDone));
         }
         case LOGS -> {
           ExportLogsServiceRequest request = decoder.decodeLogs(records);
           LogBatch batch = OtlpSignals.decode(request);
-          String token = token(RecordSignal.LOGS, batchHeaders, request, reservation);
+          String token = token(RecordSignal.LOGS, request, arrived);
           received(RecordSignal.LOGS, batch.size(), start);
-          logs(batchId, batch, token, batchHeaders, reservation);
+          admit(
+              arrived,
+              token,
+              reception.admission()::logs,
+              batch,
+              reason -> refused(RecordSignal.LOGS, batch.size(), reason),
+              (taken, name, whenDone) ->
+                  reception
+                      .ingest()
+                      .insert(Protocol.OTAP, taken.batch(), name, taken.omitted(), whenDone));
         }
         case METRICS -> {
           ExportMetricsServiceRequest request = decoder.decodeMetrics(records);
           MetricBatch batch = OtlpSignals.decode(request);
-          String token = token(RecordSignal.METRICS, batchHeaders, request, reservation);
+          String token = token(RecordSignal.METRICS, request, arrived);
           received(RecordSignal.METRICS, batch.size(), start);
-          points(batchId, batch, token, batchHeaders, reservation);
+          admit(
+              arrived,
+              token,
+              reception.admission()::points,
+              batch,
+              reason -> refused(RecordSignal.METRICS, batch.size(), reason),
+              (taken, name, whenDone) ->
+                  reception
+                      .ingest()
+                      .insert(Protocol.OTAP, taken.batch(), name, taken.omitted(), whenDone));
         }
       }
     } catch (OtapException e) {
       if (e.kind() != OtapException.Kind.UNSUPPORTED) {
         throw e;
       }
-      reservation.close();
+      arrived.reservation.close();
       reception.metrics().batchRejected(Protocol.OTAP, Rejection.UNSUPPORTED, 0);
-      answer(batchId, StatusCode.INVALID_ARGUMENT, ErrorText.of(e), false);
+      answer(arrived.batchId, StatusCode.INVALID_ARGUMENT, ErrorText.of(e), false);
     }
   }
 
-  private void traces(
-      long batchId,
-      SpanBatch batch,
-      Map<String, String> batchHeaders,
-      InFlight.Reservation reservation) {
-    Verdict verdict = sender(batchHeaders);
-    if (!(verdict instanceof Verdict.Known(Sender sender))) {
-      reception.metrics().batchRejected(Protocol.OTAP, Rejection.UNAUTHENTICATED, batch.size());
-      refuse(batchId, verdict, reservation);
-      return;
-    }
-    String token = sender.nameOf(DeduplicationToken.of(batchHeaders::get, batch));
-    switch (reception
-        .admission()
-        .spans(sender, batch, token, DeduplicationToken.age(batchHeaders::get))) {
-      case Admitted.Refused<SpanBatch> refused -> {
-        reception.metrics().batchRejected(Protocol.OTAP, refused.reason(), batch.size());
-        refuse(batchId, refused, reservation);
-      }
-      case Admitted.Taken<SpanBatch> taken ->
-          reception
-              .ingest()
-              .insert(
-                  Protocol.OTAP,
-                  taken.batch(),
-                  token,
-                  DeduplicationToken.mayBeForgotten(batchHeaders::get),
-                  taken.omitted(),
-                  underWay(batchId, taken.message(), reservation));
-    }
-  }
-
-  private void logs(
-      long batchId,
-      LogBatch batch,
+  /// Stores what may be stored of a batch, and answers it.
+  ///
+  /// @param token its name, whoever sent it
+  /// @param count takes why all of it is refused
+  private <T> void admit(
+      Arrived arrived,
       String token,
-      Map<String, String> batchHeaders,
-      InFlight.Reservation reservation) {
-    Verdict verdict = sender(batchHeaders);
-    if (!(verdict instanceof Verdict.Known(Sender sender))) {
-      refuseRecords(RecordSignal.LOGS, batch.size(), Rejection.UNAUTHENTICATED);
-      refuse(batchId, verdict, reservation);
+      Check<T> check,
+      T batch,
+      Consumer<Rejection> count,
+      Insertion<T> insertion) {
+    if (!(arrived.sender instanceof Verdict.Known(Sender sender))) {
+      count.accept(Rejection.UNAUTHENTICATED);
+      refuse(arrived.batchId, arrived.sender, arrived.reservation);
       return;
     }
     String name = sender.nameOf(token);
-    switch (reception
-        .admission()
-        .logs(sender, batch, name, DeduplicationToken.age(batchHeaders::get))) {
-      case Admitted.Refused<LogBatch> refused -> {
-        refuseRecords(RecordSignal.LOGS, batch.size(), refused.reason());
-        refuse(batchId, refused, reservation);
+    switch (check.admit(sender, batch, name, DeduplicationToken.age(arrived.headers))) {
+      case Admitted.Refused<T> refused -> {
+        count.accept(refused.reason());
+        refuse(arrived.batchId, refused, arrived.reservation);
       }
-      case Admitted.Taken<LogBatch> taken ->
-          reception
-              .ingest()
-              .insert(
-                  Protocol.OTAP,
-                  taken.batch(),
-                  name,
-                  taken.omitted(),
-                  underWay(batchId, taken.message(), reservation));
+      case Admitted.Taken<T> taken ->
+          insertion.insert(
+              taken, name, underWay(arrived.batchId, taken.message(), arrived.reservation));
     }
   }
 
-  private void points(
-      long batchId,
-      MetricBatch batch,
-      String token,
-      Map<String, String> batchHeaders,
-      InFlight.Reservation reservation) {
-    Verdict verdict = sender(batchHeaders);
-    if (!(verdict instanceof Verdict.Known(Sender sender))) {
-      refuseRecords(RecordSignal.METRICS, batch.size(), Rejection.UNAUTHENTICATED);
-      refuse(batchId, verdict, reservation);
-      return;
-    }
-    String name = sender.nameOf(token);
-    switch (reception
-        .admission()
-        .points(sender, batch, name, DeduplicationToken.age(batchHeaders::get))) {
-      case Admitted.Refused<MetricBatch> refused -> {
-        refuseRecords(RecordSignal.METRICS, batch.size(), refused.reason());
-        refuse(batchId, refused, reservation);
-      }
-      case Admitted.Taken<MetricBatch> taken ->
-          reception
-              .ingest()
-              .insert(
-                  Protocol.OTAP,
-                  taken.batch(),
-                  name,
-                  taken.omitted(),
-                  underWay(batchId, taken.message(), reservation));
-    }
-  }
-
-  /// Who sent a batch: whoever its own headers say, as a proxy for several senders sets them, else
-  /// whoever opened the stream.
-  private Verdict sender(Map<String, String> batchHeaders) {
-    String header = batchHeaders.get(AUTHORIZATION);
-    return reception.senders().sender(header == null ? shown : Credentials.ofHeader(header));
-  }
-
-  private void refuseRecords(RecordSignal records, int count, Rejection reason) {
+  private void refused(RecordSignal records, int count, Rejection reason) {
     reception.metrics().recordsRefused(Protocol.OTAP, records, reason, count);
   }
 
@@ -396,14 +375,10 @@ final class ArrowStream extends ServerCall.Listener<EncodedMessage> {
         batchId, code, ErrorText.shortened(refused.reason().label() + ": " + refused.why()), false);
   }
 
-  private static String token(
-      RecordSignal signal,
-      Map<String, String> batchHeaders,
-      Message request,
-      InFlight.Reservation reservation) {
+  private static String token(RecordSignal signal, Message request, Arrived arrived) {
     ByteString content = request.toByteString();
-    reservation.resize(BatchSize.heapBytes(content));
-    return DeduplicationToken.of(batchHeaders::get, signal, content);
+    arrived.reservation.resize(BatchSize.heapBytes(content));
+    return DeduplicationToken.of(arrived.headers, signal, content);
   }
 
   private void received(RecordSignal signal, int count, long start) {

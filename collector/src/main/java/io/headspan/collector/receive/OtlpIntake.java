@@ -113,23 +113,22 @@ final class OtlpIntake {
         reservation.resize(BatchSize.heapBytes(expanded));
         String token = sender.nameOf(DeduplicationToken.of(headers, RecordSignal.LOGS, expanded));
         received(protocol, RecordSignal.LOGS, batch.size(), start);
-        switch (reception.admission().logs(sender, batch, token, DeduplicationToken.age(headers))) {
-          case Admitted.Refused<LogBatch> refused -> {
-            reception
-                .metrics()
-                .recordsRefused(protocol, RecordSignal.LOGS, refused.reason(), batch.size());
-            whenDone.accept(answer(refused));
-          }
-          case Admitted.Taken<LogBatch> taken ->
-              reception
-                  .ingest()
-                  .insert(
-                      protocol,
-                      taken.batch(),
-                      token,
-                      taken.omitted(),
-                      outcome -> whenDone.accept(answer(outcome, left(taken), taken.message())));
-        }
+        admit(
+            reception.admission().logs(sender, batch, token, DeduplicationToken.age(headers)),
+            reason ->
+                reception
+                    .metrics()
+                    .recordsRefused(protocol, RecordSignal.LOGS, reason, batch.size()),
+            taken ->
+                reception
+                    .ingest()
+                    .insert(
+                        protocol,
+                        taken.batch(),
+                        token,
+                        taken.omitted(),
+                        outcome -> whenDone.accept(answer(outcome, left(taken), taken.message()))),
+            whenDone);
       }
       case METRICS -> {
         MetricBatch batch =
@@ -139,25 +138,22 @@ final class OtlpIntake {
         String token =
             sender.nameOf(DeduplicationToken.of(headers, RecordSignal.METRICS, expanded));
         received(protocol, RecordSignal.METRICS, batch.size(), start);
-        switch (reception
-            .admission()
-            .points(sender, batch, token, DeduplicationToken.age(headers))) {
-          case Admitted.Refused<MetricBatch> refused -> {
-            reception
-                .metrics()
-                .recordsRefused(protocol, RecordSignal.METRICS, refused.reason(), batch.size());
-            whenDone.accept(answer(refused));
-          }
-          case Admitted.Taken<MetricBatch> taken ->
-              reception
-                  .ingest()
-                  .insert(
-                      protocol,
-                      taken.batch(),
-                      token,
-                      taken.omitted(),
-                      outcome -> whenDone.accept(answer(outcome, left(taken), taken.message())));
-        }
+        admit(
+            reception.admission().points(sender, batch, token, DeduplicationToken.age(headers)),
+            reason ->
+                reception
+                    .metrics()
+                    .recordsRefused(protocol, RecordSignal.METRICS, reason, batch.size()),
+            taken ->
+                reception
+                    .ingest()
+                    .insert(
+                        protocol,
+                        taken.batch(),
+                        token,
+                        taken.omitted(),
+                        outcome -> whenDone.accept(answer(outcome, left(taken), taken.message()))),
+            whenDone);
       }
     }
   }
@@ -191,26 +187,41 @@ final class OtlpIntake {
     if (checked.rejected() > 0) {
       reception.metrics().spansRejected(protocol, Rejection.BAD_ID, checked.rejected());
     }
-    switch (reception.admission().spans(sender, batch, token, DeduplicationToken.age(headers))) {
-      case Admitted.Refused<SpanBatch> refused -> {
-        reception.metrics().batchRejected(protocol, refused.reason(), batch.size());
+    admit(
+        reception.admission().spans(sender, batch, token, DeduplicationToken.age(headers)),
+        reason -> reception.metrics().batchRejected(protocol, reason, batch.size()),
+        taken ->
+            reception
+                .ingest()
+                .insert(
+                    protocol,
+                    taken.batch(),
+                    token,
+                    false,
+                    taken.omitted(),
+                    outcome ->
+                        whenDone.accept(
+                            answer(
+                                outcome,
+                                checked.rejected() + left(taken),
+                                checked.rejected() > 0 ? checked.message() : taken.message()))),
+        whenDone);
+  }
+
+  /// Stores what may be stored of a batch, or refuses it.
+  ///
+  /// @param count takes why all of it is refused
+  private static <T> void admit(
+      Admitted<T> admitted,
+      Consumer<Rejection> count,
+      Consumer<Admitted.Taken<T>> insertion,
+      Consumer<OtlpAnswer> whenDone) {
+    switch (admitted) {
+      case Admitted.Refused<T> refused -> {
+        count.accept(refused.reason());
         whenDone.accept(answer(refused));
       }
-      case Admitted.Taken<SpanBatch> taken ->
-          reception
-              .ingest()
-              .insert(
-                  protocol,
-                  taken.batch(),
-                  token,
-                  false,
-                  taken.omitted(),
-                  outcome ->
-                      whenDone.accept(
-                          answer(
-                              outcome,
-                              checked.rejected() + left(taken),
-                              checked.rejected() > 0 ? checked.message() : taken.message())));
+      case Admitted.Taken<T> taken -> insertion.accept(taken);
     }
   }
 

@@ -238,12 +238,6 @@ public final class TimeAccounts implements AutoCloseable {
     }
   }
 
-  /// Whether [#poll] would find records of the kernel.
-  public boolean hasRecords() {
-    SchedProbe open = probe;
-    return open != null && open.hasRecords();
-  }
-
   private void forgetRemoved(@Nullable SchedProbe open) {
     while (!removed.isEmpty() && removed.element().forgetNs() - nowNs <= 0) {
       long cgroupId = removed.remove().cgroupId();

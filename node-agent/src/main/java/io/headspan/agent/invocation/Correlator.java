@@ -157,13 +157,55 @@ public final class Correlator {
   /// The exchanges of one cgroup.
   private static final class Instance {
     /// Reported invocations by tail.
-    final TimeLine invocations = new TimeLine();
+    private final TimeLine invocations = new TimeLine();
+
+    /// Of the longest of these, so that it is known how far behind a moment those end that were
+    /// open in it.
+    private long longestNs;
 
     /// Invocations that are open.
     final List<Node> open = new ArrayList<>(0);
 
     /// Calls that wait for reports of invocations, by head.
     final TimeLine waitingCalls = new TimeLine();
+
+    void add(Node invocation) {
+      invocations.add(invocation.tailNs(), invocation);
+      longestNs = Math.max(longestNs, lengthNs(invocation));
+    }
+
+    void remove(Node invocation) {
+      if (invocations.remove(invocation.tailNs(), invocation)
+          && lengthNs(invocation) == longestNs) {
+        longestNs = 0;
+        for (int i = 0; i < invocations.size(); i++) {
+          longestNs = Math.max(longestNs, lengthNs(invocations.node(i)));
+        }
+      }
+    }
+
+    private static long lengthNs(Node invocation) {
+      return invocation.tailNs() - invocation.headNs();
+    }
+
+    /// What was open around `call`.
+    ///
+    /// @param withinNs how far from the call an invocation may have been open
+    Candidates candidates(Node call, long withinNs) {
+      Candidates candidates = new Candidates(call);
+      long lastTailNs = call.headNs() + withinNs + longestNs;
+      for (int i = invocations.firstFrom(call.headNs() - withinNs);
+          i < invocations.size() && invocations.time(i) <= lastTailNs;
+          i++) {
+        candidates.consider(invocations.node(i));
+      }
+      open.forEach(candidates::consider);
+      return candidates;
+    }
+
+    boolean isEmpty() {
+      return invocations.size() == 0 && waitingCalls.size() == 0 && open.isEmpty();
+    }
   }
 
   /// @param random gives span and trace ids
@@ -309,7 +351,7 @@ public final class Correlator {
       case SERVER -> {
         Instance instance = instances.get(node.cgroupId());
         if (instance != null && instance.open.remove(node)) {
-          instance.invocations.add(node.tailNs(), node);
+          instance.add(node);
           remembered.add(node);
           findInvocations(instance, node);
         }
@@ -357,7 +399,7 @@ public final class Correlator {
     if (isOpen) {
       instance.open.add(invocation);
     } else {
-      instance.invocations.add(invocation.tailNs(), invocation);
+      instance.add(invocation);
       remembered.add(invocation);
     }
     findInvocations(instance, invocation);
@@ -439,7 +481,7 @@ public final class Correlator {
       settleByHeader(call);
       return true;
     }
-    Candidates candidates = candidates(call, instance, EDGE_NS);
+    Candidates candidates = instance.candidates(call, EDGE_NS);
     boolean mayOneBeMissing = candidates.counted < openAtHead || lacksTraceOf(call, candidates);
     if (mayOneBeMissing) {
       return false;
@@ -479,7 +521,7 @@ public final class Correlator {
       return;
     }
     int openAtHead = call.awaitedInvocations();
-    Candidates candidates = candidates(call, instance, APART_NS);
+    Candidates candidates = instance.candidates(call, APART_NS);
     if (candidates.all + candidates.near >= openAtHead) {
       instance.waitingCalls.remove(call.headNs(), call);
       choose(call, candidates, openAtHead <= 1);
@@ -490,17 +532,6 @@ public final class Correlator {
     return call.awaitedInvocations() < 0
         ? MissingEvidence.OPEN_NOT_COUNTED
         : MissingEvidence.OPEN_NOT_REPORTED;
-  }
-
-  /// @param withinNs how far from `call` an invocation may have been open
-  private static Candidates candidates(Node call, Instance instance, long withinNs) {
-    Candidates candidates = new Candidates(call);
-    TimeLine invocations = instance.invocations;
-    for (int i = invocations.firstFrom(call.headNs() - withinNs); i < invocations.size(); i++) {
-      candidates.consider(invocations.node(i));
-    }
-    instance.open.forEach(candidates::consider);
-    return candidates;
   }
 
   /// Settles `call`, of which all candidates are known.
@@ -607,7 +638,7 @@ public final class Correlator {
       case SERVER -> {
         Instance instance = instances.get(node.cgroupId());
         if (instance != null) {
-          instance.invocations.remove(node.tailNs(), node);
+          instance.remove(node);
           removeIfEmpty(node.cgroupId(), instance);
         }
       }
@@ -616,9 +647,7 @@ public final class Correlator {
   }
 
   private void removeIfEmpty(long cgroupId, Instance instance) {
-    if (instance.invocations.size() == 0
-        && instance.waitingCalls.size() == 0
-        && instance.open.isEmpty()) {
+    if (instance.isEmpty()) {
       instances.remove(cgroupId);
     }
   }

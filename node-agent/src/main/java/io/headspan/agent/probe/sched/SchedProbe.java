@@ -122,11 +122,6 @@ public final class SchedProbe implements AutoCloseable {
     return seesAnswers;
   }
 
-  /// Whether [#drain] would find records in the ring.
-  public boolean hasRecords() {
-    return ring.pendingBytes() > 0;
-  }
-
   /// Hands on the records since the last call; those of one thread in order. An exception of `sink`
   /// loses its record and is counted.
   ///
