@@ -15,7 +15,7 @@ import java.util.List;
 import java.util.Random;
 
 /// Small traces with everything that can be wrong with a tree: several roots, parents that never
-/// came, spans that are their own ancestors.
+/// came, spans that are their own ancestors. Spans have an attribute `n` or none, events `attempt`.
 public final class RandomTraces {
   private static final int MAX_SPANS = 14;
 
@@ -75,6 +75,9 @@ public final class RandomTraces {
               .setKey("n")
               .setValue(AnyValue.newBuilder().setIntValue(random.nextInt(6))));
     }
+    for (int events = random.nextInt(3); events > 0; events--) {
+      span.addEvents(event(startNs + random.nextLong(1_000_000)));
+    }
     switch (random.nextInt(20)) {
       // The parent never came.
       case 0 -> span.setParentSpanId(id(random.nextLong() | 1));
@@ -89,6 +92,18 @@ public final class RandomTraces {
       }
     }
     return span.build();
+  }
+
+  private Span.Event event(long timeNs) {
+    Span.Event.Builder event =
+        Span.Event.newBuilder().setTimeUnixNano(timeNs).setName("e" + random.nextInt(2));
+    if (random.nextBoolean()) {
+      event.addAttributes(
+          KeyValue.newBuilder()
+              .setKey("attempt")
+              .setValue(AnyValue.newBuilder().setIntValue(random.nextInt(4))));
+    }
+    return event.build();
   }
 
   private static ByteString id(long value) {

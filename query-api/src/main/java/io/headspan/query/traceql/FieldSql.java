@@ -23,11 +23,18 @@ final class FieldSql {
 
   private final Bindings bindings;
   private final SpanSource source;
+  private final boolean ignoresRoots;
   private boolean usesTree;
 
   FieldSql(Bindings bindings, SpanSource source) {
+    this(bindings, source, false);
+  }
+
+  /// @param ignoresRoots whether spans that no root reaches have parents too
+  private FieldSql(Bindings bindings, SpanSource source, boolean ignoresRoots) {
     this.bindings = bindings;
     this.source = source;
+    this.ignoresRoots = ignoresRoots;
   }
 
   /// Whether something compiled so far reads the numbers of [SpanTree].
@@ -37,9 +44,34 @@ final class FieldSql {
 
   /// As [#condition], but true where the tree would have to be known.
   String conditionWithoutTree(FieldExpression expression) {
-    FieldSql probe = new FieldSql(bindings, source);
+    FieldSql probe = new FieldSql(bindings, source, growsWithParents(expression));
     String condition = probe.condition(expression);
     return probe.usesTree ? Variant.ALWAYS : condition;
+  }
+
+  /// Whether `expression` can only become true, and never false, where a span is given a parent.
+  private static boolean growsWithParents(FieldExpression expression) {
+    return switch (expression) {
+      case FieldExpression.Logical logical ->
+          logical.operands().stream().allMatch(FieldSql::growsWithParents);
+      case FieldExpression.Compare compare ->
+          !usesParent(compare)
+              || (isValue(compare.left())
+                  && isValue(compare.right())
+                  && !(compare.operator() == Comparison.EQUAL
+                      && (isNil(compare.left()) || isNil(compare.right()))));
+      case FieldExpression.Not not -> !usesParent(not);
+      case FieldExpression.Literal _, FieldExpression.Attribute _, FieldExpression.Field _ -> true;
+      case FieldExpression.Calculate _, FieldExpression.Negate _ ->
+          throw new IllegalArgumentException(
+              "not a boolean: expression=" + FieldText.of(expression));
+    };
+  }
+
+  private static boolean usesParent(FieldExpression expression) {
+    Set<FieldExpression> fields = new LinkedHashSet<>();
+    collectFields(expression, fields);
+    return fields.stream().anyMatch(FieldSql::isOfParent);
   }
 
   /// `expression`, a boolean, as a condition of type UInt8.
@@ -85,7 +117,11 @@ final class FieldSql {
     Set<FieldExpression> fields = new LinkedHashSet<>();
     collectFields(normal, fields);
     if (fields.stream().anyMatch(FieldSql::isOfParent)) {
-      return compareHere(normal, Table.SPAN);
+      return fields.stream().allMatch(FieldSql::isOfParent)
+              && isValue(normal.left())
+              && isValue(normal.right())
+          ? onParent(normal)
+          : compareHere(normal, Table.SPAN);
     }
     if (fields.size() == 1
         && fields.iterator().next() instanceof FieldExpression.Attribute attribute
@@ -103,6 +139,68 @@ final class FieldSql {
 
   private static boolean isOfParent(FieldExpression field) {
     return field instanceof FieldExpression.Attribute attribute && attribute.ofParent();
+  }
+
+  /// Whether `expression` is nothing where the attributes in it are absent. A comparison inside an
+  /// expression is not: it is false.
+  private static boolean isValue(FieldExpression expression) {
+    return switch (expression) {
+      case FieldExpression.Literal _, FieldExpression.Attribute _, FieldExpression.Field _ -> true;
+      case FieldExpression.Calculate calculate ->
+          isValue(calculate.left()) && isValue(calculate.right());
+      case FieldExpression.Negate negate -> isValue(negate.operand());
+      case FieldExpression.Logical _, FieldExpression.Compare _, FieldExpression.Not _ -> false;
+    };
+  }
+
+  /// A comparison of nothing but the parent's fields is the same one of the parent's own.
+  private String onParent(FieldExpression.Compare compare) {
+    if (isNilTest(compare) && compare.operator() == Comparison.EQUAL) {
+      return "(NOT "
+          + onParent(
+              new FieldExpression.Compare(
+                  compare.at(), Comparison.NOT_EQUAL, compare.left(), compare.right()))
+          + ")";
+    }
+    FieldExpression.Compare own =
+        new FieldExpression.Compare(
+            compare.at(),
+            compare.operator(),
+            asParentsOwn(compare.left()),
+            asParentsOwn(compare.right()));
+    return ofRooted(
+        source.parentMembership(
+            parents -> new FieldSql(bindings, parents).comparison(own, Table.SPAN)));
+  }
+
+  /// `condition` for spans below a root: as in Tempo, others have no parent that could be asked.
+  private String ofRooted(String condition) {
+    if (ignoresRoots) {
+      return condition;
+    }
+    usesTree = true;
+    return "(tree_parent>0 AND " + condition + ")";
+  }
+
+  private static FieldExpression asParentsOwn(FieldExpression value) {
+    return switch (value) {
+      case FieldExpression.Attribute attribute ->
+          new FieldExpression.Attribute(attribute.at(), attribute.scope(), false, attribute.name());
+      case FieldExpression.Calculate(
+              Position at,
+              Arithmetic operator,
+              FieldExpression left,
+              FieldExpression right) ->
+          new FieldExpression.Calculate(at, operator, asParentsOwn(left), asParentsOwn(right));
+      case FieldExpression.Negate(Position at, FieldExpression operand) ->
+          new FieldExpression.Negate(at, asParentsOwn(operand));
+      case FieldExpression.Literal _,
+          FieldExpression.Field _,
+          FieldExpression.Logical _,
+          FieldExpression.Compare _,
+          FieldExpression.Not _ ->
+          value;
+    };
   }
 
   /// `.x`: the span's attribute, of whatever type, hides the resource's.
@@ -137,7 +235,11 @@ final class FieldSql {
   }
 
   private static boolean isNilTest(FieldExpression.Compare compare) {
-    return compare.right() instanceof FieldExpression.Literal(_, Value.Nil _);
+    return isNil(compare.right());
+  }
+
+  private static boolean isNil(FieldExpression expression) {
+    return expression instanceof FieldExpression.Literal(_, Value.Nil _);
   }
 
   private String compareHere(FieldExpression.Compare compare, Table at) {
@@ -566,7 +668,7 @@ final class FieldSql {
             new Variant(
                 variant.type(),
                 variant.plurality(),
-                source.ofParent("toUInt8(" + variant.present() + ")"),
+                ofRooted(source.ofParent("toUInt8(" + variant.present() + ")")),
                 source.ofParent(variant.value()),
                 false))
         .toList();
@@ -732,6 +834,9 @@ final class FieldSql {
             case ADD, SUBTRACT, MULTIPLY, DIVIDE -> "(" + l + operator.symbol() + r + ")";
           };
       String present = "(" + left.present() + " AND " + right.present();
+      if (operator == Arithmetic.DIVIDE || operator == Arithmetic.REMAINDER) {
+        present += " AND " + r + "!=0";
+      }
       present += integers.equals(FALSE) ? ")" : " AND NOT " + integers + ")";
       variants.add(new Variant(ValueType.REAL, Plurality.ONE, present, value, false));
     }

@@ -101,7 +101,7 @@ public final class SearchPlanner {
 
   private static SpansetExpression rewrite(SpansetExpression spanset) {
     return switch (spanset) {
-      case SpansetExpression.Filter filter -> withoutParent(filter);
+      case SpansetExpression.Filter filter -> filter;
       case SpansetExpression.Combination combination -> combine(combination);
       case SpansetExpression.Structural structural ->
           new SpansetExpression.Structural(
@@ -173,111 +173,6 @@ public final class SearchPlanner {
           new ScalarExpression.OfPipeline(
               at, new Pipeline(pipeline.at(), rewrite(withoutParentheses(pipeline.stages()))));
     };
-  }
-
-  /// `{ parent.x && y }` is `{ x } > { y }`: the terms about the parent alone select the parent,
-  /// the others the span. What is left of `parent.` after that needs a join with the parents.
-  private static SpansetExpression withoutParent(SpansetExpression.Filter filter) {
-    List<FieldExpression> ofParent = new ArrayList<>();
-    List<FieldExpression> own = new ArrayList<>();
-    for (FieldExpression term : terms(filter.condition())) {
-      if (usesParent(term) && isOfParentAlone(term)) {
-        ofParent.add(asOwn(term));
-      } else {
-        own.add(term);
-      }
-    }
-    if (ofParent.isEmpty()) {
-      return filter;
-    }
-    return new SpansetExpression.Structural(
-        filter.at(),
-        new StructuralOperator(StructuralOperator.Relation.CHILD, StructuralOperator.Form.PLAIN),
-        new SpansetExpression.Filter(filter.at(), all(filter.at(), ofParent)),
-        new SpansetExpression.Filter(filter.at(), all(filter.at(), own)));
-  }
-
-  private static List<FieldExpression> terms(FieldExpression condition) {
-    return condition instanceof FieldExpression.Logical(_, LogicalOperator operator, var operands)
-            && operator == LogicalOperator.AND
-        ? operands.stream().flatMap(operand -> terms(operand).stream()).toList()
-        : List.of(condition);
-  }
-
-  private static FieldExpression all(Position at, List<FieldExpression> terms) {
-    return switch (terms.size()) {
-      case 0 -> new FieldExpression.Literal(at, new Value.Bool(true));
-      case 1 -> terms.getFirst();
-      default -> new FieldExpression.Logical(at, LogicalOperator.AND, terms);
-    };
-  }
-
-  private static boolean usesParent(FieldExpression expression) {
-    return switch (expression) {
-      case FieldExpression.Attribute attribute -> attribute.ofParent();
-      case FieldExpression.Literal _, FieldExpression.Field _ -> false;
-      case FieldExpression.Logical logical ->
-          logical.operands().stream().anyMatch(SearchPlanner::usesParent);
-      case FieldExpression.Compare compare ->
-          usesParent(compare.left()) || usesParent(compare.right());
-      case FieldExpression.Calculate calculate ->
-          usesParent(calculate.left()) || usesParent(calculate.right());
-      case FieldExpression.Not not -> usesParent(not.operand());
-      case FieldExpression.Negate negate -> usesParent(negate.operand());
-    };
-  }
-
-  /// Whether a term reads nothing but the parent, and is false of a span without one.
-  private static boolean isOfParentAlone(FieldExpression term) {
-    return switch (term) {
-      case FieldExpression.Attribute attribute -> attribute.ofParent();
-      case FieldExpression.Field _, FieldExpression.Not _ -> false;
-      case FieldExpression.Literal _ -> true;
-      case FieldExpression.Compare compare ->
-          !(compare.operator() == Comparison.EQUAL
-                  && (isNil(compare.left()) || isNil(compare.right())))
-              && isOfParentAlone(compare.left())
-              && isOfParentAlone(compare.right());
-      case FieldExpression.Calculate calculate ->
-          isOfParentAlone(calculate.left()) && isOfParentAlone(calculate.right());
-      case FieldExpression.Negate negate -> isOfParentAlone(negate.operand());
-      case FieldExpression.Logical logical ->
-          logical.operands().stream()
-              .allMatch(operand -> usesParent(operand) && isOfParentAlone(operand));
-    };
-  }
-
-  /// A term about the parent as a term about the span itself.
-  private static FieldExpression asOwn(FieldExpression term) {
-    return switch (term) {
-      case FieldExpression.Attribute attribute ->
-          new FieldExpression.Attribute(attribute.at(), attribute.scope(), false, attribute.name());
-      case FieldExpression.Field field -> field;
-      case FieldExpression.Literal literal -> literal;
-      case FieldExpression.Compare(
-              Position at,
-              Comparison operator,
-              FieldExpression left,
-              FieldExpression right) ->
-          new FieldExpression.Compare(at, operator, asOwn(left), asOwn(right));
-      case FieldExpression.Calculate(
-              Position at,
-              Arithmetic operator,
-              FieldExpression left,
-              FieldExpression right) ->
-          new FieldExpression.Calculate(at, operator, asOwn(left), asOwn(right));
-      case FieldExpression.Negate(Position at, FieldExpression operand) ->
-          new FieldExpression.Negate(at, asOwn(operand));
-      case FieldExpression.Logical(Position at, LogicalOperator operator, var operands) ->
-          new FieldExpression.Logical(
-              at, operator, operands.stream().map(SearchPlanner::asOwn).toList());
-      case FieldExpression.Not(Position at, FieldExpression operand) ->
-          new FieldExpression.Not(at, asOwn(operand));
-    };
-  }
-
-  private static boolean isNil(FieldExpression expression) {
-    return expression instanceof FieldExpression.Literal(_, Value.Nil _);
   }
 
   // What the spans of the answer carry: the fields that the query speaks of.

@@ -7,6 +7,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Function;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
@@ -79,7 +80,21 @@ final class SpanSource {
         .formatted(columns, source.from(), source.inRange());
   }
 
-  /// The rows that a span's parent is looked for in.
+  /// A condition on spans: that the parent, wherever it lies in the time range, fulfils what
+  /// `condition` makes over its rows. It needs no join, only the set of such parents.
+  String parentMembership(Function<SpanSource, String> condition) {
+    SpanSource source = new SpanSource(bindings, range);
+    String fulfilled = condition.apply(source);
+    return "(trace_id,parent_span_id) IN (SELECT trace_id, span_id FROM "
+        + source.from()
+        + " WHERE "
+        + source.inRange()
+        + " AND "
+        + fulfilled
+        + ")";
+  }
+
+  /// The rows that a span's parent is looked for in, where its values are needed on the span's row.
   SpanSource parent() {
     if (parent == null) {
       parent = new SpanSource(bindings, range);

@@ -19,14 +19,15 @@ import org.junit.jupiter.api.extension.ExtendWith;
 /// Random filters give the spans that an evaluation in memory gives.
 @ExtendWith(RecordedApi.class)
 class FilterPropertyIT {
-  private static final int FILTERS = 150;
+  private static final long SEED = Long.getLong("headspan.seed", 20261120);
+  private static final int FILTERS = Integer.getInteger("headspan.queries", 150);
 
   @Test
   void filtersAgreeWithAnEvaluationInMemory(RunningApi api) throws Exception {
     RecordedFields fields = RecordedFields.of(RecordedSpans.requests());
     List<String> differences = new ArrayList<>();
     int selective = 0;
-    for (String filter : RecordedFields.randomFilters(20261120, FILTERS)) {
+    for (String filter : RecordedFields.randomFilters(SEED, FILTERS)) {
       HttpResponse<byte[]> response =
           api.get(
               "/api/search?limit=2000&spss=1000&start=1795214280&end=1795215300&q="
@@ -47,7 +48,7 @@ class FilterPropertyIT {
         differences.add(filter + ": got=" + got.size() + ", want=" + want.size());
       }
     }
-    assertThat(differences).isEmpty();
-    assertThat(selective).as("filters that tell spans apart").isGreaterThan(FILTERS / 2);
+    assertThat(differences).as("seed %d", SEED).isEmpty();
+    assertThat(selective).as("filters that tell spans apart").isGreaterThan(FILTERS / 3);
   }
 }

@@ -86,7 +86,7 @@ class MetricsPropertyIT {
             START_S * 1_000_000_000, STEP_S * 1_000_000_000, (int) (80 / STEP_S) + 1, false);
     List<String> differences = new ArrayList<>();
     int telling = 0;
-    for (String query : MemoryMetrics.randomQueries(seed, QUERIES)) {
+    for (String query : MemoryMetrics.randomQueries(seed, QUERIES, START_S * 1_000_000_000)) {
       HttpResponse<byte[]> response =
           api.get(
               "/api/metrics/query_range?step="

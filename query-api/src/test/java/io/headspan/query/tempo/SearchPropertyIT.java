@@ -19,9 +19,9 @@ import org.junit.jupiter.api.io.TempDir;
 
 /// Random searches over random traces give the spansets that an evaluation in memory gives.
 class SearchPropertyIT {
-  private static final long SEED = 20261121;
+  private static final long SEED = Long.getLong("headspan.seed", 20261121);
   private static final int TRACES = 120;
-  private static final int SEARCHES = 120;
+  private static final int SEARCHES = Integer.getInteger("headspan.queries", 120);
   private static final long START_S = 1_795_215_000;
 
   @TempDir static Path directory;

@@ -39,8 +39,8 @@ public final class MemoryMetrics {
     }
   }
 
-  public static List<String> randomQueries(long seed, int count) {
-    RandomMetrics metrics = new RandomMetrics(seed);
+  public static List<String> randomQueries(long seed, int count, long startNs) {
+    RandomMetrics metrics = new RandomMetrics(seed, startNs);
     return Stream.generate(metrics::next).limit(count).toList();
   }
 
@@ -85,9 +85,8 @@ public final class MemoryMetrics {
               stage(keep.of(), spans, before, grid),
               value -> holds(keep.operator(), value, keep.bound()) ? value : Double.NaN);
       case MetricsExpression.Calculate calculate -> calculated(calculate, spans, before, grid);
-      case MetricsExpression.Ranked _,
-          MetricsExpression.Constant _,
-          MetricsExpression.CompareTo _ ->
+      case MetricsExpression.CompareTo compare -> compared(compare, traces.spans(spans), grid);
+      case MetricsExpression.Ranked _, MetricsExpression.Constant _ ->
           throw new IllegalArgumentException("not known here: " + stage);
     };
   }
@@ -253,6 +252,103 @@ public final class MemoryMetrics {
       }
     }
     return 0;
+  }
+
+  // What selected spans have in common.
+
+  /// The intrinsics that are compared beside all attributes.
+  private static final List<Intrinsic> COMPARED =
+      List.of(
+          Intrinsic.NAME,
+          Intrinsic.KIND,
+          Intrinsic.STATUS,
+          Intrinsic.STATUS_MESSAGE,
+          Intrinsic.ROOT_NAME,
+          Intrinsic.ROOT_SERVICE_NAME);
+
+  private Map<List<Label>, double[]> compared(
+      MetricsExpression.CompareTo compare, Stream<SpanFields> spans, TimeGrid grid) {
+    // Side, then name, then value.
+    Map<String, Map<String, Map<Object, double[]>>> counts = new TreeMap<>();
+    spans.forEach(span -> {
+      long start = span.span().getStartTimeUnixNano();
+      long after = start - (grid.firstEndNs() - grid.stepNs()) - 1;
+      if (after < 0 || after / grid.stepNs() >= grid.count()) {
+        return;
+      }
+      List<Long> limits = compare.limits();
+      boolean chosen =
+          span.test(compare.selection().condition())
+              && (limits.size() < 2 || start >= limits.get(1))
+              && (limits.size() < 3 || start < limits.get(2));
+      Map<String, Map<Object, double[]>> side =
+          counts.computeIfAbsent(chosen ? "selection" : "baseline", _ -> new TreeMap<>());
+      comparedValues(compare, span)
+          .forEach((name, value) ->
+              side.computeIfAbsent(name, _ -> new HashMap<>())
+                      .computeIfAbsent(value, _ -> new double[grid.count()])[
+                      (int) (after / grid.stepNs())] +=
+                  weight.applyAsDouble(span));
+    });
+    long most = compare.limits().isEmpty() ? 10 : compare.limits().getFirst();
+    Map<List<Label>, double[]> series = new LinkedHashMap<>();
+    counts.forEach((side, names) ->
+        names.forEach((name, values) -> addCompared(side, name, values, most, grid, series)));
+    return series;
+  }
+
+  private static Map<String, Object> comparedValues(
+      MetricsExpression.CompareTo compare, SpanFields span) {
+    Map<String, Object> values = new HashMap<>(span.scopedAttributes());
+    for (Intrinsic intrinsic : COMPARED) {
+      span.value(new FieldExpression.Field(compare.at(), intrinsic))
+          .ifPresent(value -> values.put(intrinsic.text(), value));
+    }
+    return values;
+  }
+
+  private static void addCompared(
+      String side,
+      String name,
+      Map<Object, double[]> values,
+      long most,
+      TimeGrid grid,
+      Map<List<Label>, double[]> series) {
+    List<Map.Entry<Object, double[]>> sorted =
+        values.entrySet().stream()
+            .sorted(
+                Comparator.<Map.Entry<Object, double[]>>comparingDouble(
+                        each -> -DoubleStream.of(each.getValue()).sum())
+                    .thenComparing(each -> tagged(each.getKey())))
+            .toList();
+    double[] total = new double[grid.count()];
+    for (int place = 0; place < sorted.size(); place++) {
+      double[] counted = sorted.get(place).getValue();
+      for (int i = 0; i < total.length; i++) {
+        total[i] += counted[i];
+      }
+      Label type = new Label("__meta_type", side);
+      if (place < most) {
+        series.put(List.of(type, new Label(name, shown(sorted.get(place).getKey()))), counted);
+      } else if (place == most) {
+        // It only says that there are more, and counts the first of them.
+        series.put(
+            List.of(type, new Label("__meta_error", "__too_many_values__"), new Label(name, "nil")),
+            counted);
+      }
+    }
+    series.put(List.of(new Label("__meta_type", side + "_total"), new Label(name, "nil")), total);
+  }
+
+  /// As the store has it, for the order of values that are equally frequent.
+  private static String tagged(Object value) {
+    return switch (value) {
+      case String text -> ValueType.TEXT.tag() + text;
+      case Long number -> ValueType.INT.tag() + number.toString();
+      case SpanStatus status -> ValueType.STATUS.tag() + Integer.toString(status.code());
+      case SpanKind kind -> ValueType.KIND.tag() + Integer.toString(kind.code());
+      default -> throw new IllegalArgumentException("not known here: " + value);
+    };
   }
 
   // What stands around.

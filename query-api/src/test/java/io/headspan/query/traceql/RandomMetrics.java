@@ -15,20 +15,37 @@ final class RandomMetrics {
           "rootName",
           "rootServiceName",
           "span.nosuch",
-          ".n");
-  private static final List<String> FIELDS = List.of("duration", "span.n", "span.n", "span.nosuch");
+          ".n",
+          "nestedSetParent",
+          "span:childCount",
+          "parent.span.n",
+          "parent.resource.service.name",
+          "event.attempt");
+  private static final List<String> FIELDS =
+      List.of(
+          "duration",
+          "span.n",
+          "span.n",
+          "span.nosuch",
+          "nestedSetRight",
+          "parent.span.n",
+          "event.attempt");
   private static final List<String> COMPARISONS = List.of(">", ">=", "<", "<=", "=", "!=");
 
   private final Random random;
   private final RandomSearches searches;
+  private final long startNs;
 
-  RandomMetrics(long seed) {
+  /// @param startNs when the spans begin
+  RandomMetrics(long seed, long startNs) {
+    this.startNs = startNs;
     random = new Random(seed);
     searches = new RandomSearches(seed);
   }
 
   String next() {
-    return switch (random.nextInt(8)) {
+    return switch (random.nextInt(10)) {
+      case 8, 9 -> searches.next() + " | " + compare();
       case 0 -> searches.next() + " | quantile_over_time(" + field() + ", .5, 0, .9, 1)" + by();
       case 1 -> exact() + second();
       case 2, 3 ->
@@ -57,6 +74,19 @@ final class RandomMetrics {
           default -> one(List.of("min", "max", "avg", "sum")) + "_over_time(" + field() + ")";
         };
     return searches.next() + " | " + function + by();
+  }
+
+  /// Within the first minute, if it says when.
+  private String compare() {
+    String top = ", " + (1 + random.nextInt(4));
+    String times =
+        random.nextBoolean()
+            ? ""
+            : ", "
+                + (startNs + random.nextLong(30_000_000_000L))
+                + ", "
+                + (startNs + 30_000_000_000L + random.nextLong(30_000_000_000L));
+    return "compare(" + searches.filter() + (random.nextInt(4) == 0 ? "" : top + times) + ")";
   }
 
   private String field() {

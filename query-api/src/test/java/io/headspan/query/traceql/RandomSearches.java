@@ -16,13 +16,36 @@ final class RandomSearches {
           "{ span.n <= 2 }",
           "{ status = error }",
           "{ resource.service.name = `s1` }",
-          "{ resource.service.name != `s1` && kind = server }");
+          "{ resource.service.name != `s1` && kind = server }",
+          "{ parent.span.n > 2 }",
+          "{ parent.resource.service.name = `s1` && span.n < 4 }",
+          "{ parent.span.n = nil || name = `a` }",
+          "{ !(parent.n >= 3) }",
+          "{ span.n >= parent.span.n }",
+          "{ parent = nil }",
+          "{ nestedSetParent < 0 }",
+          "{ nestedSetLeft > 3 }",
+          "{ nestedSetRight <= 8 }",
+          "{ nestedSetRight - nestedSetLeft > 1 }",
+          "{ span:childCount > 1 || status = error }",
+          "{ event.attempt + 1 > 3 }",
+          "{ event.attempt * span.n >= 4 }");
   private static final List<String> OPERATORS =
       List.of(
           ">", "<", ">>", "<<", "~", "!>", "!<", "!>>", "!<<", "!~", "&>", "&<", "&>>", "&<<", "&~",
           "&&", "||");
   private static final List<String> KEYS =
-      List.of("name", "resource.service.name", "kind", "span.n", "status");
+      List.of(
+          "name",
+          "resource.service.name",
+          "kind",
+          "span.n",
+          "status",
+          "nestedSetParent",
+          "parent.span.n",
+          "parent.resource.service.name",
+          "span:childCount",
+          "event.attempt");
   private static final List<String> NUMBERS =
       List.of(
           "count()",
@@ -33,7 +56,11 @@ final class RandomSearches {
           "sum(span.n)",
           "count() * 2",
           "max(span.n) - min(span.n)",
-          "sum(span.n) / count()");
+          "sum(span.n) / count()",
+          "max(nestedSetRight)",
+          "sum(parent.span.n)",
+          "min(nestedSetParent)",
+          "max(event.attempt)");
   private static final List<String> COMPARISONS = List.of(">", ">=", "<", "<=", "=", "!=");
 
   private final Random random;
@@ -48,6 +75,10 @@ final class RandomSearches {
       query.append(" | ").append(stage());
     }
     return query.toString();
+  }
+
+  String filter() {
+    return one(FILTERS);
   }
 
   private String spanset(int depth) {

@@ -129,20 +129,24 @@ public final class RecordedFields {
         }
       }
     }
+    List<SpanFields> all = new ArrayList<>();
     for (ResourceSpans resource : trace.getResourceSpansList()) {
       for (ScopeSpans scope : resource.getScopeSpansList()) {
         for (Span span : scope.getSpansList()) {
-          spans.add(
+          all.add(
               new SpanFields(
                   resource.getResource(),
                   scope.getScope(),
                   span,
                   rootName,
                   rootService,
-                  last - first));
+                  last - first,
+                  new SpanPlace()));
         }
       }
     }
+    SpanPlace.fill(all);
+    spans.addAll(all);
   }
 
   private static String serviceName(List<KeyValue> attributes) {

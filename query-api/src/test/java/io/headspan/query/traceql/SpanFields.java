@@ -9,8 +9,10 @@ import io.opentelemetry.proto.trace.v1.Span;
 import java.math.BigDecimal;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import org.jspecify.annotations.Nullable;
@@ -21,13 +23,15 @@ import org.jspecify.annotations.Nullable;
 /// @param rootName of its trace
 /// @param rootService of its trace
 /// @param traceNs duration of its trace
+/// @param place in the tree of its trace
 public record SpanFields(
     Resource resource,
     InstrumentationScope scope,
     Span span,
     String rootName,
     String rootService,
-    long traceNs) {
+    long traceNs,
+    SpanPlace place) {
   /// How several values compare.
   private enum Several {
     NO,
@@ -68,6 +72,20 @@ public record SpanFields(
   /// The value that `expression` has; empty if it has none, or several.
   Optional<Object> value(FieldExpression expression) {
     return Optional.ofNullable(single(expression));
+  }
+
+  /// The attributes of span and resource that have one value, by scoped name.
+  Map<String, Object> scopedAttributes() {
+    Map<String, Object> found = new HashMap<>();
+    span.getAttributesList().forEach(each -> addScoped("span.", each, found));
+    resource.getAttributesList().forEach(each -> addScoped("resource.", each, found));
+    return found;
+  }
+
+  private static void addScoped(String scope, KeyValue attribute, Map<String, Object> found) {
+    if (!attribute.getValue().hasArrayValue()) {
+      found.put(scope + attribute.getKey(), scalar(attribute.getValue()));
+    }
   }
 
   /// The text that `expression` is; empty if it is something else.
@@ -192,10 +210,9 @@ public record SpanFields(
       case FieldExpression.Attribute attribute -> attribute(attribute);
       case FieldExpression.Field field -> intrinsic(field.intrinsic());
       case FieldExpression.Calculate calculate ->
-          Values.of(
-              calculate(calculate.operator(), single(calculate.left()), single(calculate.right())));
+          calculate(calculate.operator(), values(calculate.left()), values(calculate.right()));
       case FieldExpression.Negate negate ->
-          Values.of(calculate(Arithmetic.SUBTRACT, 0L, single(negate.operand())));
+          calculate(Arithmetic.SUBTRACT, Values.of(0L), values(negate.operand()));
       case FieldExpression.Logical _, FieldExpression.Compare _, FieldExpression.Not _ ->
           Values.of(test(expression));
     };
@@ -214,18 +231,33 @@ public record SpanFields(
     };
   }
 
+  /// Of several events or links the first one's; arrays are no single value.
   private @Nullable Object single(FieldExpression expression) {
     Values values = values(expression);
-    if (values.several() == Several.ANY) {
-      throw new IllegalArgumentException("not known here: " + FieldText.of(expression));
-    }
-    return values.several() == Several.NO && !values.values().isEmpty()
+    return values.several() != Several.ARRAY && !values.values().isEmpty()
         ? values.values().getFirst()
         : null;
   }
 
-  private static @Nullable Object calculate(
-      Arithmetic operator, @Nullable Object left, @Nullable Object right) {
+  /// Arithmetic on what events or links have is done on each of them.
+  private static Values calculate(Arithmetic operator, Values left, Values right) {
+    if (left.several() == Several.ARRAY || right.several() == Several.ARRAY) {
+      return Values.of(null);
+    }
+    List<Object> results = new ArrayList<>();
+    for (Object l : left.values()) {
+      for (Object r : right.values()) {
+        Object result = calculate(operator, l, r);
+        if (result != null) {
+          results.add(result);
+        }
+      }
+    }
+    boolean one = left.several() == Several.NO && right.several() == Several.NO;
+    return new Values(one ? Several.NO : Several.ANY, results, !results.isEmpty());
+  }
+
+  private static @Nullable Object calculate(Arithmetic operator, Object left, Object right) {
     if (left instanceof Long l && right instanceof Long r && operator != Arithmetic.POWER) {
       boolean divides = operator == Arithmetic.DIVIDE || operator == Arithmetic.REMAINDER;
       if (divides && r == 0) {
@@ -240,11 +272,14 @@ public record SpanFields(
         case POWER -> throw new IllegalStateException();
       };
     }
-    if (left == null || right == null || number(left).isEmpty() || number(right).isEmpty()) {
+    if (number(left).isEmpty() || number(right).isEmpty()) {
       return null;
     }
     double l = number(left).get().doubleValue();
     double r = number(right).get().doubleValue();
+    if (r == 0 && (operator == Arithmetic.DIVIDE || operator == Arithmetic.REMAINDER)) {
+      return null;
+    }
     return switch (operator) {
       case ADD -> l + r;
       case SUBTRACT -> l - r;
@@ -257,7 +292,9 @@ public record SpanFields(
 
   private Values attribute(FieldExpression.Attribute attribute) {
     if (attribute.ofParent()) {
-      throw new IllegalArgumentException("not known here: " + FieldText.of(attribute));
+      FieldExpression.Attribute own =
+          new FieldExpression.Attribute(attribute.at(), attribute.scope(), false, attribute.name());
+      return place.parent().map(parent -> parent.attribute(own)).orElseGet(() -> Values.of(null));
     }
     String key = attribute.name();
     return switch (attribute.scope()) {
@@ -353,13 +390,16 @@ public record SpanFields(
                   .toList());
       case INSTRUMENTATION_NAME -> Values.of(scope.getName());
       case INSTRUMENTATION_VERSION -> Values.of(scope.getVersion());
-      case PARENT_ID,
-          PARENT,
-          CHILD_COUNT,
-          NESTED_SET_LEFT,
-          NESTED_SET_RIGHT,
-          NESTED_SET_PARENT,
-          LINK_TRACE_ID ->
+      case PARENT_ID ->
+          Values.of(
+              span.getParentSpanId().isEmpty() ? null : hex(span.getParentSpanId().toByteArray()));
+      // No value, but it is there or not.
+      case PARENT -> new Values(Several.NO, List.of(), !span.getParentSpanId().isEmpty());
+      case CHILD_COUNT -> Values.of((long) place.children());
+      case NESTED_SET_LEFT -> Values.of((long) place.left());
+      case NESTED_SET_RIGHT -> Values.of((long) place.right());
+      case NESTED_SET_PARENT -> Values.of((long) place.parentLeft());
+      case LINK_TRACE_ID ->
           throw new IllegalArgumentException("not known here: " + intrinsic.text());
     };
   }
