@@ -47,7 +47,7 @@ final class Migrator {
         """,
         Map.of());
     Map<Integer, String> applied = applied();
-    checkNotNewer(applied, known.size());
+    checkNotNewer(applied, known.getLast().version());
     for (Migration migration : known) {
       String checksum = applied.get(migration.version());
       if (checksum == null) {

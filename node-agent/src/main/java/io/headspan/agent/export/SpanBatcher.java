@@ -208,7 +208,7 @@ public final class SpanBatcher {
     builder.traceIdLow(span, traced.traceIdLow());
     builder.spanId(span, traced.spanId());
     builder.parentSpanId(span, traced.parentSpanId());
-    builder.traceState(span, open.table.intern(traced.traceState()));
+    builder.traceState(span, open.table.intern(CapturedState.of(traced.traceState())));
     builder.flags(span, flags(traced, server));
     builder.kind(span, server ? KIND_SERVER : KIND_CLIENT);
     if (exchange.protocol() == Protocol.OTHER) {

@@ -38,7 +38,7 @@ record Difference(
     causes.remove(Cause.REST);
     List<Component> components = new ArrayList<>();
     for (Cause cause : causes) {
-      components.add(component(cause, now, values(now, cause), values(baseline, cause)));
+      components.add(component(cause, now, values(now, cause), baseline, values(baseline, cause)));
     }
     components.sort(
         Comparator.comparingDouble(Component::addedNs)
@@ -48,8 +48,8 @@ record Difference(
         now.size(),
         baseline.size(),
         List.copyOf(components),
-        component(Cause.REST, now, values(now, Cause.REST), values(baseline, Cause.REST)),
-        component(Cause.REST, now, durations(now), durations(baseline)),
+        component(Cause.REST, now, values(now, Cause.REST), baseline, values(baseline, Cause.REST)),
+        component(Cause.REST, now, durations(now), baseline, durations(baseline)),
         fewest,
         isOfEnough);
   }
@@ -64,11 +64,16 @@ record Difference(
     return sample.invocations().stream().mapToDouble(Invocation::durationNs).toArray();
   }
 
-  private static Component component(Cause cause, Sample sample, double[] now, double[] baseline) {
-    double nowNs = mean(now);
-    double baselineNs = mean(baseline);
+  private static Component component(
+      Cause cause, Sample now, double[] values, Sample baseline, double[] baselineValues) {
+    double[] weights = now.weights().toArray();
+    double[] baselineWeights = baseline.weights().toArray();
+    double nowNs = mean(values, weights);
+    double baselineNs = mean(baselineValues, baselineWeights);
     double errorNs =
-        Math.sqrt(squaredErrorOfMean(now, nowNs) + squaredErrorOfMean(baseline, baselineNs));
+        Math.sqrt(
+            squaredErrorOfMean(values, weights, nowNs)
+                + squaredErrorOfMean(baselineValues, baselineWeights, baselineNs));
     double addedNs = nowNs - baselineNs;
     return new Component(
         cause,
@@ -76,7 +81,7 @@ record Difference(
         baselineNs,
         addedNs - Z95 * errorNs,
         addedNs + Z95 * errorNs,
-        exemplars(sample, now));
+        exemplars(now, values));
   }
 
   private static List<String> exemplars(Sample sample, double[] values) {
@@ -90,19 +95,25 @@ record Difference(
         .toList();
   }
 
-  private static double mean(double[] values) {
-    return values.length == 0 ? 0 : DoubleStream.of(values).sum() / values.length;
+  private static double mean(double[] values, double[] weights) {
+    double sum = 0;
+    for (int i = 0; i < values.length; i++) {
+      sum += weights[i] * values[i];
+    }
+    return values.length == 0 ? 0 : sum / DoubleStream.of(weights).sum();
   }
 
-  private static double squaredErrorOfMean(double[] values, double mean) {
+  private static double squaredErrorOfMean(double[] values, double[] weights, double mean) {
     if (values.length < 2) {
       return 0;
     }
     double squares = 0;
-    for (double value : values) {
-      squares += (value - mean) * (value - mean);
+    for (int i = 0; i < values.length; i++) {
+      double deviation = weights[i] * (values[i] - mean);
+      squares += deviation * deviation;
     }
-    return squares / (values.length - 1) / values.length;
+    double weight = DoubleStream.of(weights).sum();
+    return squares / weight / weight * values.length / (values.length - 1);
   }
 
   /// Whether both sides have invocations enough to tell.

@@ -56,7 +56,7 @@ final class Explainer {
   /// Whether there are enough for a 99th percentile. Of a few equal latencies all would be in the
   /// band around it.
   private static boolean hasTail(Summary summary) {
-    return summary.invocations() >= InvocationReader.MIN_FOR_P99;
+    return summary.worth() >= InvocationReader.MIN_FOR_P99;
   }
 
   /// The samples of a range and its baseline.
@@ -111,11 +111,8 @@ final class Explainer {
   }
 
   private static double retries(Sample sample) {
-    return sample.accounts().stream()
-            .flatMap(account -> account.keySet().stream())
-            .filter(cause -> cause.kind() == Cause.Kind.RETRY)
-            .count()
-        / (double) Math.max(1, sample.size());
+    return sample.mean(account ->
+        account.keySet().stream().filter(cause -> cause.kind() == Cause.Kind.RETRY).count());
   }
 
   private static List<String> notes(InvocationReader.Source source, Summary now, Summary before) {

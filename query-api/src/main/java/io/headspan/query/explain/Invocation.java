@@ -7,6 +7,7 @@ import java.util.List;
 /// @param traceId 32 hex digits
 /// @param measured whether an agent accounted for its time; all of the account is 0 otherwise
 /// @param culprit who took most of `stolenNs`; "" if nobody did
+/// @param weight how many it stands for
 /// @param blockedNs asleep between pickup and answer; [#UNKNOWN] if it could not be told
 record Invocation(
     String traceId,
@@ -21,7 +22,8 @@ record Invocation(
     long throttledNs,
     long blockedNs,
     boolean coldStart,
-    List<Call> calls) {
+    List<Call> calls,
+    double weight) {
   static final long UNKNOWN = -1;
 
   long endNs() {

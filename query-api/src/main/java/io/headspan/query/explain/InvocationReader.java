@@ -15,8 +15,9 @@ import org.jspecify.annotations.Nullable;
 
 /// Reads invocations, their accounts and their calls from the store.
 ///
-/// Counts, means and percentiles are of all invocations. Accounts are of a sample, chosen by a hash
-/// of the span id, so that the same question has the same answer.
+/// Counts, means and percentiles are of all invocations, each span counted for as many as it stands
+/// for; what was kept by hand stands for none. Accounts are of a sample, chosen by a hash of the
+/// span id, so that the same question has the same answer.
 final class InvocationReader {
   /// The most invocations of a sample.
   private static final int SAMPLE = 2000;
@@ -28,6 +29,9 @@ final class InvocationReader {
 
   /// From here on the interval of the 99th percentile ends below the slowest invocation.
   static final int MIN_FOR_P99 = 400;
+
+  /// What a count is made whole by, where only whole numbers are taken as weights.
+  private static final int PARTS = 1000;
 
   private static final double P99 = 0.99;
   private static final double Z95 = 1.96;
@@ -49,6 +53,7 @@ final class InvocationReader {
 
   private final Queries queries;
   private final Request request;
+  private final Map<Scope, List<Side>> known = new HashMap<>();
 
   InvocationReader(Queries queries, Request request) {
     this.queries = queries;
@@ -96,13 +101,31 @@ final class InvocationReader {
   }
 
   private List<Side> sides(Scope scope) {
+    List<Side> sides = known.get(scope);
+    if (sides == null) {
+      sides = readSides(scope, false);
+      if (sides.stream().anyMatch(side -> side.summary().isWeighted())) {
+        sides = readSides(scope, true);
+      }
+      known.put(scope, sides);
+    }
+    return sides;
+  }
+
+  private List<Side> readSides(Scope scope, boolean weighted) {
     String sql =
         """
-        SELECT tenant, runtime='' AS of_sdk, count(), countIf(status=2), countIf(faas_coldstart), \
-        countIf(bitTest(promoted,1)), avg(duration), quantilesExact(%s)(duration) \
+        SELECT tenant, runtime='' AS of_sdk, %s, %s, %s, %s, %s, %s, count(), pow(sum(adjusted_count),2)/sum(pow(adjusted_count,2)), max(adjusted_count)!=1 \
         FROM spans WHERE %s GROUP BY tenant, of_sdk\
         """
-            .formatted(Summary.LEVELS, invocations(scope));
+            .formatted(
+                count("1"),
+                count("status=2"),
+                count("faas_coldstart"),
+                count("bitTest(promoted,1)"),
+                mean("duration"),
+                quantiles(Summary.LEVELS, "duration", weighted),
+                invocations(scope));
     return queries.run(
         request,
         bound(SqlQuery.of(sql), scope),
@@ -117,7 +140,31 @@ final class InvocationReader {
                     row.integer(5),
                     row.number(6),
                     row.numbers(7),
-                    List.of())));
+                    List.of(),
+                    row.integer(8),
+                    row.number(9),
+                    row.flag(10))));
+  }
+
+  private boolean isWeighted(Source source) {
+    return sides(source.scope()).stream().anyMatch(side -> side.summary().isWeighted());
+  }
+
+  /// How many invocations there were for which `condition` holds.
+  private static String count(String condition) {
+    return "toInt64(round(sumIf(adjusted_count," + condition + ")))";
+  }
+
+  private static String mean(String value) {
+    return "avgWeighted(" + value + ",adjusted_count)";
+  }
+
+  /// Exact either way; without weights they are found faster.
+  private static String quantiles(String levels, String value, boolean weighted) {
+    return weighted
+        ? "quantilesExactWeighted(%s)(%s,toUInt64(round(adjusted_count*%d)))"
+            .formatted(levels, value, PARTS)
+        : "quantilesExact(%s)(%s)".formatted(levels, value);
   }
 
   Summary summary(Source source) {
@@ -126,24 +173,20 @@ final class InvocationReader {
             request,
             bound(
                 SqlQuery.of(
-                    "SELECT version, count() AS n FROM spans WHERE %s GROUP BY version ORDER BY n DESC LIMIT 20"
-                        .formatted(invocations(source))),
+                    "SELECT version, %s AS n FROM spans WHERE %s GROUP BY version ORDER BY n DESC LIMIT 20"
+                        .formatted(count("1"), invocations(source))),
                 source.scope()),
             row -> new Summary.VersionCount(row.text(0), row.integer(1)));
+    return summary(source, versions);
+  }
+
+  private Summary summary(Source source, List<Summary.VersionCount> versions) {
     return sides(source.scope()).stream()
         .filter(side -> side.ofSdk() == source.ofSdk())
         .map(Side::summary)
         .findFirst()
-        .map(found ->
-            new Summary(
-                found.invocations(),
-                found.errors(),
-                found.coldStarts(),
-                found.measured(),
-                found.meanNs(),
-                found.quantilesNs(),
-                versions))
-        .orElse(new Summary(0, 0, 0, 0, 0, new double[5], List.of()));
+        .orElse(Summary.NONE)
+        .withVersions(versions);
   }
 
   /// All invocations as if they were of one operation; empty if there are none.
@@ -159,12 +202,23 @@ final class InvocationReader {
   private Map<String, OperationSummary> operations(Source source, String by) {
     String sql =
         """
-        SELECT %s AS by, count() AS n, countIf(status=2), countIf(faas_coldstart), avg(duration), \
-        quantilesExact(0.5,0.95,0.99)(duration), avg(cpu_ns), avg(queue_ns), avg(stolen_ns), \
-        avg(ints['headspan.throttled_ns']), avg(ints['headspan.blocked_ns']) \
+        SELECT %s AS by, %s AS n, %s, %s, %s, %s, %s, %s, %s, %s, %s \
         FROM spans WHERE %s GROUP BY by ORDER BY n DESC, by LIMIT %d\
         """
-            .formatted(by, invocations(source), OPERATIONS);
+            .formatted(
+                by,
+                count("1"),
+                count("status=2"),
+                count("faas_coldstart"),
+                mean("duration"),
+                quantiles("0.5,0.95,0.99", "duration", isWeighted(source)),
+                mean("cpu_ns"),
+                mean("queue_ns"),
+                mean("stolen_ns"),
+                mean("ints['headspan.throttled_ns']"),
+                mean("ints['headspan.blocked_ns']"),
+                invocations(source),
+                OPERATIONS);
     return queries
         .run(
             request,
@@ -188,7 +242,7 @@ final class InvocationReader {
 
   /// Some of all invocations.
   Sample sample(Source source, Summary summary) {
-    return read(source, "true", summary.invocations(), Map.of());
+    return read(source, "true", summary.spans(), Map.of());
   }
 
   /// Some of those around the 99th percentile.
@@ -208,7 +262,8 @@ final class InvocationReader {
             """
             SELECT lower(hex(trace_id)), span_id, toUnixTimestamp64Nano(time), duration, version, \
             bitTest(promoted,1), queue_ns, cpu_ns, stolen_ns, %s, ints['headspan.throttled_ns'], \
-            if(mapContains(ints,'headspan.blocked_ns'),ints['headspan.blocked_ns'],-1), faas_coldstart \
+            if(mapContains(ints,'headspan.blocked_ns'),ints['headspan.blocked_ns'],-1), faas_coldstart, \
+            adjusted_count \
             FROM spans WHERE %s LIMIT %d\
             """
                 .formatted(CULPRIT, chosen, 2 * SAMPLE));
@@ -233,7 +288,8 @@ final class InvocationReader {
                     row.flag(12),
                     calls
                         .getOrDefault(row.text(0), Map.of())
-                        .getOrDefault(row.integer(1), List.of()))));
+                        .getOrDefault(row.integer(1), List.of()),
+                    row.number(13))));
   }
 
   /// A span of the function below its invocation.
@@ -328,7 +384,7 @@ final class InvocationReader {
             bound(
                 SqlQuery.of(
                     """
-                    SELECT %1$s AS culprit, sum(stolen_ns) AS taken FROM spans \
+                    SELECT %1$s AS culprit, sum(stolen_ns*adjusted_count) AS taken FROM spans \
                     WHERE %2$s AND stolen_ns>0 GROUP BY culprit ORDER BY taken DESC, culprit LIMIT %3$d\
                     """
                         .formatted(CULPRIT, invocations(source), CULPRITS)),
@@ -342,14 +398,12 @@ final class InvocationReader {
   }
 
   private List<Counterfactual> without(Source source, String culprit) {
-    long invocations =
-        sides(source.scope()).stream()
-            .filter(side -> side.ofSdk() == source.ofSdk())
-            .mapToLong(side -> side.summary().invocations())
-            .sum();
+    Summary summary = summary(source, List.of());
+    double invocations = summary.worth();
     if (invocations < MIN_FOR_MEAN) {
       return List.of();
     }
+    boolean weighted = isWeighted(source);
     double margin = Z95 * Math.sqrt(P99 * (1 - P99) / invocations);
     String levels =
         String.format(Locale.ROOT, "%.8f,%.8f,%.8f", P99 - margin, P99, Math.min(1, P99 + margin));
@@ -359,32 +413,40 @@ final class InvocationReader {
             bound(
                     SqlQuery.of(
                         """
-                        SELECT count(), avg(without), stddevSamp(without), avg(duration), \
-                        quantilesExact(%s)(without), quantileExact(0.99)(duration) FROM \
-                        (SELECT duration, greatest(duration-if(%s={culprit:String},stolen_ns,0),0) AS without \
+                        SELECT %s AS mean, %s, sqrt(greatest(0,%s-pow(mean-{typical:Int64},2))), %s, %s \
+                        FROM (SELECT duration, adjusted_count, greatest(duration-if(%s={culprit:String},stolen_ns,0),0) AS without \
                         FROM spans WHERE %s)\
                         """
-                            .formatted(levels, CULPRIT, invocations(source))),
+                            .formatted(
+                                mean("without"),
+                                mean("duration"),
+                                // Around a number near the mean, or digits would be lost.
+                                mean("pow(without-{typical:Int64},2)"),
+                                quantiles(levels, "without", weighted),
+                                quantiles("0.99", "duration", weighted),
+                                CULPRIT,
+                                invocations(source))),
                     source.scope())
-                .bind("culprit", culprit),
+                .bind("culprit", culprit)
+                .bind("typical", Math.round(summary.meanNs())),
             row -> {
-              double errorNs = Z95 * row.number(2) / Math.sqrt(row.number(0));
+              double errorNs = Z95 * row.number(2) / Math.sqrt(invocations - 1);
               Counterfactual mean =
                   new Counterfactual(
                       culprit,
                       Counterfactual.Statistic.MEAN,
-                      row.number(3),
                       row.number(1),
-                      row.number(1) - errorNs,
-                      row.number(1) + errorNs);
-              double[] quantiles = row.numbers(4);
+                      row.number(0),
+                      row.number(0) - errorNs,
+                      row.number(0) + errorNs);
+              double[] quantiles = row.numbers(3);
               return invocations < MIN_FOR_P99
                   ? List.of(mean)
                   : List.of(
                       new Counterfactual(
                           culprit,
                           Counterfactual.Statistic.P99,
-                          row.number(5),
+                          row.numbers(4)[0],
                           quantiles[1],
                           quantiles[0],
                           quantiles[2]),
@@ -403,7 +465,7 @@ final class InvocationReader {
 
   private static String invocations(Scope scope) {
     return TIME
-        + " AND kind IN (2,5) AND NOT open AND service={service:String}"
+        + " AND kind IN (2,5) AND NOT open AND adjusted_count>0 AND service={service:String}"
         + (scope.tenant().isPresent() ? " AND tenant={tenant:String}" : "")
         + (scope.version().isPresent() ? " AND version={version:String}" : "")
         + (scope.otherThan().isPresent() ? " AND version!={other_than:String}" : "");

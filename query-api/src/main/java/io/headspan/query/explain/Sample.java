@@ -7,6 +7,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Predicate;
+import java.util.function.ToDoubleFunction;
+import java.util.stream.DoubleStream;
 
 /// Some invocations with their accounts.
 ///
@@ -26,16 +28,32 @@ record Sample(List<Invocation> invocations, List<Map<Cause, Double>> accounts) {
   /// The mean of each cause over those invocations; a cause that is absent is 0 there.
   Map<Cause, Double> means(Predicate<Invocation> which) {
     Map<Cause, Double> sums = new HashMap<>();
-    int count = 0;
+    double weights = 0;
     for (int i = 0; i < size(); i++) {
       if (which.test(invocations.get(i))) {
-        count++;
-        accounts.get(i).forEach((cause, ns) -> sums.merge(cause, ns, Double::sum));
+        double weight = invocations.get(i).weight();
+        weights += weight;
+        accounts.get(i).forEach((cause, ns) -> sums.merge(cause, weight * ns, Double::sum));
       }
     }
-    int divisor = Math.max(1, count);
+    double divisor = weights == 0 ? 1 : weights;
     sums.replaceAll((_, ns) -> ns / divisor);
     return sums;
+  }
+
+  /// The mean of something in the accounts; 0 if there are none.
+  double mean(ToDoubleFunction<Map<Cause, Double>> value) {
+    double sum = 0;
+    for (int i = 0; i < size(); i++) {
+      sum += invocations.get(i).weight() * value.applyAsDouble(accounts.get(i));
+    }
+    double weights = weights().sum();
+    return weights == 0 ? 0 : sum / weights;
+  }
+
+  /// How many each stands for.
+  DoubleStream weights() {
+    return invocations.stream().mapToDouble(Invocation::weight);
   }
 
   long count(Predicate<Invocation> which) {

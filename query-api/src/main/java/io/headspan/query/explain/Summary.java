@@ -7,6 +7,9 @@ import java.util.List;
 /// @param measured how many have a time account
 /// @param quantilesNs by [#LEVELS]
 /// @param versions most frequent first
+/// @param spans that tell of them
+/// @param worth of how many invocations, each told of by a span, one would learn as much
+/// @param isWeighted whether some span stands for several
 record Summary(
     long invocations,
     long errors,
@@ -14,8 +17,13 @@ record Summary(
     long measured,
     double meanNs,
     double[] quantilesNs,
-    List<VersionCount> versions) {
+    List<VersionCount> versions,
+    long spans,
+    double worth,
+    boolean isWeighted) {
   static final String LEVELS = "0.5,0.95,0.985,0.99,0.995";
+  static final Summary NONE = new Summary(0, 0, 0, 0, 0, new double[5], List.of(), 0, 0, false);
+
   private static final int P50 = 0;
   private static final int P95 = 1;
   private static final int BAND_FROM = 2;
@@ -23,6 +31,20 @@ record Summary(
   private static final int BAND_TO = 4;
 
   record VersionCount(String version, long invocations) {}
+
+  Summary withVersions(List<VersionCount> counted) {
+    return new Summary(
+        invocations,
+        errors,
+        coldStarts,
+        measured,
+        meanNs,
+        quantilesNs,
+        counted,
+        spans,
+        worth,
+        isWeighted);
+  }
 
   double p50Ns() {
     return quantilesNs[P50];

@@ -1,7 +1,8 @@
 package io.headspan.query.functions;
 
 /// Which rows of `latency_minute` to count. What both an agent and a function's own SDK count is
-/// taken from the one that counted more in that minute, the agent if they agree within 2 %
+/// taken from the one that counted more in that minute, the agent if they agree within 2 %, or
+/// within three standard deviations of what sampled spans stand for
 /// (docs/adr/0009-one-invocation-once.md).
 final class CountedOnce {
   private static final String RANGE =
@@ -15,8 +16,10 @@ final class CountedOnce {
       RANGE
           + """
            AND (tenant, service, minute, runtime='') NOT IN (\
-          SELECT tenant, service, minute, agent*1.02>=sdk FROM (SELECT tenant, service, minute, \
-          sumIf(invocations,runtime!='') AS agent, sumIf(invocations,runtime='') AS sdk \
+          SELECT tenant, service, minute, agent*1.02+3*sqrt(spread)>=sdk \
+          FROM (SELECT tenant, service, minute, \
+          sumIf(invocations,runtime!='') AS agent, sumIf(invocations,runtime='') AS sdk, \
+          sum(variance) AS spread \
           FROM latency_minute WHERE\
           """
           + " "

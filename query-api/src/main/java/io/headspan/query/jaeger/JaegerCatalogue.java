@@ -24,8 +24,9 @@ final class JaegerCatalogue {
       """;
   private static final String CALLS =
       """
-      SELECT toString(parent.service), toString(child.service), count() FROM \
-      (SELECT trace_id, parent_span_id, service FROM spans WHERE parent_span_id!=0 AND NOT open \
+      SELECT toString(parent.service), toString(child.service), \
+      toInt64(round(sum(child.adjusted_count))) FROM \
+      (SELECT trace_id, parent_span_id, service, adjusted_count FROM spans WHERE parent_span_id!=0 AND NOT open \
       AND time>=fromUnixTimestamp64Nano({from:Int64},'UTC') \
       AND time<=fromUnixTimestamp64Nano({to:Int64},'UTC')) AS child \
       ANY LEFT JOIN (SELECT trace_id, span_id, service FROM spans WHERE NOT open \

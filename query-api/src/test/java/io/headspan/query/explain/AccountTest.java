@@ -132,6 +132,7 @@ class AccountTest {
         throttledNs,
         blockedNs,
         false,
-        calls);
+        calls,
+        1);
   }
 }

@@ -21,6 +21,7 @@ public final class MadeSpans {
 
   private final List<ResourceSpans> spans = new ArrayList<>();
   private long lastId;
+  private String traceState = "";
 
   /// What became of an invocation's time, in ms.
   public record Times(
@@ -37,6 +38,11 @@ public final class MadeSpans {
   /// Makes the next id the one after `id`.
   public void nextId(long id) {
     lastId = id;
+  }
+
+  /// Gives the spans that follow a tracestate.
+  public void traceState(String state) {
+    traceState = state;
   }
 
   /// Adds an invocation and returns its span id.
@@ -86,6 +92,7 @@ public final class MadeSpans {
                 ByteString.copyFrom(
                     ByteBuffer.allocate(16).putLong(0x1234).putLong(traceId).flip()))
             .setSpanId(id(newId()))
+            .setTraceState(traceState)
             .setStartTimeUnixNano(startNs)
             .setEndTimeUnixNano(startNs + ns(durationMs));
     return parentId == 0 ? span : span.setParentSpanId(id(parentId));

@@ -13,7 +13,7 @@ import java.util.List;
 /// One step of the schema. Its statements can be repeated without harm, since ClickHouse has no
 /// transactions around them and two processes may run them at once.
 ///
-/// @param version the step's number, counted from 1 without gaps
+/// @param version the step's number, counted from 1
 /// @param name the file's name without number
 /// @param checksum 16 hex digits of the SHA-256 of the file
 /// @param statements the SQL, in order
@@ -32,7 +32,8 @@ public record Migration(int version, String name, String checksum, List<String> 
           "0010_straight_to_kept.sql",
           "0011_trace_links.sql",
           "0012_elements_by_hash.sql",
-          "0013_collector_ledger.sql");
+          "0013_collector_ledger.sql",
+          "0018_standing_for_several.sql");
 
   /// Every migration, in order.
   public static List<Migration> all() {
