@@ -126,7 +126,14 @@ public final class SpanStore implements AutoCloseable {
   ///
   /// @param traceIds 32 hex digits each
   public Map<String, SpanBatch> traces(List<String> traceIds, int maxSpans) {
-    return traces.read(traceIds, maxSpans);
+    return traces(traceIds, maxSpans, List.of());
+  }
+
+  /// The same of the spans that some tenants have in the traces, as if there were no others.
+  ///
+  /// @param tenants whose spans; all if empty
+  public Map<String, SpanBatch> traces(List<String> traceIds, int maxSpans, List<String> tenants) {
+    return traces.read(traceIds, maxSpans, tenants);
   }
 
   /// What moves spans from the recent to the kept tier.

@@ -112,17 +112,20 @@ final class TraceReader {
     return "{'recent_spans':" + condition + ",'kept_spans':" + condition + "}";
   }
 
-  Map<String, SpanBatch> read(List<String> traceIds, int maxSpans) {
+  Map<String, SpanBatch> read(List<String> traceIds, int maxSpans, List<String> tenants) {
     Map<String, SpanBatch> traces = new HashMap<>();
     for (int from = 0; from < traceIds.size(); from += TRACES_MAX) {
       List<String> some = traceIds.subList(from, Math.min(traceIds.size(), from + TRACES_MAX));
       List<NativeBlock> blocks = new ArrayList<>();
-      client.select(
+      SqlQuery query =
           SqlQuery.of(SEVERAL)
               .bind("ids", String.join("", some))
               .bind("count", some.size())
-              .bind("limit", maxSpans),
-          blocks::add);
+              .bind("limit", maxSpans);
+      if (!tenants.isEmpty()) {
+        query = query.setting("additional_table_filters", ofTenants(tenants));
+      }
+      client.select(query, blocks::add);
       loadOrigins(blocks);
       byTrace(blocks).forEach((id, rows) -> traces.put(id, assembled(rows)));
     }

@@ -8,7 +8,9 @@ import io.headspan.storage.SqlQuery;
 import io.headspan.wire.SpanBatch;
 import io.headspan.wire.otlp.OtlpEncoder;
 import io.opentelemetry.proto.trace.v1.TracesData;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
 
@@ -65,6 +67,26 @@ public final class Queries {
   /// @param isCut whether it has more spans than were read
   public record StoredTrace(TracesData data, boolean isCut) {}
 
+  /// What the request may see of several traces, by id, in one statement; those without spans are
+  /// left out. The more traces, the fewer of their earliest spans.
+  ///
+  /// @param traceIds 32 hex digits each
+  /// @throws io.headspan.storage.StoreException as [SpanStore#traces] does
+  public Map<String, StoredTrace> traces(Request request, List<String> traceIds) {
+    checkWanted(request);
+    VisibleTenants visible = request.visible(pseudonyms);
+    int spans = (int) Math.min(limits.traceSpans(), RESULT_ROWS / Math.max(1, traceIds.size()));
+    Map<String, StoredTrace> traces = new HashMap<>();
+    store
+        .traces(traceIds, spans, visible.tenants())
+        .forEach((id, batch) -> traces.put(id, seen(visible, batch, spans)));
+    return traces;
+  }
+
+  private static StoredTrace seen(VisibleTenants visible, SpanBatch batch, int mostSpans) {
+    return new StoredTrace(visible.narrow(OtlpEncoder.encode(batch)), batch.size() >= mostSpans);
+  }
+
   /// What the request may see of the earliest spans of a trace, at most [QueryLimits#traceSpans()].
   ///
   /// @throws io.headspan.storage.StoreException as [SpanStore#trace] does
@@ -72,7 +94,6 @@ public final class Queries {
     checkWanted(request);
     VisibleTenants visible = request.visible(pseudonyms);
     SpanBatch batch = store.trace(traceIdHigh, traceIdLow, limits.traceSpans(), visible.tenants());
-    return new StoredTrace(
-        visible.narrow(OtlpEncoder.encode(batch)), batch.size() >= limits.traceSpans());
+    return seen(visible, batch, limits.traceSpans());
   }
 }

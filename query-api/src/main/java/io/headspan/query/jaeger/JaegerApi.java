@@ -111,15 +111,16 @@ public final class JaegerApi {
   }
 
   private HttpResponse find(Request request) {
-    List<String> ids = request.parameters("traceID");
+    List<String> asked = request.parameters("traceID");
+    List<String> ids = asked.isEmpty() ? search.version1(request) : asked;
+    List<Traces.Found> read = traces.find(request, ids);
     List<Traces.Found> found = new ArrayList<>();
     List<String> absent = new ArrayList<>();
-    for (String id : ids.isEmpty() ? search.version1(request) : ids) {
-      Traces.Found trace = traces.find(request, id);
-      if (!trace.isAbsent()) {
-        found.add(trace);
-      } else if (!ids.isEmpty()) {
-        absent.add(id);
+    for (int i = 0; i < ids.size(); i++) {
+      if (!read.get(i).isAbsent()) {
+        found.add(read.get(i));
+      } else if (!asked.isEmpty()) {
+        absent.add(ids.get(i));
       }
     }
     return traces(found, absent);
@@ -274,7 +275,7 @@ public final class JaegerApi {
     if (ids.isEmpty()) {
       throw new RequestException(HttpStatus.NOT_FOUND, "no traces found");
     }
-    return OtlpJson.response(ids.stream().map(id -> traces.find(request, id).data()).toList());
+    return OtlpJson.response(traces.find(request, ids).stream().map(Traces.Found::data).toList());
   }
 
   /// `handler` with its errors in the form of version 3.

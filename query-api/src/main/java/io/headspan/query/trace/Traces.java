@@ -10,6 +10,8 @@ import io.opentelemetry.proto.trace.v1.Span;
 import io.opentelemetry.proto.trace.v1.Status;
 import io.opentelemetry.proto.trace.v1.TracesData;
 import java.util.List;
+import java.util.Locale;
+import java.util.Map;
 
 /// Whole traces by id, as OTLP.
 public final class Traces {
@@ -46,7 +48,25 @@ public final class Traces {
     String padded = paddedId(id);
     long high = Long.parseUnsignedLong(padded, 0, ID_DIGITS / 2, 16);
     long low = Long.parseUnsignedLong(padded, ID_DIGITS / 2, ID_DIGITS, 16);
-    Queries.StoredTrace stored = queries.trace(request, high, low);
+    return found(request, padded, queries.trace(request, high, low));
+  }
+
+  /// Several traces, in the order of `ids`; more of them mean fewer spans of each.
+  ///
+  /// @throws RequestException if one of `ids` is none
+  public List<Found> find(Request request, List<String> ids) {
+    List<String> padded = ids.stream().map(id -> paddedId(id).toLowerCase(Locale.ROOT)).toList();
+    Map<String, Queries.StoredTrace> stored =
+        queries.traces(request, padded.stream().distinct().toList());
+    return padded.stream()
+        .map(id ->
+            stored.containsKey(id)
+                ? found(request, id, stored.get(id))
+                : new Found(TracesData.getDefaultInstance(), ""))
+        .toList();
+  }
+
+  private Found found(Request request, String padded, Queries.StoredTrace stored) {
     String problem = "";
     if (stored.isCut()) {
       int read = count(stored.data());
