@@ -343,6 +343,50 @@ export async function explain(
   return get("api/headspan/v1/explain", parameters, signal);
 }
 
+/** One side of an operation; times are means per invocation, but for the percentiles. */
+export interface ComparedSide {
+  invocations: number;
+  errors: number;
+  errorRate: number;
+  coldStarts: number;
+  meanMs: number;
+  p50Ms: number;
+  p95Ms: number;
+  p99Ms: number;
+  cpuMs: number;
+  queueMs: number;
+  stolenMs: number;
+  throttledMs: number;
+  blockedMs: number;
+}
+
+/** A side without invocations is absent. */
+export interface ComparedOperation {
+  operation?: string;
+  now?: ComparedSide;
+  baseline?: ComparedSide;
+}
+
+export interface Comparison {
+  service: string;
+  tenant: string;
+  range: { from: string; to: string };
+  baseline: { kind: string; version?: string; from: string; to: string };
+  total: ComparedOperation;
+  operations: ComparedOperation[];
+}
+
+export async function compare(
+  service: string,
+  tenant: string | undefined,
+  baseline: string | undefined,
+  range: Range,
+  signal: AbortSignal,
+): Promise<Comparison> {
+  const parameters = { service, tenant, baseline, from: range.start, to: range.end };
+  return get("api/headspan/v1/compare", parameters, signal);
+}
+
 /** An attribute's value as text. */
 export function valueText(value: AttributeValue | undefined): string {
   if (!value) return "";

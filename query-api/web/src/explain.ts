@@ -1,5 +1,6 @@
 import * as api from "./api.ts";
 import type { ExplainedCause, ExplainedSide, ExplainedStatistic, Explanation } from "./api.ts";
+import { baselineParameter, functionChoice } from "./choice.ts";
 import { type Child, el, place, replace } from "./dom.ts";
 import * as format from "./format.ts";
 import { address, rangeParameters } from "./location.ts";
@@ -20,8 +21,8 @@ async function show(context: ViewContext): Promise<void> {
   const { parameters } = context.place;
   const service = parameters.get("service") ?? "";
   const tenant = parameters.get("tenant") ?? "";
-  const baseline = parameters.get("baseline") ?? "";
   const range = seconds(context);
+  const baseline = baselineParameter(parameters.get("baseline") ?? "", range);
   const body = el("section", { class: "explain", "aria-label": "Explanation" });
   const form = el("div");
   replace(
@@ -32,7 +33,7 @@ async function show(context: ViewContext): Promise<void> {
   );
   const known = await answerOf(context, form, (signal) => api.functions(range, signal));
   if (!known) return;
-  replace(form, choice(context, known.functions, service, tenant, baseline));
+  replace(form, functionChoice(context, "explain", known.functions));
   if (service === "") {
     replace(
       body,
@@ -41,71 +42,11 @@ async function show(context: ViewContext): Promise<void> {
     return;
   }
   const answer = await answerOf(context, body, (signal) =>
-    api.explain(service, tenant || undefined, baseline || undefined, range, signal),
+    api.explain(service, tenant || undefined, baseline, range, signal),
   );
   if (!answer) return;
   replace(body, explanation(context, answer));
   context.announce(answer.sentence);
-}
-
-function choice(
-  context: ViewContext,
-  functions: readonly api.FunctionRow[],
-  service: string,
-  tenant: string,
-  baseline: string,
-): HTMLElement {
-  const key = (one: { service: string; tenant: string }): string => `${one.tenant}/${one.service}`;
-  const options = new Map(functions.map((one) => [key(one), one]));
-  const chosen = functions.find((one) => one.service === service && (tenant === "" || one.tenant === tenant));
-  const select = el(
-    "select",
-    { "aria-label": "Function" },
-    !chosen && el("option", { value: "", selected: true }, service || "Choose a function"),
-    [...options].map(([value, one]) =>
-      el(
-        "option",
-        { value, selected: chosen !== undefined && key(chosen) === value },
-        one.tenant ? `${one.service} (${one.tenant})` : one.service,
-      ),
-    ),
-  );
-  const versions = [...new Set(functions.filter((one) => one.service === service).map((one) => one.version))];
-  const against = el(
-    "select",
-    { "aria-label": "Compare with" },
-    el("option", { value: "", selected: baseline === "" }, "the time just before"),
-    versions
-      .filter((version) => version !== "")
-      .map((version) =>
-        el(
-          "option",
-          { value: `version:${version}`, selected: baseline === `version:${version}` },
-          `version ${version}`,
-        ),
-      ),
-    baseline !== "" && !baseline.startsWith("version:") && el("option", { value: baseline, selected: true }, baseline),
-  );
-  const changed = (): void => {
-    const one = options.get(select.value);
-    if (!one) return;
-    context.go(
-      address("explain", {
-        ...rangeParameters(timeRange(context)),
-        service: one.service,
-        tenant: one.tenant,
-        baseline: one.service === service ? against.value : undefined,
-      }),
-    );
-  };
-  select.addEventListener("change", changed);
-  against.addEventListener("change", changed);
-  return el(
-    "div",
-    { class: "choices" },
-    el("label", null, "Function ", select),
-    el("label", null, "compared with ", against),
-  );
 }
 
 function explanation(context: ViewContext, answer: Explanation): Child[] {
@@ -118,6 +59,7 @@ function explanation(context: ViewContext, answer: Explanation): Child[] {
       el("p", null, answer.sentence),
     ),
     sides(answer.range, answer.baseline),
+    el("p", null, el("a", { href: comparison(context, answer) }, "Compare operation by operation")),
     statistic(context, answer.verdict.statistic === "mean" ? "Mean" : "p99", first),
     counterfactuals(answer),
     answer.verdict.statistic !== "mean" && statistic(context, "Mean", answer.mean),
@@ -130,6 +72,15 @@ function explanation(context: ViewContext, answer: Explanation): Child[] {
       ),
     ],
   ];
+}
+
+function comparison(context: ViewContext, answer: Explanation): string {
+  return address("compare", {
+    ...rangeParameters(timeRange(context)),
+    service: answer.service,
+    tenant: answer.tenant,
+    baseline: context.place.parameters.get("baseline") ?? undefined,
+  });
 }
 
 function sides(now: ExplainedSide, before: ExplainedSide): HTMLElement {

@@ -69,3 +69,9 @@ export function rangeParameters(range: TimeRange): Record<string, string | undef
     to: range.to === DEFAULT_RANGE.to ? undefined : range.to,
   };
 }
+
+/** Seconds as a field for local times takes them. */
+export function local(at: number): string {
+  const date = new Date(at * 1000);
+  return new Date(date.getTime() - date.getTimezoneOffset() * 60e3).toISOString().slice(0, 19);
+}

@@ -1,3 +1,4 @@
+import { compareView } from "./compare.ts";
 import { el, replace, svg } from "./dom.ts";
 import { explainView } from "./explain.ts";
 import { functionsView } from "./functions.ts";
@@ -21,6 +22,7 @@ const TABS: readonly View[] = [
   mapView,
   neighboursView,
   explainView,
+  compareView,
   samplingView,
 ];
 const VIEWS: readonly View[] = [...TABS, traceView];

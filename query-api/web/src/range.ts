@@ -1,6 +1,6 @@
 import { type Child, el } from "./dom.ts";
 import * as format from "./format.ts";
-import { resolveRange, type TimeRange } from "./location.ts";
+import { local, resolveRange, type TimeRange } from "./location.ts";
 
 const CHOICES: readonly { from: string; name: string }[] = [
   { from: "now-5m", name: "Last 5 minutes" },
@@ -58,10 +58,4 @@ export function rangePicker(range: TimeRange, choose: (range: TimeRange) => void
     select,
     el("button", { class: "icon", title: "Ask again (r)", "aria-label": "Ask again", onclick: refresh }, "⟳"),
   ];
-}
-
-/** Seconds as a field for local times takes them. */
-function local(seconds: number): string {
-  const date = new Date(seconds * 1000);
-  return new Date(date.getTime() - date.getTimezoneOffset() * 60e3).toISOString().slice(0, 19);
 }

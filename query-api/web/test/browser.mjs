@@ -158,6 +158,41 @@ describe("the page in a browser", () => {
     await picture("latency");
   });
 
+  it("compares two times of a function, by keyboard too", async () => {
+    await open("#/functions?from=now-12m");
+    await page.keyboard.press("g");
+    await page.keyboard.press("c");
+    await page.getByText("Which function?").waitFor();
+    await page.getByRole("combobox", { name: "Function" }).selectOption({ label: "gateway (shop)" });
+    const total = page.getByRole("table", { name: "Total" });
+    const invocations = total.getByRole("row", { name: /^Invocations/ });
+    await invocations.waitFor();
+    const counted = await invocations.getByRole("cell").allTextContents();
+    assert.ok(
+      counted.slice(0, 2).every((text) => Number(text.replace(/,/g, "")) > 50),
+      counted.join(" "),
+    );
+    assert.match(counted[2] ?? "", /%$/);
+    const operations = page.getByRole("table", { name: "Operations" });
+    await operations.getByRole("row", { name: /^POST \/orders.* → / }).waitFor();
+    await picture("compare");
+    await page.getByRole("combobox", { name: "Compare with" }).selectOption("from … to …");
+    await page.getByLabel("Baseline to").waitFor();
+    await page.keyboard.press("Enter");
+    await page.waitForURL(/baseline=\d+%2F\d+/);
+    await total.waitFor();
+    await page.keyboard.press("t");
+    await page.keyboard.press("t");
+    await picture("compare-dark");
+    await page.keyboard.press("t");
+    await page.keyboard.press("j");
+    await page.keyboard.press("ArrowDown");
+    const name = await page.evaluate(() => document.activeElement?.querySelector("a")?.textContent);
+    await page.keyboard.press("Enter");
+    await page.waitForURL(/#\/search/);
+    assert.ok(decodeURIComponent(page.url()).replace(/\+/g, " ").includes(`name = "${name}"`), page.url());
+  });
+
   it("shows who took time from whom, and when", async () => {
     await open("#/neighbours");
     await page.getByRole("link", { name: /s$/ }).first().waitFor();
@@ -241,7 +276,7 @@ describe("the page in a browser", () => {
 
   it("fits a narrow screen", async () => {
     await page.setViewportSize({ width: 390, height: 800 });
-    for (const view of ["functions", "search", "latency", "map", "neighbours", "explain", "sampling"]) {
+    for (const view of ["functions", "search", "latency", "map", "neighbours", "explain", "compare", "sampling"]) {
       await open(`#/${view}`);
       const wider = await page.evaluate(
         () => document.documentElement.scrollWidth - document.documentElement.clientWidth,

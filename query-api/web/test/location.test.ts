@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { Series } from "../src/api.ts";
 import * as format from "../src/format.ts";
+import { baselineParameter } from "../src/choice.ts";
+import { added } from "../src/compare.ts";
 import { readHeatMap, stepFor } from "../src/latency.ts";
 import { address, parsePlace, resolveRange } from "../src/location.ts";
 import { isTraceId } from "../src/search.ts";
@@ -35,6 +37,24 @@ describe("figures", () => {
   it("have three digits and a unit", () => {
     const written = [0, 999, 1500, 12_345_678, 999_600_000, 59e9, 5400e9].map(format.duration);
     assert.deepEqual(written, ["0 ns", "999 ns", "1.5 µs", "12.3 ms", "1000 ms", "59 s", "1.5 h"]);
+  });
+});
+
+describe("comparisons", () => {
+  it("go back from the range wherever it is", () => {
+    const range = { start: 100_000, end: 103_600 };
+    assert.equal(baselineParameter("", range), undefined);
+    assert.equal(baselineParameter("back:1d", range), "13600/17200");
+    assert.equal(baselineParameter("back:never", range), undefined);
+    assert.equal(baselineParameter("version:2", range), "version:2");
+    assert.equal(baselineParameter("1/2", range), "1/2");
+  });
+
+  it("say what was added as a part of what there was", () => {
+    assert.equal(added(2, 3), 0.5);
+    assert.equal(added(0, 0), 0);
+    assert.equal(added(0, 1), undefined);
+    assert.equal(added(undefined, 1), undefined);
   });
 });
 
