@@ -1,5 +1,5 @@
 // Writes the dashboards: node dashboards.mjs; with --check, says instead which of them are not as written here.
-// Queries are TraceQL for Grafana's own Tempo data source; only "health" asks Prometheus, for what collectors and agents count about themselves.
+// Queries are TraceQL for Grafana's own Tempo data source; "health" asks Prometheus too, for what collectors and agents count about themselves.
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -18,6 +18,7 @@ const TENANT = "resource.headspan.tenant";
 const TEAM = "resource.headspan.team";
 const HOST = "resource.host.name";
 const CULPRIT = "span.headspan.culprit";
+const POLICY = "span.headspan.sampling.policy";
 
 /** Invocations that fulfil `more`. */
 const served = (more = "") => `{ kind = server${more && ` && ${more}`} }`;
@@ -210,6 +211,10 @@ const DASHBOARDS = [
     title: "Headspan: sampling and ledger health",
     variables: [{ name: "prometheus", label: "Prometheus", type: "datasource", query: "prometheus", current: {} }],
     panels: [
+      stacked("Why traces were kept", "invocations per second that the kept ones stand for, by the first policy that kept their trace", rate(served(`${POLICY} =~ ".+"`), POLICY), { unit: "reqps", width: 12 }),
+      stacked("Why traces were kept, by tenant", "the same", rate(served(`${POLICY} =~ ".+"`), `${TENANT}, ${POLICY}`), { unit: "reqps", width: 12 }),
+      bars("Kept by policy", "invocations that the kept ones stand for, in the time shown", over("count_over_time()", served(`${POLICY} =~ ".+"`), POLICY), { unit: "locale", width: 12 }),
+      traces("Newest kept traces", "each with what kept it", served(`${POLICY} =~ ".+"`), { width: 12 }),
       prometheus("Captured", "spans per second, by tenant", "sum by (tenant) (rate(headspan_ledger_captured_spans_total[5m]))"),
       prometheus("Lost", "spans per second, by reason: should be none", "sum by (reason) (rate(headspan_ledger_dropped_spans_total[5m]))"),
       prometheus("Imbalance", "captured spans of which nobody knows what became: 0", "sum by (instance) (headspan_ledger_imbalance_spans)"),

@@ -44,6 +44,10 @@ final class Columns {
           "headspan.team", "team",
           "headspan.runtime", "runtime");
 
+  /// What a kept span has from the sampler's decision about its trace, as if it were an attribute:
+  /// the policies that kept it.
+  static final String SAMPLING_POLICY = "headspan.sampling.policy";
+
   /// The numbers of [io.headspan.wire.AttributeType] in columns of attributes as text.
   private static final int STRING = 1;
 
@@ -81,6 +85,11 @@ final class Columns {
             "bool_values[indexOf(bool_keys," + k + ")]"));
     variants.addAll(many(Plurality.ARRAY, "elements", k));
     return variants;
+  }
+
+  /// The policies that kept a span's trace, once [SpanSource#joinDecisions] is asked for.
+  static Variant samplingPolicies() {
+    return many(ValueType.TEXT, "sampling_policies");
   }
 
   /// The names of all attributes of a span, as an array.

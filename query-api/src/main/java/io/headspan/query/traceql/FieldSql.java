@@ -30,6 +30,12 @@ final class FieldSql {
     this(bindings, source, false);
   }
 
+  /// One that is less exact and needs no tree for the sake of parents: a span that no root reaches
+  /// has its parent too.
+  static FieldSql ofAnyParents(Bindings bindings, SpanSource source) {
+    return new FieldSql(bindings, source, true);
+  }
+
   /// @param ignoresRoots whether spans that no root reaches have parents too
   private FieldSql(Bindings bindings, SpanSource source, boolean ignoresRoots) {
     this.bindings = bindings;
@@ -125,7 +131,8 @@ final class FieldSql {
     }
     if (fields.size() == 1
         && fields.iterator().next() instanceof FieldExpression.Attribute attribute
-        && attribute.scope() == AttributeScope.ANY) {
+        && attribute.scope() == AttributeScope.ANY
+        && !isSamplingPolicy(attribute)) {
       return unscoped(normal, attribute);
     }
     Set<Table> tables = fields.stream().map(FieldSql::table).collect(Collectors.toSet());
@@ -135,6 +142,12 @@ final class FieldSql {
           .orElseGet(() -> source.membership(table, compareHere(normal, table)));
     }
     return compareHere(normal, Table.SPAN);
+  }
+
+  /// Of an unscoped one too: resources have no such attribute.
+  private static boolean isSamplingPolicy(FieldExpression.Attribute attribute) {
+    return attribute.name().equals(Columns.SAMPLING_POLICY)
+        && (attribute.scope() == AttributeScope.SPAN || attribute.scope() == AttributeScope.ANY);
   }
 
   private static boolean isOfParent(FieldExpression field) {
@@ -286,6 +299,7 @@ final class FieldSql {
             && compare.left() instanceof FieldExpression.Attribute attribute
             && attribute.scope() == AttributeScope.SPAN
             && !attribute.ofParent()
+            && !isSamplingPolicy(attribute)
         ? Columns.stringIndexHint(attribute.name(), text, bindings)
         : Optional.empty();
   }
@@ -476,7 +490,7 @@ final class FieldSql {
 
   private String exists(FieldExpression.Attribute attribute, Table at) {
     String key = attribute.name();
-    if (attribute.ofParent()) {
+    if (attribute.ofParent() || isSamplingPolicy(attribute)) {
       return anyPresent(variants(attribute, at));
     }
     return switch (attribute.scope()) {
@@ -503,7 +517,9 @@ final class FieldSql {
   /// `expression` as text that keeps its type: a tag, then the value; `n` if it has none. Of
   /// several events or links it is the first one's. [TaggedValue] reads it.
   String tagged(FieldExpression expression) {
-    if (expression instanceof FieldExpression.Attribute attribute && !attribute.ofParent()) {
+    if (expression instanceof FieldExpression.Attribute attribute
+        && !attribute.ofParent()
+        && !isSamplingPolicy(attribute)) {
       return taggedAttribute(attribute);
     }
     List<String> cases = new ArrayList<>();
@@ -640,6 +656,10 @@ final class FieldSql {
   private List<Variant> attribute(FieldExpression.Attribute attribute, Table at) {
     if (attribute.ofParent()) {
       return ofParent(attribute);
+    }
+    if (isSamplingPolicy(attribute)) {
+      source.joinDecisions();
+      return List.of(Columns.samplingPolicies());
     }
     String key = attribute.name();
     return switch (attribute.scope()) {

@@ -21,12 +21,16 @@ final class SpanSource {
   /// What stands for the service of a root that never came, as in Tempo.
   static final String NO_ROOT = "<root span not yet received>";
 
+  /// Batches of decisions are numbered by the second, and a thousand within it.
+  private static final long NS_PER_BATCH = 1_000_000;
+
   private final Bindings bindings;
   private final TimeRange range;
   private final Map<String, String> resourceColumns = new LinkedHashMap<>();
   private final Map<String, String> scopeColumns = new LinkedHashMap<>();
   private final Set<Table> joined = EnumSet.noneOf(Table.class);
   private final List<String> parentColumns = new ArrayList<>();
+  private boolean decided;
   private @Nullable SpanSource parent;
 
   SpanSource(Bindings bindings, TimeRange range) {
@@ -61,6 +65,9 @@ final class SpanSource {
           .append(" FROM (")
           .append(traces())
           .append(")) AS trace ON spans.trace_id=trace.trace_key");
+    }
+    if (decided) {
+      sql.append(decisions());
     }
     if (parent != null) {
       sql.append(parentJoin(parent));
@@ -174,6 +181,22 @@ final class SpanSource {
   /// Makes the columns of traces usable on the rows of spans.
   void joinTraces() {
     joined.add(Table.TRACE);
+  }
+
+  /// Makes the policies that kept a span's trace usable on the rows of spans.
+  void joinDecisions() {
+    decided = true;
+  }
+
+  /// The newest decision that kept a trace. A trace is decided after it has begun.
+  private String decisions() {
+    return """
+     LEFT ANY JOIN (SELECT trace_id AS decided_trace, \
+    CAST(argMax(policies,batch),'Array(String)') AS sampling_policies FROM decisions \
+    WHERE kept AND batch>=toUInt64(%d) GROUP BY trace_id) AS decision \
+    ON spans.trace_id=decision.decided_trace\
+    """
+        .formatted(Math.max(0, range.fromNs() / NS_PER_BATCH));
   }
 
   /// Resources and scopes are kept per day of their spans.

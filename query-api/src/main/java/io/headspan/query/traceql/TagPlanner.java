@@ -18,7 +18,7 @@ public final class TagPlanner {
       AttributeScope scope, List<FieldExpression> conditions, TimeRange range, int limit) {
     Bindings bindings = new Bindings();
     SpanSource source = new SpanSource(bindings, range);
-    String where = where(conditions, new FieldSql(bindings, source));
+    String where = where(conditions, FieldSql.ofAnyParents(bindings, source));
     String spans = source.from() + " WHERE " + source.inRange() + where;
     String from =
         switch (scope) {
@@ -57,7 +57,7 @@ public final class TagPlanner {
       FieldExpression field, List<FieldExpression> conditions, TimeRange range, int limit) {
     Bindings bindings = new Bindings();
     SpanSource source = new SpanSource(bindings, range);
-    FieldSql fields = new FieldSql(bindings, source);
+    FieldSql fields = FieldSql.ofAnyParents(bindings, source);
     String values = fields.allTagged(field);
     if (fields.usesTree()) {
       throw TraceQlException.unsupported(

@@ -9,6 +9,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import io.headspan.query.RunningApi;
 import io.headspan.query.ShopTraffic;
 import io.headspan.query.TestHttp;
+import io.headspan.storage.SqlQuery;
 import io.opentelemetry.proto.collector.trace.v1.ExportTraceServiceRequest;
 import java.io.IOException;
 import java.net.http.HttpResponse;
@@ -21,6 +22,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -65,6 +67,44 @@ class DashboardsIT {
         new ShopTraffic(11, START_SECONDS * NS_PER_SECOND, MINUTES, 30).requests();
     sent = SentSpans.of(requests);
     api = RunningApi.start(directory, requests);
+    decide();
+  }
+
+  /// Writes down what a sampler would, of each trace by its id: one in four was not kept.
+  private static void decide() {
+    Map<String, String> policies = new TreeMap<>();
+    sent.forEach(span ->
+        policies.computeIfAbsent(
+            span.traceId(),
+            id ->
+                switch (Integer.parseInt(id.substring(28), 16) % 4) {
+                  case 0 -> "";
+                  case 1 -> "errors";
+                  default -> "rest";
+                }));
+    String rows =
+        policies.entrySet().stream()
+            .map(trace ->
+                "(%1$d, %1$d, unhex('%2$s'), %3$s, 0)"
+                    .formatted(
+                        END_SECONDS * 1_000,
+                        trace.getKey(),
+                        trace.getValue().isEmpty()
+                            ? "0, []"
+                            : "1, ['" + trace.getValue() + "', 'another']"))
+            .collect(Collectors.joining(","));
+    api.store()
+        .query(
+            SqlQuery.of(
+                "INSERT INTO decisions (batch, decided, trace_id, kept, policies, threshold) VALUES "
+                    + rows),
+            row -> row.text(0));
+    sent.forEach(span -> {
+      String policy = policies.get(span.traceId());
+      if (policy != null && !policy.isEmpty()) {
+        span.fields().put("span.headspan.sampling.policy", policy);
+      }
+    });
   }
 
   @AfterAll
