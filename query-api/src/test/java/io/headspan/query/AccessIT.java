@@ -29,6 +29,7 @@ import io.headspan.query.tempopb.SearchRequest;
 import io.headspan.query.tempopb.SearchTagValuesRequest;
 import io.headspan.query.tempopb.SearchTagsRequest;
 import io.headspan.query.tempopb.StreamingQuerierGrpc;
+import io.headspan.storage.SqlQuery;
 import io.headspan.wire.access.Tokens;
 import io.headspan.wire.signal.NodeReport;
 import io.headspan.wire.signal.NodeSignal;
@@ -68,6 +69,10 @@ class AccessIT {
   private static final String RANGE = "start=1795175900&end=1795176200";
   private static final String FROM_TO = "from=1795175900&to=1795176200";
   private static final String SHARED_TRACE = "12340000000000000001";
+
+  /// One that has none of bravo's spans.
+  private static final String ACME_TRACE = "12340000000000009999";
+
   private static final String BRAVO = "bravo-token";
   private static final String OPERATOR = "operator-token";
   private static final String SLOW = "slow-token";
@@ -100,6 +105,20 @@ class AccessIT {
             "{ } &>> { kind = server }",
             "{ parent = nil }",
             "{ parent.resource.service.name = \"acme-shop\" }",
+            "{ !(parent.resource.service.name = \"acme-shop\") }",
+            "{ parent.resource.headspan.tenant != nil || name = \"x\" }",
+            "{ parent.resource.service.name != resource.service.name }",
+            "{} | select(parent.resource.service.name)",
+            "{} | by(parent.resource.service.name)",
+            "{ nestedSetLeft > 1 }",
+            "{ span.headspan.sampling.policy != nil }",
+            "{ span.headspan.sampling.policy = \"acme-errors\" }",
+            "{} | select(span.headspan.sampling.policy)",
+            "{ parent.span.headspan.sampling.policy =~ \".*\" }",
+            "{ nestedSetRight > 2 } | by(nestedSetParent)",
+            "{ span:childCount > 1 }",
+            "{} | max(nestedSetRight) > 4",
+            "{ trace:id = \"" + ACME_TRACE + "\" }",
             "{ nestedSetParent < 0 }",
             "{} | count() > 1");
     questions.put(
@@ -111,7 +130,12 @@ class AccessIT {
             "{} | count_over_time() by (span.headspan.culprit)",
             "{} | count_over_time() by (rootServiceName)",
             "{} | quantile_over_time(duration, .9) by (span.headspan.culprit)",
-            "{} | compare({ span.headspan.stolen_ns > 0 })");
+            "{} | compare({ span.headspan.stolen_ns > 0 })",
+            "{} | compare({ parent.resource.service.name = \"acme-shop\" }, 3)",
+            "{} | rate() by (parent.resource.service.name)",
+            "{} | rate() by (.headspan.sampling.policy)",
+            "{} | max_over_time(nestedSetRight) by (span:childCount)",
+            "{} | count_over_time() with(exemplars=true)");
     for (String route : new String[] {"/api/metrics/query_range", "/api/metrics/query"}) {
       questions.put(
           route,
@@ -123,7 +147,9 @@ class AccessIT {
       questions.put(
           route,
           List.of(
-              route.replace(":id", SHARED_TRACE), route.replace(":id", "12340000000000000002")));
+              route.replace(":id", SHARED_TRACE),
+              route.replace(":id", "12340000000000000002"),
+              route.replace(":id", ACME_TRACE)));
     }
     for (String route : new String[] {"/api/search/tags", "/api/v2/search/tags"}) {
       questions.put(
@@ -146,6 +172,8 @@ class AccessIT {
             "resource.headspan.tenant",
             "span.headspan.culprit",
             "span.acme.note",
+            "span.headspan.sampling.policy",
+            "parent.resource.service.name",
             "name",
             "rootServiceName",
             "instrumentation:name",
@@ -173,7 +201,9 @@ class AccessIT {
           List.of(
               prefix + "/api/traces?service=bravo-shop" + times,
               prefix + "/api/traces?service=acme-shop" + times,
-              prefix + "/api/traces?traceID=" + SHARED_TRACE));
+              prefix + "/api/traces?service=shared&limit=1500" + times,
+              prefix + "/api/traces?traceID=" + SHARED_TRACE,
+              prefix + "/api/traces?traceID=" + ACME_TRACE + "&traceID=" + SHARED_TRACE));
       questions.put(
           prefix + "/api/dependencies",
           List.of(prefix + "/api/dependencies?endTs=1795176200000&lookback=300000"));
@@ -199,7 +229,10 @@ class AccessIT {
               ours + route + "?service=bravo-shop&" + FROM_TO,
               ours + route + "?service=acme-shop&" + FROM_TO,
               ours + route + "?service=shared&" + FROM_TO,
-              ours + route + "?service=shared&tenant=acme&" + FROM_TO));
+              ours + route + "?service=shared&tenant=acme&" + FROM_TO,
+              ours + route + "?service=shared&baseline=version:acme-1&" + FROM_TO,
+              ours + route + "?service=acme-shop&baseline=acme-1&" + FROM_TO,
+              ours + route + "?service=bravo-shop&baseline=1795175900/1795176010&" + FROM_TO));
     }
     questions.put(
         ours + "neighbours",
@@ -210,11 +243,24 @@ class AccessIT {
     questions.put(ours + "service-graph", List.of(ours + "service-graph?" + FROM_TO));
     questions.put(
         ours + "traces/:id/critical-path",
-        List.of(ours + "traces/" + SHARED_TRACE + "/critical-path"));
-    questions.put(ours + "sampling", List.of(ours + "sampling?" + FROM_TO));
+        List.of(
+            ours + "traces/" + SHARED_TRACE + "/critical-path",
+            ours + "traces/" + ACME_TRACE + "/critical-path"));
     questions.put(
-        ours + "traces/:id/decisions", List.of(ours + "traces/" + SHARED_TRACE + "/decisions"));
-    questions.put(ours + "traces/:id/logs", List.of(ours + "traces/" + SHARED_TRACE + "/logs"));
+        ours + "sampling",
+        List.of(
+            ours + "sampling?" + FROM_TO,
+            ours + "sampling?from=2026-11-20&to=2026-11-21",
+            ours + "sampling"));
+    questions.put(
+        ours + "traces/:id/decisions",
+        List.of(
+            ours + "traces/" + SHARED_TRACE + "/decisions",
+            ours + "traces/" + ACME_TRACE + "/decisions"));
+    questions.put(
+        ours + "traces/:id/logs",
+        List.of(
+            ours + "traces/" + SHARED_TRACE + "/logs", ours + "traces/" + ACME_TRACE + "/logs"));
     questions.put(
         ours + "logs",
         List.of(
@@ -308,7 +354,14 @@ class AccessIT {
       spans.called(bravo, trace, served, startNs + 1_000_000, 2, false);
       spans.served(new Function("bravo", "shared", "1"), trace, served, startNs, times, Map.of());
     }
+    if (withAcme) {
+      spans.nextId(0x99990);
+      // A sampler before us let one in a thousand through.
+      spans.traceState("ot=th:ffbe76c8b43958");
+      spans.served(acme, 0x9999, 0, NOON_NS, times, Map.of("acme.note", "acme-note"));
+    }
     RunningApi api = RunningApi.start(directory.resolve(name), spans.requests());
+    decide(api, withAcme);
     List<NodeSignal.Interference.Cell> cells = new ArrayList<>();
     cells.add(new NodeSignal.Interference.Cell("bravo", "acme", 20_000_000, 2));
     cells.add(new NodeSignal.Interference.Cell("bravo", "{host}", 10_000_000, 2));
@@ -331,6 +384,38 @@ class AccessIT {
       api.sendLogs(List.of(log("acme", "acme-shop", "acme-body")));
     }
     return api;
+  }
+
+  /// What a sampler wrote down of the traces: its policies are named after tenants.
+  private static void decide(RunningApi api, boolean withAcme) {
+    StringBuilder decisions = new StringBuilder();
+    for (int i = 1; i <= 40; i++) {
+      decisions.append(
+          "(%1$d, %1$d, unhex('000000000000%2$s'), %3$d, ['%4$s'], 0, %5$d),"
+              .formatted(
+                  NOON_NS / 1_000_000,
+                  "1234" + "%016x".formatted(i),
+                  i % 2,
+                  withAcme ? "acme-errors" : "rest",
+                  withAcme ? 6 : 3));
+    }
+    if (withAcme) {
+      decisions.append(
+          "(%1$d, %1$d, unhex('000000000000%2$s'), 1, ['acme-errors'], 54043195528445952, 1),"
+              .formatted(NOON_NS / 1_000_000, ACME_TRACE));
+    }
+    String ledger =
+        "(%1$d, %1$d000, 'bravo', 'kept', 60), (%1$d, %1$d000, 'bravo', 'sampled_out', 60)";
+    String ofAcme =
+        ", (%1$d, %1$d000, 'acme', 'kept', 99), (%1$d, %1$d000, 'acme', 'recent_overrun', 7)";
+    for (String sql :
+        List.of(
+            "INSERT INTO decisions (batch, decided, trace_id, kept, policies, threshold, rows) VALUES "
+                + decisions.substring(0, decisions.length() - 1),
+            "INSERT INTO sampling_ledger (window, closed, tenant, state, spans) VALUES "
+                + (ledger + (withAcme ? ofAcme : "")).formatted(NOON_NS / 1_000_000_000L))) {
+      api.store().query(SqlQuery.of(sql), row -> row.text(0));
+    }
   }
 
   private static ExportLogsServiceRequest log(String tenant, String service, String body) {
@@ -421,7 +506,7 @@ class AccessIT {
         assertThat(withOthers.statusCode()).as(path).isEqualTo(without.statusCode());
         assertThat(comparable(withOthers.body())).as(path).isEqualTo(comparable(without.body()));
         // An answer may repeat what was asked.
-        if (!path.contains("tenant=acme")) {
+        if (!path.contains("tenant=acme") && !path.contains("baseline=")) {
           assertThat(withOthers.body())
               .as(path)
               .doesNotContain("acme-note", "acme-body", "acme-1", "\"acme\"");
@@ -460,6 +545,19 @@ class AccessIT {
         .hasSize(20);
     JsonNode logs = json(BRAVO, "/api/headspan/v1/traces/" + SHARED_TRACE + "/logs").get("logs");
     assertThat(logs.findValuesAsText("body")).containsExactly("hello");
+    JsonNode sampling = json(BRAVO, "/api/headspan/v1/sampling?" + FROM_TO);
+    assertThat(sampling.get("decided").asInt()).isEqualTo(40);
+    assertThat(sampling.get("kept").asInt()).isEqualTo(20);
+    assertThat(sampling.get("tenants").findValuesAsText("tenant")).containsExactly("bravo");
+    assertThat(
+            json(BRAVO, "/api/headspan/v1/traces/" + SHARED_TRACE + "/decisions").get("decisions"))
+        .hasSize(1);
+    assertThat(
+            json(BRAVO, "/api/headspan/v1/compare?service=bravo-shop&" + FROM_TO)
+                .at("/total/now/invocations")
+                .asInt())
+        .isEqualTo(40);
+    assertThat(json(BRAVO, "/api/traces?traceID=" + SHARED_TRACE).at("/data/0/spans")).hasSize(3);
   }
 
   private static JsonNode json(String token, String path) throws Exception {
@@ -475,6 +573,14 @@ class AccessIT {
     assertThat(search.at("/traces/0/rootServiceName").asText()).isEqualTo("acme-shop");
     assertThat(json(OPERATOR, "/api/headspan/v1/neighbours?" + FROM_TO).findValuesAsText("culprit"))
         .contains("acme", "bravo", "{host}");
+    JsonNode sampling = json(OPERATOR, "/api/headspan/v1/sampling?" + FROM_TO);
+    assertThat(sampling.get("decided").asInt()).isEqualTo(41);
+    assertThat(sampling.findValuesAsText("policy")).contains("acme-errors");
+    assertThat(
+            json(OPERATOR, "/api/headspan/v1/functions?" + RANGE)
+                .get("functions")
+                .findValuesAsText("count"))
+        .contains("1040");
     assertThat(as(OPERATOR, bothGuarded, "/metrics").statusCode()).isEqualTo(200);
     assertThat(as(BRAVO, bothGuarded, "/metrics").statusCode()).isEqualTo(403);
   }
