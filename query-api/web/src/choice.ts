@@ -1,5 +1,6 @@
 import { type FunctionRow, type Range } from "./api.ts";
 import { type Child, el } from "./dom.ts";
+import * as format from "./format.ts";
 import { address, local, rangeParameters } from "./location.ts";
 import { seconds, timeRange, type ViewContext } from "./view.ts";
 
@@ -53,7 +54,7 @@ export function functionChoice(context: ViewContext, view: string, functions: re
     "select",
     { "aria-label": "Compare with" },
     known.map((one) => el("option", { value: one.value, selected: one.value === baseline }, one.name)),
-    isCustom && el("option", { value: baseline, selected: true }, baseline.replace(/^version:/, "version ")),
+    isCustom && el("option", { value: baseline, selected: true }, baselineName(baseline)),
     el("option", { value: CUSTOM }, "from … to …"),
   );
   const times = otherTimes(seconds(context), (value) => {
@@ -87,6 +88,14 @@ export function functionChoice(context: ViewContext, view: string, functions: re
     el("label", null, "compared with ", against),
     times,
   );
+}
+
+/** A baseline that is not among the usual ones in words. */
+function baselineName(baseline: string): string {
+  const times = /^(\d+)\/(\d+)$/.exec(baseline);
+  return times
+    ? `${format.time(Number(times[1]) * 1e9)} – ${format.time(Number(times[2]) * 1e9)}`
+    : baseline.replace(/^version:/, "version ");
 }
 
 /** Fields for another range, at first the one just before. */

@@ -181,6 +181,10 @@ describe("the page in a browser", () => {
     await page.keyboard.press("Enter");
     await page.waitForURL(/baseline=\d+%2F\d+/);
     await total.waitFor();
+    await page
+      .getByRole("combobox", { name: "Compare with" })
+      .getByText(/\d\d:\d\d:\d\d – /)
+      .waitFor({ state: "attached" });
     await page.keyboard.press("t");
     await page.keyboard.press("t");
     await picture("compare-dark");
@@ -277,7 +281,7 @@ describe("the page in a browser", () => {
   it("fits a narrow screen", async () => {
     await page.setViewportSize({ width: 390, height: 800 });
     for (const view of ["functions", "search", "latency", "map", "neighbours", "explain", "compare", "sampling"]) {
-      await open(`#/${view}`);
+      await open(`#/${view}${view === "compare" ? "?service=gateway&from=now-12m" : ""}`);
       const wider = await page.evaluate(
         () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
       );
