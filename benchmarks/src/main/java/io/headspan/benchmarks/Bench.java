@@ -2,6 +2,7 @@ package io.headspan.benchmarks;
 
 import io.headspan.benchmarks.capture.CaptureBench;
 import io.headspan.benchmarks.ingest.IngestBench;
+import io.headspan.benchmarks.ingest.SamplingBench;
 import io.headspan.benchmarks.query.QueryBench;
 import io.headspan.benchmarks.query.StoreBench;
 import java.util.Arrays;
@@ -15,6 +16,7 @@ public final class Bench {
           "capture", CaptureBench::main,
           "ingest", IngestBench::main,
           "query", QueryBench::main,
+          "sampling", SamplingBench::main,
           "store", StoreBench::main);
 
   /// A benchmark's main method.

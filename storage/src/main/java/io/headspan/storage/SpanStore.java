@@ -5,6 +5,7 @@ import io.headspan.wire.MetricBatch;
 import io.headspan.wire.SpanBatch;
 import io.headspan.wire.signal.NodeReport;
 import java.time.LocalDate;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 
@@ -26,8 +27,8 @@ public final class SpanStore implements AutoCloseable {
     writer = new SpanWriter(client);
     signals = new SignalWriter(client);
     records = new RecordWriter(client);
-    traces = new TraceReader(client);
     tiers = new SpanTiers(client);
+    traces = new TraceReader(client, tiers);
   }
 
   /// A store at `address`. Does not connect yet: see [#isReady()].
@@ -111,13 +112,13 @@ public final class SpanStore implements AutoCloseable {
   /// @param maxSpans the most spans to return: the earliest ones
   /// @throws StoreException if the store cannot be reached or fails
   public SpanBatch trace(long traceIdHigh, long traceIdLow, int maxSpans) {
-    return trace(traceIdHigh, traceIdLow, maxSpans, List.of());
+    return trace(traceIdHigh, traceIdLow, maxSpans, List.of()).spans();
   }
 
   /// The same of the spans that some tenants have in the trace, as if there were no others.
   ///
   /// @param tenants whose spans; all if empty
-  public SpanBatch trace(long traceIdHigh, long traceIdLow, int maxSpans, List<String> tenants) {
+  public TraceSpans trace(long traceIdHigh, long traceIdLow, int maxSpans, List<String> tenants) {
     return traces.read(traceIdHigh, traceIdLow, maxSpans, tenants);
   }
 
@@ -126,13 +127,15 @@ public final class SpanStore implements AutoCloseable {
   ///
   /// @param traceIds 32 hex digits each
   public Map<String, SpanBatch> traces(List<String> traceIds, int maxSpans) {
-    return traces(traceIds, maxSpans, List.of());
+    Map<String, SpanBatch> found = new HashMap<>();
+    traces(traceIds, maxSpans, List.of()).forEach((id, trace) -> found.put(id, trace.spans()));
+    return found;
   }
 
   /// The same of the spans that some tenants have in the traces, as if there were no others.
   ///
   /// @param tenants whose spans; all if empty
-  public Map<String, SpanBatch> traces(List<String> traceIds, int maxSpans, List<String> tenants) {
+  public Map<String, TraceSpans> traces(List<String> traceIds, int maxSpans, List<String> tenants) {
     return traces.read(traceIds, maxSpans, tenants);
   }
 

@@ -10,6 +10,7 @@ import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.HexFormat;
@@ -18,6 +19,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /// Makes a [SpanBatch] of stored spans: what [BlockEncoder] took apart comes together again.
@@ -40,57 +42,54 @@ final class TraceReader {
           dropped_attributes, dropped_events, dropped_links\
       """;
 
-  // Both tiers whole: a trace is complete by its id wherever the boundary is. Copies are left out
-  // by their id; spans without one are taken from the tier that counts.
-  private static final String EACH_ONCE =
-      """
-      SELECT
-          %1$s,
-          CAST(runtime != '', 'UInt8') AS captured, toString(service) AS service_name,
-          toString(tenant) AS tenant_name,
-          string_values[indexOf(string_keys, 'headspan.header_parent')] AS header_parent
-      FROM
-      (
-          SELECT %1$s, runtime, service, tenant,
-              window > (SELECT max(window) FROM tier_boundary) AS counts
-          FROM recent_spans WHERE %2$s
-          UNION ALL
-          SELECT %1$s, runtime, service, tenant,
-              window <= (SELECT max(window) FROM tier_boundary) AS counts
-          FROM kept_spans WHERE %2$s
-      )
-      WHERE counts OR span_id != 0
-      ORDER BY trace_id, time, span_id
-      LIMIT 1 BY trace_id, time, duration, span_id, if(span_id = 0, rowNumberInAllBlocks() + 1, 0)
-      """;
+  // Both tiers whole: a trace is complete by its id wherever the boundary is. One SELECT per tier
+  // and
+  // nothing around them, for most of the time goes into the analysis of so many columns. The recent
+  // one first: what is moved meanwhile is then read twice, and not missed.
+  private static final String BOTH_TIERS =
+      Stream.of("recent_spans", "kept_spans")
+          .map(tier ->
+              """
+              SELECT
+                  %1$s,
+                  CAST(runtime != '', 'UInt8') AS captured, toString(service) AS service_name,
+                  toString(tenant) AS tenant_name,
+                  string_values[indexOf(string_keys, 'headspan.header_parent')] AS header_parent,
+                  toUInt32(window) AS window_second, CAST(%2$d, 'UInt8') AS recent
+              FROM %3$s
+              WHERE %%1$s
+              ORDER BY %%2$s
+              """
+                  .formatted(COLUMNS, tier.equals("recent_spans") ? 1 : 0, tier))
+          .collect(Collectors.joining("UNION ALL\n"));
 
   private static final String ONE =
-      EACH_ONCE.formatted(COLUMNS, "trace_id = unhex({id:String})") + "LIMIT {limit:UInt64}";
+      BOTH_TIERS.formatted("trace_id = unhex({id:String})", "time, span_id LIMIT {limit:UInt64}");
 
   private static final String SEVERAL =
-      "SELECT * FROM ("
-          + EACH_ONCE.formatted(
-              COLUMNS,
-              "trace_id IN (SELECT toFixedString(substring(unhex({ids:String}), number * 16 + 1, 16),"
-                  + " 16) FROM numbers({count:UInt64}))")
-          + ") ORDER BY trace_id, time, span_id LIMIT {limit:UInt64} BY trace_id";
+      BOTH_TIERS.formatted(
+          "trace_id IN (SELECT toFixedString(substring(unhex({ids:String}), number * 16 + 1, 16),"
+              + " 16) FROM numbers({count:UInt64}))",
+          "trace_id, time, span_id LIMIT {limit:UInt64} BY trace_id");
 
   /// Traces in one statement.
   private static final int TRACES_MAX = 500;
 
   private final StoreClient client;
+  private final SpanTiers tiers;
   private final StoredOrigins origins;
 
-  TraceReader(StoreClient client) {
+  TraceReader(StoreClient client, SpanTiers tiers) {
     this.client = client;
+    this.tiers = tiers;
     origins = new StoredOrigins(client);
   }
 
-  SpanBatch read(long traceIdHigh, long traceIdLow, int maxSpans, List<String> tenants) {
+  TraceSpans read(long traceIdHigh, long traceIdLow, int maxSpans, List<String> tenants) {
     SqlQuery query =
         SqlQuery.of(ONE)
             .bind("id", TraceContext.hexId(traceIdHigh) + TraceContext.hexId(traceIdLow))
-            .bind("limit", maxSpans)
+            .bind("limit", maxSpans + 1)
             .setting("max_threads", "1")
             .setting("use_skip_indexes_on_data_read", "0");
     if (!tenants.isEmpty()) {
@@ -99,7 +98,8 @@ final class TraceReader {
     List<NativeBlock> blocks = new ArrayList<>();
     client.select(query, blocks::add);
     loadOrigins(blocks);
-    return assembled(blocks.stream().map(block -> new Rows(block, 0, block.rows())).toList());
+    return assembled(
+        blocks.stream().map(block -> new Rows(block, 0, block.rows())).toList(), maxSpans);
   }
 
   /// Others' rows are left out before the limit counts them.
@@ -112,8 +112,8 @@ final class TraceReader {
     return "{'recent_spans':" + condition + ",'kept_spans':" + condition + "}";
   }
 
-  Map<String, SpanBatch> read(List<String> traceIds, int maxSpans, List<String> tenants) {
-    Map<String, SpanBatch> traces = new HashMap<>();
+  Map<String, TraceSpans> read(List<String> traceIds, int maxSpans, List<String> tenants) {
+    Map<String, TraceSpans> traces = new HashMap<>();
     for (int from = 0; from < traceIds.size(); from += TRACES_MAX) {
       List<String> some = traceIds.subList(from, Math.min(traceIds.size(), from + TRACES_MAX));
       List<NativeBlock> blocks = new ArrayList<>();
@@ -121,18 +121,24 @@ final class TraceReader {
           SqlQuery.of(SEVERAL)
               .bind("ids", String.join("", some))
               .bind("count", some.size())
-              .bind("limit", maxSpans);
+              .bind("limit", maxSpans + 1);
       if (!tenants.isEmpty()) {
         query = query.setting("additional_table_filters", ofTenants(tenants));
       }
       client.select(query, blocks::add);
       loadOrigins(blocks);
-      byTrace(blocks).forEach((id, rows) -> traces.put(id, assembled(rows)));
+      byTrace(blocks)
+          .forEach((id, rows) -> {
+            TraceSpans trace = assembled(rows, maxSpans);
+            if (trace.spans().size() > 0) {
+              traces.put(id, trace);
+            }
+          });
     }
     return traces;
   }
 
-  /// The rows of each trace: they follow each other, over the ends of blocks too.
+  /// The rows of each trace: those of a tier follow each other, over the ends of blocks too.
   private static Map<String, List<Rows>> byTrace(List<NativeBlock> blocks) {
     Map<String, List<Rows>> traces = new HashMap<>();
     for (NativeBlock block : blocks) {
@@ -154,12 +160,73 @@ final class TraceReader {
   }
 
   /// Rows of one trace.
-  private record Rows(NativeBlock block, int first, int end) {}
+  private record Rows(NativeBlock block, int first, int end) {
+    int size() {
+      return end - first;
+    }
 
-  private SpanBatch assembled(List<Rows> rows) {
+    boolean areRecent() {
+      return size() > 0 && NativeBlock.integer(block.column("recent"), first) != 0;
+    }
+  }
+
+  /// A row of a block.
+  private record Place(NativeBlock block, int row) {
+    long integer(String column) {
+      return NativeBlock.integer(block.column(column), row);
+    }
+
+    long spanId() {
+      return integer("span_id");
+    }
+
+    long startNs() {
+      return integer("time");
+    }
+
+    long endNs() {
+      return startNs() + integer("duration");
+    }
+  }
+
+  private TraceSpans assembled(List<Rows> rows, int maxSpans) {
     Assembly assembly = new Assembly(origins);
-    assembly.addSpans(rows);
-    return assembly.builder.build();
+    boolean isCut = assembly.addSpans(places(rows), maxSpans);
+    return new TraceSpans(assembly.builder.build(), isCut || isCut(rows, maxSpans));
+  }
+
+  /// Whether a tier had more rows than were read.
+  private static boolean isCut(List<Rows> rows, int maxSpans) {
+    return rows.stream()
+        .collect(Collectors.partitioningBy(Rows::areRecent, Collectors.summingInt(Rows::size)))
+        .values()
+        .stream()
+        .anyMatch(read -> read > maxSpans);
+  }
+
+  /// All rows by time, those of both tiers together. Copies are told by their span id later; spans
+  /// without one are taken from the tier that counts.
+  private List<Place> places(List<Rows> trace) {
+    List<Place> places = new ArrayList<>();
+    boolean lacksIds = false;
+    for (Rows rows : trace) {
+      for (int row = rows.first(); row < rows.end(); row++) {
+        Place place = new Place(rows.block(), row);
+        places.add(place);
+        lacksIds |= place.spanId() == 0;
+      }
+    }
+    if (lacksIds) {
+      long boundarySecond = tiers.boundarySeconds();
+      places.removeIf(place ->
+          place.spanId() == 0
+              && (place.integer("recent") != 0)
+                  != (place.integer("window_second") > boundarySecond));
+    }
+    places.sort(
+        Comparator.comparingLong(Place::startNs)
+            .thenComparing(Place::spanId, Long::compareUnsigned));
+    return places;
   }
 
   private void loadOrigins(List<NativeBlock> blocks) {
@@ -191,42 +258,38 @@ final class TraceReader {
     /// A scope belongs to one resource in a batch, while the store keeps it once for all.
     private record Pair(long resource, long scope) {}
 
-    /// A row of a block.
-    private record Place(NativeBlock block, int row, long endNs) {}
-
     Assembly(StoredOrigins origins) {
       this.origins = origins;
     }
 
-    void addSpans(List<Rows> trace) {
+    /// Adds each span once.
+    ///
+    /// @param places in the order of the spans
+    /// @return whether there are more than `maxSpans`, and so not all were added
+    boolean addSpans(List<Place> places, int maxSpans) {
       Map<Long, Place> latest = new HashMap<>();
-      for (Rows rows : trace) {
-        NativeBlock block = rows.block();
-        for (int row = rows.first(); row < rows.end(); row++) {
-          latest.merge(
-              spanId(block, row),
-              new Place(block, row, endNs(block, row)),
-              (first, second) -> second.endNs() > first.endNs() ? second : first);
-        }
+      for (Place place : places) {
+        latest.merge(
+            place.spanId(),
+            place,
+            (first, second) -> second.endNs() > first.endNs() ? second : first);
       }
       SdkSpans.Joined<Place> joined =
           SdkSpans.join(latest.values().stream().map(Assembly::candidate).toList());
-      for (Rows rows : trace) {
-        NativeBlock block = rows.block();
-        for (int row = rows.first(); row < rows.end(); row++) {
-          long id = spanId(block, row);
-          Place kept = latest.get(id);
-          // Without an id nothing tells two spans apart from one.
-          if (id == 0) {
-            addSpan(block, row, null, joined);
-          } else if (kept != null
-              && kept.block() == block
-              && kept.row() == row
-              && !joined.isReplaced(id)) {
-            addSpan(block, row, joined.partner(kept), joined);
-          }
+      int added = 0;
+      for (Place place : places) {
+        long id = place.spanId();
+        // Without an id nothing tells two spans apart from one.
+        if (id != 0 && (!place.equals(latest.get(id)) || joined.isReplaced(id))) {
+          continue;
         }
+        if (added == maxSpans) {
+          return true;
+        }
+        addSpan(place.block(), place.row(), id == 0 ? null : joined.partner(place), joined);
+        added++;
       }
+      return false;
     }
 
     private static SdkSpans.Candidate<Place> candidate(Place place) {
@@ -237,22 +300,13 @@ final class TraceReader {
           place,
           integer(block, "captured", row) != 0,
           (int) integer(block, "kind", row),
-          spanId(block, row),
+          place.spanId(),
           integer(block, "parent_span_id", row),
           headerParent.matches("[0-9a-f]{16}") ? HexFormat.fromHexDigitsToLong(headerParent) : 0,
           NativeBlock.text(block.column("tenant_name"), row),
           NativeBlock.text(block.column("service_name"), row),
-          integer(block, "time", row),
+          place.startNs(),
           place.endNs());
-    }
-
-    private static long spanId(NativeBlock block, int row) {
-      return NativeBlock.integer(block.column("span_id"), row);
-    }
-
-    private static long endNs(NativeBlock block, int row) {
-      return NativeBlock.integer(block.column("time"), row)
-          + NativeBlock.integer(block.column("duration"), row);
     }
 
     /// @param captured the agent's span of the same, if the span is an SDK's
@@ -328,7 +382,7 @@ final class TraceReader {
               span,
               table.intern("headspan.span_id"),
               AttributeType.STRING,
-              table.intern(TraceContext.hexId(spanId(captured.block(), captured.row()))));
+              table.intern(TraceContext.hexId(captured.spanId())));
     }
 
     private void addPromoted(int span, NativeBlock block, int row, boolean accountOnly) {

@@ -5,10 +5,16 @@ import io.headspan.collector.CollectorConfig;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 
 /// A collector in a JVM of its own, with the flags of `./headspan`, so that its CPU time can be
@@ -16,6 +22,7 @@ import java.util.concurrent.TimeUnit;
 final class CollectorProcess implements AutoCloseable {
   private static final String LISTENING = "listening on ";
   private static final int STOP_SECONDS = 30;
+  private static final Duration READY_TIMEOUT = Duration.ofSeconds(60);
 
   private final Process process;
   private final int port;
@@ -29,7 +36,9 @@ final class CollectorProcess implements AutoCloseable {
   ///
   /// @param store address of the store
   /// @param jvmFlags more flags for its JVM
-  static CollectorProcess start(String store, List<String> jvmFlags) throws IOException {
+  /// @param settings more of its environment
+  static CollectorProcess start(String store, List<String> jvmFlags, Map<String, String> settings)
+      throws IOException {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(
@@ -45,6 +54,7 @@ final class CollectorProcess implements AutoCloseable {
     builder.environment().keySet().removeIf(key -> key.startsWith("HEADSPAN_COLLECTOR_"));
     builder.environment().put("HEADSPAN_COLLECTOR_LISTEN", "127.0.0.1:0");
     builder.environment().put("HEADSPAN_COLLECTOR_STORE", store);
+    builder.environment().putAll(settings);
     Process process = builder.redirectError(ProcessBuilder.Redirect.INHERIT).start();
     BufferedReader out =
         new BufferedReader(new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8));
@@ -54,6 +64,21 @@ final class CollectorProcess implements AutoCloseable {
       }
     }
     throw new IOException("the collector's process ended before it listened");
+  }
+
+  /// Returns when it takes spans.
+  void awaitReady(HttpClient http) throws IOException, InterruptedException {
+    HttpRequest request =
+        HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + port + "/ready")).build();
+    long deadline = System.nanoTime() + READY_TIMEOUT.toNanos();
+    HttpResponse<String> response = http.send(request, HttpResponse.BodyHandlers.ofString());
+    while (response.statusCode() != 200) {
+      if (System.nanoTime() > deadline) {
+        throw new IOException("the collector is not ready: " + response.body());
+      }
+      Thread.sleep(50);
+      response = http.send(request, HttpResponse.BodyHandlers.ofString());
+    }
   }
 
   int port() {

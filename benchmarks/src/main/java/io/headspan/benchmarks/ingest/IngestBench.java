@@ -4,24 +4,19 @@ import io.headspan.benchmarks.BenchReport;
 import io.headspan.benchmarks.BenchReport.Better;
 import io.headspan.benchmarks.BenchReport.Target;
 import io.headspan.benchmarks.ProcessUsage;
+import io.headspan.benchmarks.TemporaryDirectory;
 import io.headspan.benchmarks.ingest.PreparedLoad.Encoding;
 import io.headspan.benchmarks.ingest.PreparedLoad.Shape;
 import io.headspan.storage.embedded.StoreProcess;
 import java.io.IOException;
-import java.net.URI;
 import java.net.http.HttpClient;
-import java.net.http.HttpRequest;
-import java.net.http.HttpResponse;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.Arrays;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
-import java.util.stream.Stream;
+import java.util.Map;
 
 /// `./dev bench ingest`: spans over real gRPC into a collector with the embedded store behind it,
 /// both in processes of their own, or into any receiver with `--endpoint HOST:PORT`; then only what
@@ -34,7 +29,6 @@ import java.util.stream.Stream;
 public final class IngestBench {
   private static final int RUNS = 3;
   private static final Duration MERGE_TIMEOUT = Duration.ofSeconds(30);
-  private static final Duration READY_TIMEOUT = Duration.ofSeconds(60);
 
   private final Options options;
   private final long startNs;
@@ -163,18 +157,19 @@ public final class IngestBench {
   }
 
   private void againstOwn(BenchReport report) throws IOException, InterruptedException {
-    Path directory = Files.createTempDirectory("headspan-bench-");
     List<String> jvmFlags =
         options.profile.isEmpty()
             ? List.of()
             : List.of(
                 "-XX:StartFlightRecording=settings=profile,filename=" + options.profile,
                 "-Xlog:jfr*=error");
-    try (StoreProcess store = StoreProcess.start(directory);
-        CollectorProcess collector = CollectorProcess.start(store.address().toString(), jvmFlags);
+    try (TemporaryDirectory directory = TemporaryDirectory.create();
+        StoreProcess store = StoreProcess.start(directory.path());
+        CollectorProcess collector =
+            CollectorProcess.start(store.address().toString(), jvmFlags, Map.of());
         HttpClient http = HttpClient.newHttpClient();
         Sender sender = new Sender("127.0.0.1", collector.port(), options.streams)) {
-      awaitReady(http, collector.port());
+      collector.awaitReady(http);
       StoreQueries queries = new StoreQueries(http, store.address());
       ProcessUsage collectorUsage = ProcessUsage.of(collector.pid());
       ProcessUsage storeUsage = ProcessUsage.of(store.pid());
@@ -191,8 +186,6 @@ public final class IngestBench {
       addCpu(report, otap, mergeSeconds);
       addWire(report, otap, otlp);
       report.add("disk_bytes_per_span", "B", Target.atMost(50), queries.mergedBytesPerSpan());
-    } finally {
-      delete(directory);
     }
   }
 
@@ -252,28 +245,5 @@ public final class IngestBench {
 
   private static void addWire(BenchReport report, Phase otap, Phase otlp) {
     report.add("wire_ratio", "ratio", Target.atMost(0.5), otap.bytesPerSpan / otlp.bytesPerSpan);
-  }
-
-  private static void awaitReady(HttpClient http, int port)
-      throws IOException, InterruptedException {
-    HttpRequest request =
-        HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + port + "/ready")).build();
-    long deadline = System.nanoTime() + READY_TIMEOUT.toNanos();
-    HttpResponse<String> response = http.send(request, HttpResponse.BodyHandlers.ofString());
-    while (response.statusCode() != 200) {
-      if (System.nanoTime() > deadline) {
-        throw new IOException("the collector is not ready: " + response.body());
-      }
-      Thread.sleep(50);
-      response = http.send(request, HttpResponse.BodyHandlers.ofString());
-    }
-  }
-
-  private static void delete(Path directory) throws IOException {
-    try (Stream<Path> files = Files.walk(directory)) {
-      for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
-        Files.delete(file);
-      }
-    }
   }
 }

@@ -43,6 +43,62 @@ final class StoreQueries {
                 + "' AND table IN ('recent_spans', 'kept_spans')"));
   }
 
+  /// Returns when every trace that arrived is decided with all its rows, and what is kept is
+  /// copied.
+  void awaitDecisions(Duration timeout) throws IOException, InterruptedException {
+    String undecided =
+        """
+        SELECT
+            (SELECT count() FROM
+                (SELECT trace_id, sum(rows) AS arrived FROM %1$s.trace_arrivals GROUP BY trace_id) AS arrivals
+                LEFT JOIN
+                (SELECT trace_id, max(rows) AS seen FROM %1$s.decisions GROUP BY trace_id) AS decided
+                USING (trace_id)
+                WHERE arrived > seen)
+            + (SELECT uniqExact(batch) FROM %1$s.decisions)
+            - (SELECT uniqExact(batch) FROM %1$s.decision_batches)
+        """
+            .formatted(database);
+    long deadline = System.nanoTime() + timeout.toNanos();
+    while (!query(undecided).equals("0")) {
+      if (System.nanoTime() > deadline) {
+        throw new IOException("traces are not decided: within=" + timeout);
+      }
+      Thread.sleep(BETWEEN_LOOKS);
+    }
+  }
+
+  /// How long after the last arrival of their spans traces were decided, s.
+  double decidedAfterSeconds(double quantile) throws IOException, InterruptedException {
+    return number(
+        "SELECT quantile("
+            + quantile
+            + ")(toUnixTimestamp64Milli(decided) - toUnixTimestamp64Milli(last)) / 1000 FROM "
+            + database
+            + ".decisions");
+  }
+
+  /// Which part of all spans is in the kept tier.
+  double keptShare() throws IOException, InterruptedException {
+    return number(
+        "SELECT (SELECT count() FROM %1$s.kept_spans) / (SELECT count() FROM %1$s.recent_spans)"
+            .formatted(database));
+  }
+
+  /// Traces with an error that are not in the kept tier.
+  double lostErrors() throws IOException, InterruptedException {
+    return number(
+        """
+        SELECT uniqExact(trace_id) FROM %1$s.recent_spans
+        WHERE status = 2 AND trace_id NOT IN (SELECT trace_id FROM %1$s.kept_spans)
+        """
+            .formatted(database));
+  }
+
+  private double number(String sql) throws IOException, InterruptedException {
+    return Double.parseDouble(query(sql));
+  }
+
   private String query(String sql) throws IOException, InterruptedException {
     HttpResponse<String> response =
         http.send(

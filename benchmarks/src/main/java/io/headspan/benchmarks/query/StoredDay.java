@@ -1,5 +1,6 @@
 package io.headspan.benchmarks.query;
 
+import io.headspan.benchmarks.TemporaryDirectory;
 import io.headspan.loadgen.spans.SyntheticSpans;
 import io.headspan.query.QueryApi;
 import io.headspan.query.QueryConfig;
@@ -22,13 +23,11 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Random;
-import java.util.stream.Stream;
 
 /// A store with spans of the 24 hours that end now, as many in each minute, and a query API on it:
 /// the store in a process of its own, the API asked over HTTP as Grafana does.
@@ -232,10 +231,6 @@ final class StoredDay implements AutoCloseable {
     if (keep) {
       return;
     }
-    try (Stream<Path> files = Files.walk(directory)) {
-      for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
-        Files.delete(file);
-      }
-    }
+    new TemporaryDirectory(directory).close();
   }
 }

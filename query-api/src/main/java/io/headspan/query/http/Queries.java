@@ -5,7 +5,7 @@ import io.headspan.query.access.Pseudonyms;
 import io.headspan.storage.RowReader;
 import io.headspan.storage.SpanStore;
 import io.headspan.storage.SqlQuery;
-import io.headspan.wire.SpanBatch;
+import io.headspan.storage.TraceSpans;
 import io.headspan.wire.otlp.OtlpEncoder;
 import io.opentelemetry.proto.trace.v1.TracesData;
 import java.util.HashMap;
@@ -79,12 +79,12 @@ public final class Queries {
     Map<String, StoredTrace> traces = new HashMap<>();
     store
         .traces(traceIds, spans, visible.tenants())
-        .forEach((id, batch) -> traces.put(id, seen(visible, batch, spans)));
+        .forEach((id, trace) -> traces.put(id, seen(visible, trace)));
     return traces;
   }
 
-  private static StoredTrace seen(VisibleTenants visible, SpanBatch batch, int mostSpans) {
-    return new StoredTrace(visible.narrow(OtlpEncoder.encode(batch)), batch.size() >= mostSpans);
+  private static StoredTrace seen(VisibleTenants visible, TraceSpans trace) {
+    return new StoredTrace(visible.narrow(OtlpEncoder.encode(trace.spans())), trace.isCut());
   }
 
   /// What the request may see of the earliest spans of a trace, at most [QueryLimits#traceSpans()].
@@ -93,7 +93,7 @@ public final class Queries {
   public StoredTrace trace(Request request, long traceIdHigh, long traceIdLow) {
     checkWanted(request);
     VisibleTenants visible = request.visible(pseudonyms);
-    SpanBatch batch = store.trace(traceIdHigh, traceIdLow, limits.traceSpans(), visible.tenants());
-    return seen(visible, batch, limits.traceSpans());
+    return seen(
+        visible, store.trace(traceIdHigh, traceIdLow, limits.traceSpans(), visible.tenants()));
   }
 }

@@ -3,16 +3,18 @@ package io.headspan.query.tempo;
 import com.linecorp.armeria.common.HttpResponse;
 import io.headspan.query.http.Queries;
 import io.headspan.query.http.Request;
+import io.headspan.query.tempo.TraceSummary.ServiceStats;
 import io.headspan.query.traceql.Query;
 import io.headspan.query.traceql.SearchPlan;
 import io.headspan.query.traceql.SearchPlanner;
 import io.headspan.query.traceql.Spanset;
 import io.headspan.query.traceql.TimeRange;
+import io.headspan.query.traceql.TraceExtent;
 import io.headspan.query.traceql.TraceQl;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
-import java.util.LinkedHashMap;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -61,20 +63,27 @@ final class Search {
     if (ids.isEmpty()) {
       return List.of();
     }
-    Map<String, List<Spanset>> sets = new LinkedHashMap<>();
-    queries
-        .run(request, plan.details(ids, spansPerSet), plan.reader())
-        .forEach(set -> sets.computeIfAbsent(set.traceId(), _ -> new ArrayList<>()).add(set));
+    // A trace may be gone, or new, between the statements.
     Map<String, TraceSummary> found = summaries.of(request, ids, plan.range());
+    List<TraceExtent> extents =
+        found.entrySet().stream()
+            .map(each ->
+                new TraceExtent(each.getKey(), each.getValue().startNs(), each.getValue().endNs()))
+            .toList();
+    Map<String, List<Spanset>> sets = new HashMap<>();
+    queries
+        .run(request, plan.details(extents, spansPerSet), plan.reader())
+        .forEach(set -> sets.computeIfAbsent(set.traceId(), _ -> new ArrayList<>()).add(set));
+    Map<String, Map<String, ServiceStats>> services =
+        summaries.services(request, extents, plan.range());
     List<FoundTrace> traces = new ArrayList<>();
-    for (String id : ids) {
-      // A trace may be gone, or new, between the statements.
+    found.forEach((id, summary) -> {
       List<Spanset> itsSets = sets.get(id);
-      TraceSummary summary = found.get(id);
-      if (itsSets != null && summary != null) {
-        traces.add(new FoundTrace(id, summary, itsSets));
+      Map<String, ServiceStats> itsServices = services.get(id);
+      if (itsSets != null && itsServices != null) {
+        traces.add(new FoundTrace(id, summary.withServices(itsServices), itsSets));
       }
-    }
+    });
     traces.sort(
         Comparator.comparingLong((FoundTrace trace) -> trace.summary().startNs()).reversed());
     return traces;

@@ -25,6 +25,7 @@ final class FieldSql {
   private final SpanSource source;
   private final boolean ignoresRoots;
   private boolean usesTree;
+  private boolean usesIndex = true;
 
   FieldSql(Bindings bindings, SpanSource source) {
     this(bindings, source, false);
@@ -48,9 +49,15 @@ final class FieldSql {
     return usesTree;
   }
 
+  /// From now on conditions are not made to suit an index: for rows that are found without.
+  void useNoIndex() {
+    usesIndex = false;
+  }
+
   /// As [#condition], but true where the tree would have to be known.
   String conditionWithoutTree(FieldExpression expression) {
     FieldSql probe = new FieldSql(bindings, source, growsWithParents(expression));
+    probe.usesIndex = usesIndex;
     String condition = probe.condition(expression);
     return probe.usesTree ? Variant.ALWAYS : condition;
   }
@@ -293,7 +300,8 @@ final class FieldSql {
   /// condition over all pairs, since two in a disjunction would make it useless.
   private Optional<String> indexHint(
       FieldExpression.Compare compare, @Nullable Value literal, Table at) {
-    return compare.operator() == Comparison.EQUAL
+    return usesIndex
+            && compare.operator() == Comparison.EQUAL
             && at == Table.SPAN
             && literal instanceof Value.Text(String text)
             && compare.left() instanceof FieldExpression.Attribute attribute

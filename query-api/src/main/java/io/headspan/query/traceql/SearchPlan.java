@@ -32,9 +32,9 @@ public final class SearchPlan {
 
   /// The spansets of some traces, to be read by [#reader()].
   ///
-  /// @param traceIds 32 hex digits each
-  public SqlQuery details(List<String> traceIds, int spansPerSet) {
-    return new SearchSql(stages, shown, range).details(traceIds, spansPerSet);
+  /// @param traces those of [#candidates], with the times of their summaries
+  public SqlQuery details(List<TraceExtent> traces, int spansPerSet) {
+    return new SearchSql(stages, shown, range).details(traces, spansPerSet);
   }
 
   /// Reads the rows of [#details].

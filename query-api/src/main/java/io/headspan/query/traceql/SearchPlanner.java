@@ -25,7 +25,7 @@ public final class SearchPlanner {
     SearchPlan plan = new SearchPlan(stages, List.copyOf(shown.values()), range);
     // What can be parsed and not be run shows while SQL is made: now, not when rows are asked for.
     plan.candidates(1);
-    plan.details(List.of("00000000000000000000000000000001"), 1);
+    plan.details(List.of(new TraceExtent("0".repeat(31) + "1", range.fromNs(), range.fromNs())), 1);
     return plan;
   }
 

@@ -29,6 +29,7 @@ final class SearchSql {
 
   private final List<Stage> stages;
   private final List<FieldExpression> shown;
+  private final TimeRange range;
   private final Bindings bindings;
   private final SpanSource source;
   private final FieldSql fields;
@@ -48,6 +49,7 @@ final class SearchSql {
   SearchSql(List<Stage> stages, List<FieldExpression> shown, TimeRange range, Bindings bindings) {
     this.stages = stages;
     this.shown = shown;
+    this.range = range;
     this.bindings = bindings;
     source = new SpanSource(bindings, range);
     fields = new FieldSql(bindings, source);
@@ -110,11 +112,9 @@ final class SearchSql {
         .formatted(selected, sets("", false));
   }
 
-  SqlQuery details(List<String> traceIds, int spansPerSet) {
-    String ids =
-        traceIds.stream()
-            .map(id -> "unhex(" + SearchSql.hexLiteral(id) + ")")
-            .collect(Collectors.joining(",", " AND trace_id IN (", ")"));
+  SqlQuery details(List<TraceExtent> traces, int spansPerSet) {
+    fields.useNoIndex();
+    String ids = " AND " + TraceExtent.condition(traces, range);
     String sets = sets(ids, true);
     String fieldColumns =
         IntStream.range(0, shown.size())
@@ -128,15 +128,6 @@ final class SearchSql {
         arraySlice(arraySort(e->(e.st,e.id),set),1,%d) AS some FROM (%s))\
         """
             .formatted(fieldColumns, spansPerSet, sets));
-  }
-
-  /// Trace ids come from the store and are checked here, so they are the one value that is written
-  /// into the text: thousands of them would not fit into parameters.
-  private static String hexLiteral(String traceId) {
-    if (!traceId.matches("[0-9a-f]{32}")) {
-      throw new IllegalArgumentException("not a trace id: " + traceId);
-    }
-    return "'" + traceId + "'";
   }
 
   private SqlQuery query(String sql) {

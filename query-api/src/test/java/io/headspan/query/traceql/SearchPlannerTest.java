@@ -39,7 +39,9 @@ class SearchPlannerTest {
       return;
     }
     for (SqlQuery sql :
-        List.of(plan.candidates(20), plan.details(List.of("0".repeat(31) + "1"), 3))) {
+        List.of(
+            plan.candidates(20),
+            plan.details(List.of(new TraceExtent("0".repeat(31) + "1", 0, 0)), 3))) {
       assertThat(sql.sql()).doesNotContain("it's");
       assertThat(sql.parameters().toString()).contains("it's");
     }
