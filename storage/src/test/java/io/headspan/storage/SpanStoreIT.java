@@ -75,11 +75,23 @@ final class SpanStoreIT {
   void returnsTheEarliestSpansOfALongTrace() {
     SpanBatch batch = oneTrace(50);
     store.insert(batch, "long");
-    SpanBatch trace = store.trace(1, 2, 10);
-    assertThat(trace.size()).isEqualTo(10);
+    TraceSpans trace = store.trace(1, 2, 10, List.of());
+    assertThat(trace.isCut()).isTrue();
+    assertThat(trace.spans().size()).isEqualTo(10);
     for (int i = 0; i < 10; i++) {
-      assertThat(trace.startNs(i)).isEqualTo(NOON_NS + i);
+      assertThat(trace.spans().startNs(i)).isEqualTo(NOON_NS + i);
     }
+    assertThat(store.trace(1, 2, 50, List.of()).isCut()).isFalse();
+  }
+
+  @Test
+  void saysThatALongTraceIsCutThoughItsSpansAreStoredTwice() {
+    SpanBatch batch = oneTrace(50);
+    store.insert(batch, "once");
+    store.insert(batch, "and again");
+    TraceSpans trace = store.trace(1, 2, 40, List.of());
+    assertThat(trace.isCut()).isTrue();
+    assertThat(trace.spans().size()).isLessThanOrEqualTo(40);
   }
 
   @Test
