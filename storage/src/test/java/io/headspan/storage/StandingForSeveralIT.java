@@ -4,13 +4,16 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 import static org.assertj.core.data.Percentage.withPercentage;
 
+import io.headspan.storage.embedded.StoreProcess;
 import io.headspan.wire.SpanBatch;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.time.Instant;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -72,6 +75,24 @@ final class StandingForSeveralIT {
                       row -> row.number(0))
                   .getFirst())
           .isEqualTo(5_000);
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(Tier.class)
+  void aReplayAfterTheStoresNextStartCountsOnce(Tier tier, @TempDir Path directory)
+      throws IOException {
+    SpanBatch.Builder builder = newBatch();
+    for (int i = 1; i <= 100; i++) {
+      span(builder, SERVER, i, 1_000, false, "ot=th:c");
+    }
+    for (int start = 0; start < 2; start++) {
+      try (StoreProcess process = StoreProcess.start(directory);
+          SpanStore store = SpanStore.connect(process.address())) {
+        store.migrate();
+        store.insert(builder.build(), "again", tier);
+        assertThat(number(store, "sum(invocations)")).isEqualTo(400);
+      }
     }
   }
 

@@ -63,7 +63,8 @@ final class MigrationTest {
             .filteredOn(each -> each.contains("EXISTS " + target + "\n"))
             .singleElement()
             .asString()
-            .contains("non_replicated_deduplication_window");
+            // What keeps nothing has nothing to deduplicate; those behind it have.
+            .containsAnyOf("non_replicated_deduplication_window", "ENGINE = Null");
       }
     }
   }
