@@ -93,6 +93,7 @@ class DashboardsIT {
                             ? "0, []"
                             : "1, ['" + trace.getValue() + "', 'another']"))
             .collect(Collectors.joining(","));
+    api.forgetDecisions();
     api.store()
         .query(
             SqlQuery.of(

@@ -31,6 +31,7 @@ class SamplingApiIT {
   @BeforeAll
   static void start() throws Exception {
     api = RunningApi.start(directory, new RandomTraces(1).next(1, AT_S * 1_000_000_000));
+    api.forgetDecisions();
     // Ten failures, of which two were slow too; 100 others, of which every fourth was kept; one
     // that
     // was dropped first and kept by hand after; one whose rate nobody knows.
