@@ -9,124 +9,86 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 
-/// Spans, and what is beside them, in ClickHouse. Thread-safe; one instance serves a whole process.
-public final class SpanStore implements AutoCloseable {
-  private final StoreAddress address;
-  private final StoreClient client;
-  private final Migrator migrator;
-  private final SpanWriter writer;
-  private final SignalWriter signals;
-  private final RecordWriter records;
-  private final TraceReader traces;
-  private final SpanTiers tiers;
-
-  private SpanStore(StoreAddress address) {
-    this.address = address;
-    client = new StoreClient(address);
-    migrator = new Migrator(address, client);
-    writer = new SpanWriter(client);
-    signals = new SignalWriter(client);
-    records = new RecordWriter(client);
-    tiers = new SpanTiers(client);
-    traces = new TraceReader(client, tiers);
-  }
-
+/// Spans, and what is beside them, in ClickHouse: a server or a cluster. Thread-safe; one instance
+/// serves a whole process.
+public sealed interface SpanStore extends AutoCloseable permits ShardStore, ClusterStore {
   /// A store at `address`. Does not connect yet: see [#isReady()].
-  public static SpanStore connect(StoreAddress address) {
-    return new SpanStore(address);
+  static SpanStore connect(StoreAddress address) {
+    return address.cluster().isPresent() ? new ClusterStore(address) : new ShardStore(address);
   }
 
   /// Where the store is.
-  public StoreAddress address() {
-    return address;
-  }
+  StoreAddress address();
 
   /// Creates the database and brings its tables to this version's schema. Repeating it, also from
   /// several processes at once, does no harm.
   ///
   /// @throws StoreException if a migration fails, or the schema is newer than this program
-  public void migrate() {
-    writer.forget();
-    migrator.migrate();
-  }
+  void migrate();
 
   /// Stores the spans of `batch` as kept; when this returns, ClickHouse has them. A batch with a
   /// token already seen is not stored again, nor counted again in any rollup.
   ///
   /// @param deduplicationToken names the batch; equal tokens mean equal batches
   /// @throws StoreException of kind UNAVAILABLE if it is worth trying again, REJECTED if not
-  public void insert(SpanBatch batch, String deduplicationToken) {
+  default void insert(SpanBatch batch, String deduplicationToken) {
     insert(batch, deduplicationToken, Tier.KEPT);
   }
 
   /// The same, for a tier. A batch that comes again has to come to the same one.
-  public void insert(SpanBatch batch, String deduplicationToken, Tier tier) {
-    writer.insert(batch, deduplicationToken, tier);
-  }
+  void insert(SpanBatch batch, String deduplicationToken, Tier tier);
 
   /// Whether the spans of `batch` are stored, under whatever token: looks for one span of each day
   /// that it has spans of, because the spans of a day are stored together or not at all.
   ///
   /// @throws StoreException if the store cannot be reached or fails
-  public boolean isStored(SpanBatch batch) {
-    return writer.isStored(batch);
-  }
+  boolean isStored(SpanBatch batch);
 
   /// Stores what an agent tells about its node; when this returns, ClickHouse has it. A report with
   /// a token already seen is not stored again.
   ///
   /// @param deduplicationToken names the report
   /// @throws StoreException of kind UNAVAILABLE if it is worth trying again, REJECTED if not
-  public void insert(NodeReport report, String deduplicationToken) {
-    signals.insert(report, deduplicationToken);
-  }
+  void insert(NodeReport report, String deduplicationToken);
 
   /// Stores what was left out of a batch; when this returns, ClickHouse has it. The same with a
   /// token already seen is not stored again.
   ///
   /// @param deduplicationToken names it
   /// @throws StoreException of kind UNAVAILABLE if it is worth trying again, REJECTED if not
-  public void insertLeftOut(List<LeftOut> leftOut, String deduplicationToken) {
-    signals.insert(leftOut, deduplicationToken);
-  }
+  void insertLeftOut(List<LeftOut> leftOut, String deduplicationToken);
 
   /// Stores log records; when this returns, ClickHouse has them. A batch with a token already seen
   /// is not stored again. A record without any time is of 1970.
   ///
   /// @param deduplicationToken names the batch
   /// @throws StoreException of kind UNAVAILABLE if it is worth trying again, REJECTED if not
-  public void insert(LogBatch batch, String deduplicationToken) {
-    records.insert(batch, deduplicationToken);
-  }
+  void insert(LogBatch batch, String deduplicationToken);
 
   /// Stores data points of metrics, as log records are.
   ///
   /// @param deduplicationToken names the batch
   /// @throws StoreException of kind UNAVAILABLE if it is worth trying again, REJECTED if not
-  public void insert(MetricBatch batch, String deduplicationToken) {
-    records.insert(batch, deduplicationToken);
-  }
+  void insert(MetricBatch batch, String deduplicationToken);
 
   /// The spans of one trace, each once, in order of start time; an empty batch if there are none.
   ///
   /// @param maxSpans the most spans to return: the earliest ones
   /// @throws StoreException if the store cannot be reached or fails
-  public SpanBatch trace(long traceIdHigh, long traceIdLow, int maxSpans) {
+  default SpanBatch trace(long traceIdHigh, long traceIdLow, int maxSpans) {
     return trace(traceIdHigh, traceIdLow, maxSpans, List.of()).spans();
   }
 
   /// The same of the spans that some tenants have in the trace, as if there were no others.
   ///
   /// @param tenants whose spans; all if empty
-  public TraceSpans trace(long traceIdHigh, long traceIdLow, int maxSpans, List<String> tenants) {
-    return traces.read(traceIdHigh, traceIdLow, maxSpans, tenants);
-  }
+  TraceSpans trace(long traceIdHigh, long traceIdLow, int maxSpans, List<String> tenants);
 
   /// The same of several traces, by id: as few statements as can be. Those without spans are left
   /// out.
   ///
   /// @param traceIds 32 hex digits each
-  public Map<String, SpanBatch> traces(List<String> traceIds, int maxSpans) {
+  default Map<String, SpanBatch> traces(List<String> traceIds, int maxSpans) {
     Map<String, SpanBatch> found = new HashMap<>();
     traces(traceIds, maxSpans, List.of()).forEach((id, trace) -> found.put(id, trace.spans()));
     return found;
@@ -135,14 +97,31 @@ public final class SpanStore implements AutoCloseable {
   /// The same of the spans that some tenants have in the traces, as if there were no others.
   ///
   /// @param tenants whose spans; all if empty
-  public Map<String, TraceSpans> traces(List<String> traceIds, int maxSpans, List<String> tenants) {
-    return traces.read(traceIds, maxSpans, tenants);
-  }
+  Map<String, TraceSpans> traces(List<String> traceIds, int maxSpans, List<String> tenants);
 
-  /// What moves spans from the recent to the kept tier.
-  public SpanTiers tiers() {
-    return tiers;
-  }
+  /// The parts of a cluster, in order; the store itself if it is one server. A trace is in one of
+  /// them whole. They are closed with this.
+  ///
+  /// @throws StoreException if a cluster has not said yet what its shards are
+  List<SpanStore> shards();
+
+  /// The share of all traces that are stored here: 1 but for a cluster's shard.
+  double share();
+
+  /// Keeps traces whose spans are recent and that are not kept; returns how many.
+  ///
+  /// @param traceIds 32 hex digits each
+  long keep(List<String> traceIds);
+
+  /// The decisions about a trace, the newest first.
+  ///
+  /// @param traceId 32 hex digits
+  List<SpanTiers.Recorded> decisions(String traceId);
+
+  /// What moves spans from the recent to the kept tier. Each shard has its own.
+  ///
+  /// @throws IllegalStateException if there are several
+  SpanTiers tiers();
 
   /// Lets go of what has been stored for longer than its tenants want; the rollups that costs are
   /// counted from stay for 400 days. However often it is done, and by however many, it is the same.
@@ -150,35 +129,21 @@ public final class SpanStore implements AutoCloseable {
   /// @param today the day (UTC) that days are counted back from
   /// @return what went, a line each for a log
   /// @throws StoreException if the store cannot be reached or fails; what went before that is gone
-  public List<String> expire(Retention retention, LocalDate today) {
-    return new Expiry(client).run(retention, today);
-  }
+  List<String> expire(Retention retention, LocalDate today);
 
   /// Runs a SELECT and gives each row to `reader`, in order.
   ///
   /// @throws StoreException of kind REJECTED if ClickHouse does not understand the query,
   ///   LIMIT_EXCEEDED if it ran into a limit, UNAVAILABLE if the store cannot be reached
-  public <T> List<T> query(SqlQuery query, RowReader<T> reader) {
-    return client.rows(query, reader);
-  }
+  <T> List<T> query(SqlQuery query, RowReader<T> reader);
 
   /// Gives up the query with this id, from any thread: its caller gets a [StoreException], and the
   /// store ends it when it sees that nobody waits. Does nothing if no such query runs.
-  public void cancel(String queryId) {
-    client.cancel(queryId);
-  }
+  void cancel(String queryId);
 
   /// Whether the store answers and has this version's schema.
-  public boolean isReady() {
-    try {
-      return migrator.isCurrent();
-    } catch (StoreException e) {
-      return false;
-    }
-  }
+  boolean isReady();
 
   @Override
-  public void close() {
-    client.close();
-  }
+  void close();
 }

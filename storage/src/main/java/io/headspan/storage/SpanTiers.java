@@ -35,10 +35,32 @@ public final class SpanTiers {
   private static final String DEDUPLICATE = "insert_deduplication_token";
 
   private final StoreClient client;
+  private final Surroundings surroundings;
   private volatile List<String> copiedColumns = List.of();
 
-  SpanTiers(StoreClient client) {
+  /// What the tables are a part of.
+  ///
+  /// @param allShards what comes before a table's name to mean those of all shards: "", or a
+  ///   database with a dot
+  /// @param replicated whether other servers put rows into the tables
+  record Surroundings(String allShards, boolean replicated) {
+    static final Surroundings ALONE = new Surroundings("", false);
+  }
+
+  SpanTiers(StoreClient client, Surroundings surroundings) {
     this.client = client;
+    this.surroundings = surroundings;
+  }
+
+  /// Waits until this replica has what the others had when this was called. Tables are replicated
+  /// one by one, so what one of them tells of need not be in the other yet.
+  private void catchUp(String... tables) {
+    if (surroundings.replicated()) {
+      for (String table : tables) {
+        client.run(
+            SqlQuery.of("SYSTEM SYNC REPLICA " + table + " LIGHTWEIGHT").timeout(COPY_LIMIT));
+      }
+    }
   }
 
   /// The store's clock, ms since 1970: all times of arrival are by it.
@@ -156,7 +178,9 @@ public final class SpanTiers {
   /// @param sinceMillis links that came, and traces that were decided, since then
   public List<Decision> linked(long sinceMillis) {
     if (client
-            .rows(SqlQuery.of("SELECT count() FROM trace_links"), row -> row.integer(0))
+            .rows(
+                SqlQuery.of("SELECT count() FROM " + surroundings.allShards() + "trace_links"),
+                row -> row.integer(0))
             .getFirst()
         == 0) {
       return List.of();
@@ -168,7 +192,7 @@ public final class SpanTiers {
                     pairs AS
                     (
                         SELECT DISTINCT arrayJoin([(trace_id, linked), (linked, trace_id)]) AS pair
-                        FROM trace_links
+                        FROM %1$strace_links
                         WHERE arrived >= fromUnixTimestamp64Milli({since:Int64}, 'UTC')
                     ),
                     known AS
@@ -178,7 +202,7 @@ public final class SpanTiers {
                                 AND NOT hasAny(policies, [{link:String}, {pin:String}])) AS is_chosen,
                             argMax((rows, last, start, end, root_service, root_operation), batch)
                                 AS newest
-                        FROM decisions
+                        FROM %1$sdecisions
                         WHERE batch >= intDiv({since:Int64}, 1000) * 1000
                           AND trace_id IN (SELECT pair.1 FROM pairs)
                         GROUP BY trace_id
@@ -191,8 +215,14 @@ public final class SpanTiers {
                 WHERE NOT is_kept AND trace_id IN
                     (SELECT pair.2 FROM pairs
                      WHERE pair.1 IN (SELECT trace_id FROM known WHERE is_chosen))
+                  AND (%2$s OR trace_id IN
+                    (SELECT trace_id FROM decisions
+                     WHERE batch >= intDiv({since:Int64}, 1000) * 1000))
                 ORDER BY trace_id
-                """)
+                """
+                    .formatted(surroundings.allShards(), surroundings.allShards().isEmpty()))
+            // Links go from shard to shard; decided is what is here.
+            .setting("distributed_product_mode", "global")
             .bind("since", sinceMillis)
             .bind("link", LINKED)
             .bind("pin", PINNED),
@@ -269,6 +299,7 @@ public final class SpanTiers {
 
   /// Copies the traces that were kept in a recorded batch; done once, it does nothing more.
   public void copy(long batch) {
+    catchUp("decisions", "recent_spans", "kept_spans");
     client
         .rows(
             SqlQuery.of(
@@ -455,6 +486,7 @@ public final class SpanTiers {
   ///
   /// @param overrun whether it must be given up though they are not
   public void close(long windowSeconds, boolean overrun) {
+    catchUp("recent_spans", "kept_spans");
     client.run(
         SqlQuery.of(
                 """

@@ -41,10 +41,10 @@ final class StoredOrigins {
   private record Origin(
       byte[] name, byte[] version, byte[] schemaUrl, int dropped, List<Attribute> attributes) {}
 
-  private final StoreClient client;
+  private final BlockSource client;
   private final Map<Key, Origin> kept = new ConcurrentHashMap<>();
 
-  StoredOrigins(StoreClient client) {
+  StoredOrigins(BlockSource client) {
     this.client = client;
   }
 

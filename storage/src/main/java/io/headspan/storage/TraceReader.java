@@ -75,13 +75,14 @@ final class TraceReader {
   /// Traces in one statement.
   private static final int TRACES_MAX = 500;
 
-  private final StoreClient client;
-  private final SpanTiers tiers;
+  private final BlockSource client;
+  private final LongSupplier boundarySecond;
   private final StoredOrigins origins;
 
-  TraceReader(StoreClient client, SpanTiers tiers) {
+  /// @param boundarySecond the last window that is read from the kept tier
+  TraceReader(BlockSource client, LongSupplier boundarySecond) {
     this.client = client;
-    this.tiers = tiers;
+    this.boundarySecond = boundarySecond;
     origins = new StoredOrigins(client);
   }
 
@@ -217,7 +218,7 @@ final class TraceReader {
       }
     }
     if (lacksIds) {
-      long boundarySecond = tiers.boundarySeconds();
+      long boundary = boundarySecond.getAsLong();
       places.removeIf(place ->
           place.spanId() == 0
               && (place.integer("recent") != 0)

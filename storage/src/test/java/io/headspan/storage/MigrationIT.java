@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterAll;
@@ -44,9 +45,12 @@ final class MigrationIT {
   @MethodSource("earlierVersions")
   void keepsWhatAnEarlierVersionStored(int version) {
     StoreAddress address = server.newDatabase();
-    try (StoreClient client = new StoreClient(address);
+    try (StoreClient client = new NodeClient(address);
         SpanStore store = SpanStore.connect(address)) {
-      new Migrator(address, client).migrate(Migration.all().subList(0, version));
+      new Migrator(Optional.empty())
+          .migrate(
+              List.of(new Migrator.Target(address, 1, client)),
+              Migration.all().subList(0, version));
       client.command(oldSpan(version), Map.of());
       store.migrate();
       assertThat(store.isReady()).isTrue();

@@ -23,7 +23,7 @@ final class NativeFormatIT {
   void encodesBlocksAsClickHouseDoes() throws Exception {
     try (TestStore server = TestStore.start();
         SpanStore store = SpanStore.connect(server.newDatabase());
-        StoreClient client = new StoreClient(store.address())) {
+        StoreClient client = new NodeClient(store.address())) {
       store.migrate();
       SpanBatch batch = new RandomSpans(11).batch(ROWS, 1_795_000_000_000_000_000L);
       Origins origins = Origins.of(batch);

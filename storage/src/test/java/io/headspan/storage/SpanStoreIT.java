@@ -54,7 +54,7 @@ final class SpanStoreIT {
         SqlQuery.of("SELECT count() FROM system.tables WHERE database = {name:String}")
             .bind("name", database),
         row -> row.integer(0));
-    try (StoreClient client = new StoreClient(store.address().withDatabase("default"))) {
+    try (StoreClient client = new NodeClient(store.address().withDatabase("default"))) {
       client.command("DROP DATABASE " + database, Map.of());
     }
     store.close();

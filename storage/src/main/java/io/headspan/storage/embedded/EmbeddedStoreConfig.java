@@ -8,6 +8,7 @@ import java.net.InetAddress;
 import java.net.UnknownHostException;
 import java.nio.file.Path;
 import java.util.Map;
+import java.util.Optional;
 
 /// How to run the embedded store: defaults, a YAML file (`--config`, `HEADSPAN_STORE_CONFIG`), the
 /// environment and the command line. A setting called `HEADSPAN_STORE_PATH` here is `path` in the
@@ -28,6 +29,8 @@ import java.util.Map;
 ///   each CPU, at least 2, unless given
 /// @param maxConcurrent `HEADSPAN_STORE_MAX_CONCURRENT`, statements that run at once, 16 unless
 ///   given
+/// @param engineConfig `HEADSPAN_STORE_ENGINE_CONFIG`, a file of settings for the engine in
+///   ClickHouse's own XML: what a cluster is made of, say
 /// @param library the file of libchdb, from `HEADSPAN_LIBCHDB`, else where `./dev setup` puts it
 public record EmbeddedStoreConfig(
     String host,
@@ -39,6 +42,7 @@ public record EmbeddedStoreConfig(
     int markCacheMib,
     int backgroundThreads,
     int maxConcurrent,
+    Optional<Path> engineConfig,
     Path library) {
   static final String PREFIX = "HEADSPAN_STORE_";
   static final String LISTEN = PREFIX + "LISTEN";
@@ -74,6 +78,7 @@ public record EmbeddedStoreConfig(
     int cpus = Runtime.getRuntime().availableProcessors();
     int background = settings.number("background_threads", Math.max(2, cpus), 1, 1024);
     int maxConcurrent = settings.number("max_concurrent", 16, 1, 1024);
+    Optional<Path> engineConfig = settings.text("engine_config").map(Path::of);
     settings.finish("the store", IllegalArgumentException::new);
     return new EmbeddedStoreConfig(
         listen.host(),
@@ -85,11 +90,13 @@ public record EmbeddedStoreConfig(
         markCacheMib,
         background,
         maxConcurrent,
+        engineConfig,
         LibChdbFile.locate(sources.environment()));
   }
 
   EngineLimits limits() {
-    return new EngineLimits((long) memoryMib << 20, (long) markCacheMib << 20, backgroundThreads);
+    return new EngineLimits(
+        (long) memoryMib << 20, (long) markCacheMib << 20, backgroundThreads, engineConfig);
   }
 
   private static boolean isLoopback(String host) {

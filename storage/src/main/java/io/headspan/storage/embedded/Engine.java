@@ -70,14 +70,16 @@ final class Engine implements AutoCloseable {
   /// @throws StoreException if the engine refuses
   static Engine open(LibChdb library, DataDirectory directory, EngineLimits limits) {
     library.disableSignalHandlers();
-    MemorySegment control =
-        library.connect(
+    List<String> arguments =
+        new ArrayList<>(
             List.of(
                 "clickhouse",
                 "--path=" + directory.path(),
                 "--max_server_memory_usage=" + limits.memoryBytes(),
                 "--mark_cache_size=" + limits.markCacheBytes(),
                 "--background_pool_size=" + limits.backgroundThreads()));
+    limits.config().ifPresent(file -> arguments.add("--config-file=" + file));
+    MemorySegment control = library.connect(arguments);
     try {
       if (control == null) {
         if (directory.hasOtherEngine()) {

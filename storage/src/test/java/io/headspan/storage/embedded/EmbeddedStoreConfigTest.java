@@ -9,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -31,6 +32,7 @@ final class EmbeddedStoreConfigTest {
                 256,
                 Math.max(2, cpus),
                 16,
+                Optional.empty(),
                 home.resolve(".cache/headspan/libchdb/26.7.3-stable.1/libchdb.so")));
     assertThat(config.memoryMib()).isGreaterThanOrEqualTo(512);
   }
@@ -47,11 +49,22 @@ final class EmbeddedStoreConfigTest {
     environment.put("HEADSPAN_STORE_MARK_CACHE_MIB", "64");
     environment.put("HEADSPAN_STORE_BACKGROUND_THREADS", "3");
     environment.put("HEADSPAN_STORE_MAX_CONCURRENT", "5");
+    environment.put("HEADSPAN_STORE_ENGINE_CONFIG", "/engine.xml");
     environment.put("HEADSPAN_LIBCHDB", library.toString());
     assertThat(EmbeddedStoreConfig.from(environment))
         .isEqualTo(
             new EmbeddedStoreConfig(
-                "::", 0, Path.of("/data"), true, true, 1024, 64, 3, 5, library));
+                "::",
+                0,
+                Path.of("/data"),
+                true,
+                true,
+                1024,
+                64,
+                3,
+                5,
+                Optional.of(Path.of("/engine.xml")),
+                library));
   }
 
   @Test
