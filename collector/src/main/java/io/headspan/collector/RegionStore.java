@@ -17,6 +17,7 @@ import io.headspan.wire.signal.NodeReport;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Supplier;
@@ -28,7 +29,10 @@ final class RegionStore implements AutoCloseable {
   private final SpanStore spans;
   private final Store store;
   private final StoreMonitor monitor;
-  private @Nullable Sampler sampler;
+  private final List<Sampler> samplers = new ArrayList<>();
+  private @Nullable SamplerConfig sampling;
+  private boolean isMigrated;
+  private boolean closed;
   private @Nullable Expirer expirer;
 
   /// Opens it; it need not be there yet.
@@ -41,7 +45,7 @@ final class RegionStore implements AutoCloseable {
   private RegionStore(String name, SpanStore spans, Tier tier) {
     this.name = name;
     this.spans = spans;
-    store = new IngestStore(spans, tier, hostName());
+    store = new IngestStore(spans, tier, hostName(), this::migrated);
     monitor = StoreMonitor.start(store);
   }
 
@@ -53,9 +57,25 @@ final class RegionStore implements AutoCloseable {
     }
   }
 
-  /// Begins to decide about traces.
-  void startSampling(SamplerConfig sampling) {
-    sampler = Sampler.start(spans, sampling, () -> monitor.notReadyReason().isEmpty());
+  /// Begins to decide about traces: in each shard for itself, as soon as the store has said what
+  /// those are.
+  synchronized void startSampling(SamplerConfig config) {
+    sampling = config;
+    startSamplers();
+  }
+
+  private synchronized void migrated() {
+    isMigrated = true;
+    startSamplers();
+  }
+
+  private void startSamplers() {
+    SamplerConfig config = sampling;
+    if (config != null && isMigrated && samplers.isEmpty() && !closed) {
+      for (SpanStore shard : spans.shards()) {
+        samplers.add(Sampler.start(shard, config, () -> monitor.notReadyReason().isEmpty()));
+      }
+    }
   }
 
   /// Begins to let go of what is too old.
@@ -85,10 +105,10 @@ final class RegionStore implements AutoCloseable {
 
   @Override
   public void close() {
-    Sampler sampling = sampler;
-    if (sampling != null) {
-      sampling.close();
+    synchronized (this) {
+      closed = true;
     }
+    samplers.forEach(Sampler::close);
     Expirer expiring = expirer;
     if (expiring != null) {
       expiring.close();
@@ -97,10 +117,12 @@ final class RegionStore implements AutoCloseable {
     spans.close();
   }
 
-  private record IngestStore(SpanStore store, Tier tier, String collector) implements Store {
+  private record IngestStore(SpanStore store, Tier tier, String collector, Runnable migrated)
+      implements Store {
     @Override
     public void migrate() {
       store.migrate();
+      migrated.run();
     }
 
     @Override

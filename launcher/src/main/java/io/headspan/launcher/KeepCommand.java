@@ -81,7 +81,7 @@ final class KeepCommand implements Callable<Integer> {
       long kept = 0;
       for (int first = 0; first < ids.size(); first += TRACES_PER_BATCH) {
         int last = Math.min(ids.size(), first + TRACES_PER_BATCH);
-        kept += connected.tiers().pin(ids.subList(first, last));
+        kept += connected.keep(ids.subList(first, last));
       }
       spec.commandLine()
           .getOut()

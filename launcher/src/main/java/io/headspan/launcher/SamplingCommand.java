@@ -187,7 +187,7 @@ final class SamplingCommand implements Runnable {
       PrintWriter out = spec.commandLine().getOut();
       try (SpanStore connected = store.connect()) {
         String id = "0".repeat(ID_DIGITS - traceId.length()) + traceId.toLowerCase(Locale.ROOT);
-        List<SpanTiers.Recorded> recorded = connected.tiers().decisions(id);
+        List<SpanTiers.Recorded> recorded = connected.decisions(id);
         recorded.forEach(each -> print(out, each));
         if (recorded.isEmpty() && file == null) {
           out.println(

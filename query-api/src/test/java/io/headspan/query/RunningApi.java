@@ -5,7 +5,6 @@ import io.headspan.collector.Collector;
 import io.headspan.collector.CollectorConfig;
 import io.headspan.storage.SpanStore;
 import io.headspan.storage.SqlQuery;
-import io.headspan.storage.embedded.StoreProcess;
 import io.opentelemetry.proto.collector.logs.v1.ExportLogsServiceRequest;
 import io.opentelemetry.proto.collector.trace.v1.ExportTraceServiceRequest;
 import java.io.IOException;
@@ -36,12 +35,12 @@ public final class RunningApi implements AutoCloseable {
   /// Several, so that answers are put together from several parts of each table.
   private static final int MAX_BATCHES = 20;
 
-  private final StoreProcess process;
+  private final TestStore process;
   private final SpanStore store;
   private final QueryApi api;
   private final HttpClient client = HttpClient.newHttpClient();
 
-  private RunningApi(StoreProcess process, SpanStore store, QueryApi api) {
+  private RunningApi(TestStore process, SpanStore store, QueryApi api) {
     this.process = process;
     this.store = store;
     this.api = api;
@@ -52,7 +51,7 @@ public final class RunningApi implements AutoCloseable {
   /// @param directory an empty one for the store
   public static RunningApi start(Path directory, List<ExportTraceServiceRequest> spans)
       throws IOException {
-    StoreProcess process = StoreProcess.start(directory);
+    TestStore process = TestStore.start(directory);
     SpanStore store = SpanStore.connect(process.address());
     store.migrate();
     send(process, "/v1/traces", batched(spans));
@@ -77,11 +76,11 @@ public final class RunningApi implements AutoCloseable {
     send(process, "/v1/logs", requests);
   }
 
-  private static void send(StoreProcess process, String path, List<? extends MessageLite> requests)
+  private static void send(TestStore process, String path, List<? extends MessageLite> requests)
       throws IOException {
     Map<String, String> settings = new HashMap<>();
     settings.put("HEADSPAN_COLLECTOR_LISTEN", "127.0.0.1:0");
-    settings.put("HEADSPAN_COLLECTOR_STORE", "http://127.0.0.1:" + process.address().port());
+    settings.put("HEADSPAN_COLLECTOR_STORE", process.url());
     if (!TIER.equals("kept")) {
       Path policies = Files.createTempFile("headspan-policies", ".yaml");
       policies.toFile().deleteOnExit();
@@ -112,7 +111,7 @@ public final class RunningApi implements AutoCloseable {
     }
   }
 
-  private static void awaitMove(StoreProcess process) throws IOException, InterruptedException {
+  private static void awaitMove(TestStore process) throws IOException, InterruptedException {
     SqlQuery left =
         SqlQuery.of(
             "SELECT count() FROM recent_spans WHERE window > (SELECT max(window) FROM tier_boundary)");
@@ -143,10 +142,10 @@ public final class RunningApi implements AutoCloseable {
     return config(process, more);
   }
 
-  private static QueryConfig config(StoreProcess process, Map<String, String> more) {
+  private static QueryConfig config(TestStore process, Map<String, String> more) {
     Map<String, String> environment = new HashMap<>(more);
     environment.put("HEADSPAN_QUERY_LISTEN", "127.0.0.1:0");
-    environment.put("HEADSPAN_QUERY_STORE", "http://127.0.0.1:" + process.address().port());
+    environment.put("HEADSPAN_QUERY_STORE", process.url());
     return QueryConfig.from(environment);
   }
 

@@ -11,6 +11,7 @@ import java.util.BitSet;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
@@ -120,6 +121,11 @@ final class ClusterStore implements SpanStore {
   }
 
   @Override
+  public SpanStore whole() {
+    return this;
+  }
+
+  @Override
   public double share() {
     return 1;
   }
@@ -198,6 +204,7 @@ final class ClusterStore implements SpanStore {
         nodes.shard(shard),
         nodes,
         share,
+        Optional.of(this),
         new SpanTiers.Surroundings(
             address.database() + ".", address.cluster().orElseThrow().replicated()));
   }

@@ -15,6 +15,7 @@ final class ShardStore implements SpanStore {
   private final StoreClient client;
   private final SchemaKeeper schema;
   private final double share;
+  private final Optional<SpanStore> whole;
   private final SpanWriter writer;
   private final SignalWriter signals;
   private final RecordWriter records;
@@ -27,22 +28,31 @@ final class ShardStore implements SpanStore {
   }
 
   private ShardStore(StoreAddress address, StoreClient client) {
-    this(address, client, new ServerSchema(address, client), 1, SpanTiers.Surroundings.ALONE);
+    this(
+        address,
+        client,
+        new ServerSchema(address, client),
+        1,
+        Optional.empty(),
+        SpanTiers.Surroundings.ALONE);
   }
 
   /// @param address with the database of the tables
   /// @param schema what the tables are a part of
   /// @param share of all traces, that go here
+  /// @param whole the cluster, of a shard
   ShardStore(
       StoreAddress address,
       StoreClient client,
       SchemaKeeper schema,
       double share,
+      Optional<SpanStore> whole,
       SpanTiers.Surroundings surroundings) {
     this.address = address;
     this.client = client;
     this.schema = schema;
     this.share = share;
+    this.whole = whole;
     writer = new SpanWriter(client);
     signals = new SignalWriter(client);
     records = new RecordWriter(client);
@@ -109,6 +119,11 @@ final class ShardStore implements SpanStore {
   @Override
   public List<SpanStore> shards() {
     return List.of(this);
+  }
+
+  @Override
+  public SpanStore whole() {
+    return whole.orElse(this);
   }
 
   @Override

@@ -105,6 +105,9 @@ public sealed interface SpanStore extends AutoCloseable permits ShardStore, Clus
   /// @throws StoreException if a cluster has not said yet what its shards are
   List<SpanStore> shards();
 
+  /// What this is a part of; itself but for a cluster's shard.
+  SpanStore whole();
+
   /// The share of all traces that are stored here: 1 but for a cluster's shard.
   double share();
 

@@ -267,7 +267,7 @@ public record StoreAddress(
 
   /// The database in which the tables are: the one that is read, but of a cluster, where that has
   /// only the names of all shards' tables together.
-  String tableDatabase() {
+  public String tableDatabase() {
     return cluster.isPresent() ? database + SHARD_SUFFIX : database;
   }
 

@@ -37,20 +37,25 @@ import org.junit.jupiter.api.Test;
 /// cluster. What ClickHouse does, Replicated tables and Distributed reads over the network, cannot
 /// be had of the embedded engine: docs/adr/0018-shards-by-trace.md.
 final class ClusterStoreIT {
-  private static final AtomicInteger DATABASES = new AtomicInteger();
   private static final long NOON_NS =
       TimeUnit.SECONDS.toNanos(Instant.parse("2026-11-20T12:00:00Z").getEpochSecond());
 
   private static final SignalOrigin ORIGIN = new SignalOrigin(List.of(), "", "", "", List.of(), "");
 
+  private static final String DATABASE = "spans_of_all";
+  private static final List<int[]> NODES =
+      List.of(new int[] {1, 1}, new int[] {1, 2}, new int[] {2, 1});
+
   private static TestCluster cluster;
 
-  private String database;
   private SpanStore store;
 
   @BeforeAll
   static void startCluster() throws IOException {
     cluster = TestCluster.start(2, 1);
+    try (SpanStore first = SpanStore.connect(cluster.address(DATABASE))) {
+      first.migrate();
+    }
   }
 
   @AfterAll
@@ -59,10 +64,21 @@ final class ClusterStoreIT {
   }
 
   @BeforeEach
-  void migrate() {
-    database = "cluster_" + DATABASES.incrementAndGet();
-    store = SpanStore.connect(cluster.address(database));
-    store.migrate();
+  void connect() {
+    for (int[] place : NODES) {
+      try (StoreClient client = node(place[0], place[1], DATABASE + "_shard")) {
+        client
+            .rows(
+                SqlQuery.of(
+                    """
+                    SELECT name FROM system.tables WHERE database = currentDatabase()
+                      AND engine LIKE '%MergeTree' AND total_rows > 0 AND name != 'schema_migrations'
+                    """),
+                row -> row.text(0))
+            .forEach(table -> client.command("TRUNCATE TABLE " + table, Map.of()));
+      }
+    }
+    store = SpanStore.connect(cluster.address(DATABASE));
   }
 
   @AfterEach
@@ -88,8 +104,10 @@ final class ClusterStoreIT {
     assertThat(count(1, 1, "kept_spans") + count(2, 1, "kept_spans")).isEqualTo(800);
     assertThat(count(1, 2, "kept_spans")).as("the replica that stands in").isZero();
 
-    expected.forEach(
-        (id, spans) -> assertThat(BatchText.spans(trace(store, id))).as(id).isEqualTo(spans));
+    expected.keySet().stream()
+        .limit(20)
+        .forEach(
+            id -> assertThat(BatchText.spans(trace(store, id))).as(id).isEqualTo(expected.get(id)));
     Map<String, SpanBatch> several = store.traces(new ArrayList<>(expected.keySet()), 1000);
     assertThat(several.keySet()).isEqualTo(expected.keySet());
     several.forEach(
@@ -134,6 +152,7 @@ final class ClusterStoreIT {
   @Test
   void storesTheRestOfABatchWhenAShardComesBack() {
     SpanBatch batch = new RandomSpans(8).batch(500, NOON_NS);
+    assertThat(store.isReady()).isTrue();
     cluster.node(2, 1).kill();
     try {
       assertThatThrownBy(() -> store.insert(batch, "half"))
@@ -178,7 +197,7 @@ final class ClusterStoreIT {
 
   @Test
   void givesANodeThatWasAwayTheTablesOfTheOthers() {
-    String later = database + "_later";
+    String later = DATABASE + "_later";
     cluster.node(1, 2).kill();
     try (SpanStore other = SpanStore.connect(cluster.address(later))) {
       try {
@@ -208,13 +227,13 @@ final class ClusterStoreIT {
 
   @Test
   void migratesAllNodesFromAnEarlierVersion() {
-    String old = database + "_old";
+    String old = DATABASE + "_old";
     StoreAddress address = cluster.address(old);
     Migrator migrator =
         new Migrator(
             Optional.of(new ClusterDdl(TestCluster.NAME, old, address.tableDatabase(), false)));
     List<Migrator.Target> targets = new ArrayList<>();
-    for (int[] place : new int[][] {{1, 1}, {1, 2}, {2, 1}}) {
+    for (int[] place : NODES) {
       StoreAddress node =
           cluster.node(place[0], place[1]).address().withDatabase(address.tableDatabase());
       targets.add(new Migrator.Target(node, place[0], new NodeClient(node)));
@@ -238,14 +257,14 @@ final class ClusterStoreIT {
                 1,
                 1,
                 "SELECT engine_full FROM system.tables WHERE database = '"
-                    + database
+                    + DATABASE
                     + "' AND name = 'spans'"))
-        .startsWith("Distributed('main', '" + database + "_shard', 'spans', intHash64(");
+        .startsWith("Distributed('main', '" + DATABASE + "_shard', 'spans', intHash64(");
     String names =
         "SELECT groupArray(name) FROM (SELECT name FROM system.tables WHERE database = '%s'"
             + " AND engine != 'MaterializedView' AND name != 'schema_migrations' ORDER BY name)";
-    assertThat(text(2, 1, names.formatted(database)))
-        .isEqualTo(text(2, 1, names.formatted(database + "_shard")))
+    assertThat(text(2, 1, names.formatted(DATABASE)))
+        .isEqualTo(text(2, 1, names.formatted(DATABASE + "_shard")))
         .contains("trace_summary");
   }
 
@@ -268,7 +287,7 @@ final class ClusterStoreIT {
             + " AND trace_id NOT IN (SELECT trace_id FROM %1$s.kept_spans)";
     long total = 0;
     for (int shard = 1; shard <= 2; shard++) {
-      assertThat(on(shard, 1, elsewhere.formatted(database + "_shard", "00".repeat(16)))).isZero();
+      assertThat(on(shard, 1, elsewhere.formatted(DATABASE + "_shard", "00".repeat(16)))).isZero();
       total += count(shard, 1, "logs");
     }
     assertThat(total).isEqualTo(310);
@@ -368,14 +387,14 @@ final class ClusterStoreIT {
             "SELECT sum(invocations) FROM %s.latency_minute",
             "SELECT sum(spans) FROM %s.trace_summary")) {
       sums.add(
-          on(1, 1, sum.formatted(database + "_shard"))
-              + on(2, 1, sum.formatted(database + "_shard")));
+          on(1, 1, sum.formatted(DATABASE + "_shard"))
+              + on(2, 1, sum.formatted(DATABASE + "_shard")));
     }
     return sums;
   }
 
   private Set<String> traces(int shard, int replica) {
-    try (StoreClient client = node(shard, replica, database + "_shard")) {
+    try (StoreClient client = node(shard, replica, DATABASE + "_shard")) {
       return Set.copyOf(
           client.rows(
               SqlQuery.of("SELECT DISTINCT lower(hex(trace_id)) FROM kept_spans"),
@@ -384,7 +403,7 @@ final class ClusterStoreIT {
   }
 
   private long count(int shard, int replica, String table) {
-    return on(shard, replica, "SELECT count() FROM " + database + "_shard." + table);
+    return on(shard, replica, "SELECT count() FROM " + DATABASE + "_shard." + table);
   }
 
   private static long on(int shard, int replica, String sql) {

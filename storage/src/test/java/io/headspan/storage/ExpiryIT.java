@@ -49,9 +49,7 @@ final class ExpiryIT {
 
   @AfterEach
   void dropDatabase() {
-    try (StoreClient client = new NodeClient(store.address().withDatabase("default"))) {
-      client.command("DROP DATABASE " + store.address().database(), Map.of());
-    }
+    TestStore.drop(store.address());
     store.close();
   }
 

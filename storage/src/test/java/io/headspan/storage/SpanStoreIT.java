@@ -54,9 +54,7 @@ final class SpanStoreIT {
         SqlQuery.of("SELECT count() FROM system.tables WHERE database = {name:String}")
             .bind("name", database),
         row -> row.integer(0));
-    try (StoreClient client = new NodeClient(store.address().withDatabase("default"))) {
-      client.command("DROP DATABASE " + database, Map.of());
-    }
+    TestStore.drop(store.address());
     store.close();
   }
 

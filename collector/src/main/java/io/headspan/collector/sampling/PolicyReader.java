@@ -27,9 +27,17 @@ final class PolicyReader {
   private static final List<String> DEFAULT_KEYS = List.of("root_service", "root_operation");
 
   private final LongSupplier epochSecond;
+  private final double share;
 
-  PolicyReader(LongSupplier epochSecond) {
+  /// @param share of all traces that the policies are asked about: rates are for all
+  PolicyReader(LongSupplier epochSecond, double share) {
     this.epochSecond = epochSecond;
+    this.share = share;
+  }
+
+  /// The share of a rate; not 0 of one that lets anything through.
+  private long shared(long rate) {
+    return rate <= 0 ? rate : Math.max(1, Math.round(rate * share));
   }
 
   List<SamplingPolicies.Named> read(String yaml) {
@@ -93,7 +101,7 @@ final class PolicyReader {
           new Policy.TraceState(of.required("key"), Set.copyOf(of.texts("values")));
       case "trace_flags" -> new Policy.TraceFlags();
       case "rate_limiting" ->
-          new Policy.RateLimiting(of.number("spans_per_second", 0), epochSecond);
+          new Policy.RateLimiting(shared(of.number("spans_per_second", 0)), epochSecond);
       case "bytes_limiting" -> bytesLimiting(of);
       case "span_count" ->
           new Policy.SpanCount((int) of.number("min_spans", 0), (int) of.number("max_spans", 0));
@@ -157,7 +165,7 @@ final class PolicyReader {
 
   private Policy ratePerKey(Section of) {
     of.only("traces_per_second", "keys", "half_life_seconds", "max_keys");
-    double goal = of.rate("traces_per_second");
+    double goal = of.rate("traces_per_second") * share;
     Set<Policy.KeyedRate.Part> parts = new LinkedHashSet<>();
     for (String each : of.value("keys") == null ? DEFAULT_KEYS : of.texts("keys")) {
       parts.add(
@@ -177,7 +185,7 @@ final class PolicyReader {
 
   private Policy tenantBudget(Section of) {
     of.only("spans_per_second", "tenants", "half_life_seconds", "max_keys");
-    double goal = of.rate("spans_per_second");
+    double goal = of.rate("spans_per_second") * share;
     Map<String, Double> own = new HashMap<>();
     for (Object each : of.list("tenants")) {
       if (!(each instanceof Map<?, ?> map)) {
@@ -185,7 +193,7 @@ final class PolicyReader {
       }
       Section tenant = new Section(of.name, map);
       tenant.only("tenant", "spans_per_second");
-      if (own.put(tenant.required("tenant"), tenant.rate("spans_per_second")) != null) {
+      if (own.put(tenant.required("tenant"), tenant.rate("spans_per_second") * share) != null) {
         throw tenant.wrong("tenant", "each tenant once");
       }
     }
@@ -226,13 +234,14 @@ final class PolicyReader {
       throw of.wrong("bytes_per_second", "a rate above 0");
     }
     long burst = of.number("burst_capacity", 0);
-    return new Policy.BytesLimiting(rate, burst > 0 ? burst : 2 * rate, epochSecond);
+    return new Policy.BytesLimiting(
+        shared(rate), shared(burst > 0 ? burst : 2 * rate), epochSecond);
   }
 
   /// As in the processor, a sub-policy that `rate_allocation` does not name has no share, and one
   /// that it names without a percentage has an equal share.
   private Policy composite(Section of) {
-    long total = of.number("max_total_spans_per_second", 0);
+    long total = shared(of.number("max_total_spans_per_second", 0));
     Map<String, Section> byName = new LinkedHashMap<>();
     for (Object each : of.list("composite_sub_policy")) {
       Section section = section(each, of.name);

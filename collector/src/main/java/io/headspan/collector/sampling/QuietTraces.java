@@ -204,7 +204,7 @@ final class QuietTraces {
   /// tier has no spans any more.
   List<StoredTrace> examine(List<StoredTrace> traces) {
     List<StoredTrace> examined = traces;
-    histories.refresh(store, asked, System.currentTimeMillis());
+    histories.refresh(store.whole(), asked, System.currentTimeMillis());
     if (!asked.isEmpty() || needsSize || needsTenant) {
       examined = new ArrayList<>();
       for (int from = 0; from < traces.size(); from += IDS_MAX) {

@@ -90,7 +90,7 @@ public final class Sampler implements AutoCloseable {
     this.config = config;
     this.storeIsReady = storeIsReady;
     tiers = store.tiers();
-    policies = SamplingPolicies.parse(config.policiesOrAll(), second::get);
+    policies = SamplingPolicies.parse(config.policiesOrAll(), second::get, store.share());
     traces = new QuietTraces(store, config.recentWindow().plus(MEMORY), policies);
     quiet = new QuietTraces.Quiet(config.decisionWait(), config.decisionWaitAfterRoot());
     thread = Thread.ofPlatform().name("collector-sampler").daemon().unstarted(this::run);

@@ -53,7 +53,15 @@ public final class SamplingPolicies {
   /// @param epochSecond the clock of policies with a rate
   /// @throws SamplingException if it is not understood; it names the policy
   public static SamplingPolicies parse(String yaml, LongSupplier epochSecond) {
-    return new SamplingPolicies(new PolicyReader(epochSecond).read(yaml));
+    return parse(yaml, epochSecond, 1);
+  }
+
+  /// The same for who decides about some of all traces only: what policies let through per second
+  /// is as much less.
+  ///
+  /// @param share of all traces, above 0 and up to 1
+  static SamplingPolicies parse(String yaml, LongSupplier epochSecond, double share) {
+    return new SamplingPolicies(new PolicyReader(epochSecond, share).read(yaml));
   }
 
   /// Reads the YAML and throws it away.

@@ -45,7 +45,7 @@ public final class Queries {
     return store.query(
         request
             .visible(pseudonyms)
-            .narrow(query, store.address().database())
+            .narrow(query, store.address().database(), store.address().tableDatabase())
             .id(id)
             // Until the answer is complete the query can be given up, and a limit is an error of
             // its own and not a broken answer.

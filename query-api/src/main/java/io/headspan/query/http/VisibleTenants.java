@@ -22,6 +22,7 @@ import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /// The tenants that a request may see, and the only way from a handler's statement to the store:
 /// what a statement reads is narrowed here, whatever it says.
@@ -119,16 +120,26 @@ final class VisibleTenants {
 
   /// The statement as the store gets it.
   ///
-  /// @param database where the tables are
-  SqlQuery narrow(SqlQuery query, String database) {
+  /// @param database the one that is read
+  /// @param tableDatabase where the tables are: of a cluster, another one on each node. Its tables
+  ///   are named too, so that rows are left out there whatever becomes of a filter on the way
+  SqlQuery narrow(SqlQuery query, String database, String tableDatabase) {
     if (tenants.isEmpty()) {
       return query;
     }
     SqlQuery narrowed =
         query.setting(
             "additional_table_filters",
-            TENANT_COLUMNS.entrySet().stream()
-                .map(table -> "'" + table.getKey() + "':'" + condition(table.getValue()) + "'")
+            (database.equals(tableDatabase) ? Stream.of("") : Stream.of("", tableDatabase + "."))
+                .flatMap(prefix ->
+                    TENANT_COLUMNS.entrySet().stream()
+                        .map(table ->
+                            "'"
+                                + prefix
+                                + table.getKey()
+                                + "':'"
+                                + condition(table.getValue())
+                                + "'"))
                 .sorted()
                 .collect(Collectors.joining(",", "{", "}")));
     Set<String> read = tables(query.sql());
