@@ -105,6 +105,7 @@ public final class RunningApi implements AutoCloseable {
       if (MOVED) {
         awaitMove(process);
       }
+      process.split();
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new IOException("interrupted while sending", e);

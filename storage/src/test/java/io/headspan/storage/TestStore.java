@@ -12,7 +12,7 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /// The store that tests run against: the one at `HEADSPAN_TEST_STORE`, else an embedded one in a
-/// process of its own. Tests get databases of their own. With `-Dheadspan.test.cluster=true` the
+/// process of its own. Tests get databases of their own. With `-Dheadspan.test.cluster=1` the
 /// embedded one is a cluster of one shard.
 public final class TestStore implements AutoCloseable {
   private static final AtomicInteger DATABASES = new AtomicInteger();
@@ -34,7 +34,7 @@ public final class TestStore implements AutoCloseable {
       return new TestStore(StoreAddress.parse(outside), null, null);
     }
     Path directory = Files.createTempDirectory("headspan-store");
-    if (Boolean.getBoolean("headspan.test.cluster")) {
+    if (Integer.getInteger("headspan.test.cluster", 0) > 0) {
       TestCluster cluster = TestCluster.start(1);
       return new TestStore(cluster.address(StoreAddress.DEFAULT_DATABASE), cluster, directory);
     }
