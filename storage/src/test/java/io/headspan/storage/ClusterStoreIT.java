@@ -282,12 +282,18 @@ final class ClusterStoreIT {
     LogBatch logs = new LogBatch(entries);
     store.insert(logs, "logs");
     store.insert(logs, "logs");
-    String elsewhere =
-        "SELECT count() FROM %1$s.logs WHERE trace_id != unhex('%2$s')"
-            + " AND trace_id NOT IN (SELECT trace_id FROM %1$s.kept_spans)";
     long total = 0;
     for (int shard = 1; shard <= 2; shard++) {
-      assertThat(on(shard, 1, elsewhere.formatted(DATABASE + "_shard", "00".repeat(16)))).isZero();
+      assertThat(
+              on(
+                  shard,
+                  1,
+                  """
+                  SELECT count() FROM %1$s.logs WHERE trace_id != unhex('%2$s')
+                    AND trace_id NOT IN (SELECT trace_id FROM %1$s.kept_spans)
+                  """
+                      .formatted(DATABASE + "_shard", "00".repeat(16))))
+          .isZero();
       total += count(shard, 1, "logs");
     }
     assertThat(total).isEqualTo(310);
