@@ -105,6 +105,25 @@ class SamplingPoliciesTest {
   }
 
   @Test
+  void aShardHasItsShareOfEachRate() throws IOException {
+    for (String policy :
+        List.of(
+            "{name: r, type: rate_limiting, rate_limiting: {spans_per_second: 50}}",
+            """
+            {name: c, type: composite, composite: {max_total_spans_per_second: 50, \
+            composite_sub_policy: [{name: a, type: always_sample}], \
+            rate_allocation: [{policy: a, percent: 100}]}}\
+            """)) {
+      SamplingPolicies policies = SamplingPolicies.parse("[" + policy + "]", () -> 100, 0.5);
+      int spans = 0;
+      for (SpanBatch trace : traces()) {
+        spans += policies.decide(new SampledTrace(trace)).kept() ? trace.size() : 0;
+      }
+      assertThat(spans).as(policy).isBetween(18, 25);
+    }
+  }
+
+  @Test
   void aCompositeSharesItsRate() throws IOException {
     SamplingPolicies policies =
         SamplingPolicies.parse(
