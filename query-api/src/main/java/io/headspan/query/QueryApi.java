@@ -20,6 +20,7 @@ import io.headspan.query.functions.UsageApi;
 import io.headspan.query.http.Queries;
 import io.headspan.query.http.QueryThreads;
 import io.headspan.query.jaeger.JaegerApi;
+import io.headspan.query.ledger.LedgerApi;
 import io.headspan.query.logs.LogsApi;
 import io.headspan.query.page.Page;
 import io.headspan.query.sampling.SamplingApi;
@@ -139,6 +140,7 @@ public final class QueryApi implements AutoCloseable {
     new ServiceGraphApi(queries).addTo(builder, threads);
     new LogsApi(queries).addTo(builder, threads);
     new SamplingApi(queries).addTo(builder, threads);
+    new LedgerApi(queries).addTo(builder, threads);
     Page.addTo(builder);
     builder
         .service("/ready", threads.service(_ -> ready()))

@@ -29,6 +29,7 @@ import io.headspan.query.tempopb.SearchRequest;
 import io.headspan.query.tempopb.SearchTagValuesRequest;
 import io.headspan.query.tempopb.SearchTagsRequest;
 import io.headspan.query.tempopb.StreamingQuerierGrpc;
+import io.headspan.storage.LeftOut;
 import io.headspan.storage.SqlQuery;
 import io.headspan.wire.access.Tokens;
 import io.headspan.wire.signal.NodeReport;
@@ -246,6 +247,7 @@ class AccessIT {
         List.of(
             ours + "traces/" + SHARED_TRACE + "/critical-path",
             ours + "traces/" + ACME_TRACE + "/critical-path"));
+    questions.put(ours + "ledger", List.of(ours + "ledger?" + FROM_TO));
     questions.put(
         ours + "sampling",
         List.of(
@@ -318,6 +320,24 @@ class AccessIT {
     }
   }
 
+  @Test
+  void anOperatorSeesWhereEverySpanIs() throws Exception {
+    String ledger = as(OPERATOR, bothGuarded, "/api/headspan/v1/ledger?" + FROM_TO).body();
+    assertThat(ledger)
+        .contains(
+            "{\"host\":\"host\",\"tenant\":\"acme\",\"state\":\"captured\",\"reason\":\"\",\"spans\":80}",
+            "\"sender\":\"acme-and-bravo\"",
+            "\"reason\":\"rate_limited\",\"records\":7");
+    String own = as(BRAVO, bothGuarded, "/api/headspan/v1/ledger?" + FROM_TO).body();
+    assertThat(own)
+        .contains("\"tenant\":\"bravo\"", "\"spans\":120", "\"records\":7", "\"sender\":\"\"")
+        .doesNotContain("acme");
+  }
+
+  private static LeftOut leftOut(String sender, String tenant) {
+    return new LeftOut(NOON_NS, "collector-1", sender, tenant, "traces", "rate_limited", 7);
+  }
+
   private static RunningApi filled(String name, boolean withAcme) throws Exception {
     MadeSpans spans = new MadeSpans();
     Function acme = new Function("acme", "acme-shop", "acme-1");
@@ -379,6 +399,26 @@ class AccessIT {
                 1_000_000_000L,
                 new NodeSignal.Interference(cells)),
             "matrix");
+    List<NodeSignal.Ledger.Entry> books = new ArrayList<>();
+    books.add(new NodeSignal.Ledger.Entry("bravo", "captured", "", 120));
+    List<LeftOut> leftOut = new ArrayList<>();
+    leftOut.add(leftOut("acme-and-bravo", "bravo"));
+    if (withAcme) {
+      books.add(new NodeSignal.Ledger.Entry("acme", "captured", "", 80));
+      leftOut.add(leftOut("acme-and-bravo", "acme"));
+    }
+    api.store()
+        .insert(
+            new NodeReport(
+                "agent",
+                "boot",
+                2,
+                "host",
+                NOON_NS + 1_000_000_000L,
+                0,
+                new NodeSignal.Ledger(books)),
+            "books");
+    api.store().insertLeftOut(leftOut, "left out");
     api.sendLogs(List.of(log("bravo", "bravo-shop", "hello")));
     if (withAcme) {
       api.sendLogs(List.of(log("acme", "acme-shop", "acme-body")));

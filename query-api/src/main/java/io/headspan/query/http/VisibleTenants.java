@@ -37,17 +37,18 @@ final class VisibleTenants {
 
   /// Tables with a tenant, by its column.
   private static final Map<String, String> TENANT_COLUMNS =
-      Map.of(
-          "spans", "tenant",
-          "recent_spans", "tenant",
-          "kept_spans", "tenant",
-          "resources", "tenant",
-          "latency_minute", "tenant",
-          "logs", "tenant",
-          "metric_points", "tenant",
-          "node_ledger", "tenant",
-          "sampling_ledger", "tenant",
-          "interference_matrix", "victim");
+      Map.ofEntries(
+          Map.entry("spans", "tenant"),
+          Map.entry("recent_spans", "tenant"),
+          Map.entry("kept_spans", "tenant"),
+          Map.entry("resources", "tenant"),
+          Map.entry("latency_minute", "tenant"),
+          Map.entry("logs", "tenant"),
+          Map.entry("metric_points", "tenant"),
+          Map.entry("node_ledger", "tenant"),
+          Map.entry("collector_ledger", "tenant"),
+          Map.entry("sampling_ledger", "tenant"),
+          Map.entry("interference_matrix", "victim"));
 
   /// Tables without a tenant, which say nothing of any row that is not visible by itself.
   private static final Set<String> HARMLESS = Set.of("ended_open", "tier_boundary");
@@ -224,6 +225,12 @@ final class VisibleTenants {
       replaced.put(
           "interference_matrix",
           "SELECT * REPLACE(" + shown("culprit") + " AS culprit) FROM %s.interference_matrix");
+    }
+    if (pseudonyms.isPresent() && read.contains("collector_ledger")) {
+      // A sender's name may tell of others that it sends for.
+      replaced.put(
+          "collector_ledger",
+          "SELECT * REPLACE('' AS sender, '' AS collector) FROM %s.collector_ledger");
     }
     if (pseudonyms.isPresent() && read.contains("spans")) {
       String value = "string_values[indexOf(string_keys,'" + CULPRIT + "')]";
