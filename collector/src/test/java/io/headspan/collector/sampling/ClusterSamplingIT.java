@@ -32,7 +32,7 @@ import org.junit.jupiter.api.io.TempDir;
 /// once, are not followed.
 final class ClusterSamplingIT {
   private static final int FIRST_TCP_PORT = 29_200;
-  private static final int TRACES = 400;
+  private static final int TRACES = 120;
   private static final long MS = 1_000_000;
 
   @TempDir private static Path directory;
@@ -94,8 +94,10 @@ final class ClusterSamplingIT {
     try (Collector first = Collector.start(config);
         Collector second = Collector.start(config);
         SpanStore store = SpanStore.connect(address)) {
-      for (int trace = 1; trace <= TRACES; trace++) {
-        send(trace % 2 == 0 ? first.port() : second.port(), trace);
+      try (HttpClient client = HttpClient.newHttpClient()) {
+        for (int trace = 1; trace <= TRACES; trace++) {
+          send(client, trace % 2 == 0 ? first.port() : second.port(), trace);
+        }
       }
       await(
           "every trace to be decided",
@@ -140,13 +142,13 @@ final class ClusterSamplingIT {
     return shard.query(SqlQuery.of(sql), row -> row.integer(0)).getFirst();
   }
 
-  private static void send(int port, int trace) throws IOException, InterruptedException {
+  private static void send(HttpClient client, int port, int trace)
+      throws IOException, InterruptedException {
     long nowNs = TimeUnit.MILLISECONDS.toNanos(System.currentTimeMillis());
     TraceBuilder builder = new TraceBuilder().span(trace, "op", nowNs, MS);
     if (trace % 4 == 0) {
       builder.failed();
     }
-    try (HttpClient client = HttpClient.newHttpClient()) {
       HttpRequest request =
           HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + port + "/v1/traces"))
               .header("Content-Type", "application/x-protobuf")
@@ -161,7 +163,6 @@ final class ClusterSamplingIT {
         response = client.send(request, HttpResponse.BodyHandlers.ofString());
       }
       assertThat(response.statusCode()).as(response.body()).isEqualTo(200);
-    }
   }
 
   private static void await(String what, BooleanSupplier condition) {
