@@ -149,20 +149,20 @@ final class ClusterSamplingIT {
     if (trace % 4 == 0) {
       builder.failed();
     }
-      HttpRequest request =
-          HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + port + "/v1/traces"))
-              .header("Content-Type", "application/x-protobuf")
-              .POST(
-                  HttpRequest.BodyPublishers.ofByteArray(
-                      OtlpEncoder.encode(builder.build()).toByteArray()))
-              .build();
-      HttpResponse<String> response = client.send(request, HttpResponse.BodyHandlers.ofString());
-      long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(60);
-      // The collector asks senders to come again until it has reached its store.
-      while (response.statusCode() == 503 && System.nanoTime() < deadline) {
-        response = client.send(request, HttpResponse.BodyHandlers.ofString());
-      }
-      assertThat(response.statusCode()).as(response.body()).isEqualTo(200);
+    HttpRequest request =
+        HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + port + "/v1/traces"))
+            .header("Content-Type", "application/x-protobuf")
+            .POST(
+                HttpRequest.BodyPublishers.ofByteArray(
+                    OtlpEncoder.encode(builder.build()).toByteArray()))
+            .build();
+    HttpResponse<String> response = client.send(request, HttpResponse.BodyHandlers.ofString());
+    long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(60);
+    // The collector asks senders to come again until it has reached its store.
+    while (response.statusCode() == 503 && System.nanoTime() < deadline) {
+      response = client.send(request, HttpResponse.BodyHandlers.ofString());
+    }
+    assertThat(response.statusCode()).as(response.body()).isEqualTo(200);
   }
 
   private static void await(String what, BooleanSupplier condition) {
