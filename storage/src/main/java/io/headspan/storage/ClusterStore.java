@@ -294,11 +294,12 @@ final class ClusterStore implements SpanStore {
       @Nullable RuntimeException before, @Nullable Throwable next) {
     RuntimeException now =
         next instanceof RuntimeException e ? e : new IllegalStateException("shard failed", next);
-    boolean keepsFirst =
-        before instanceof StoreException first
-            && (first.kind() == StoreException.Kind.UNAVAILABLE
-                || (now instanceof StoreException second
-                    && second.kind() != StoreException.Kind.UNAVAILABLE));
-    return keepsFirst ? before : now;
+    if (before instanceof StoreException first
+        && (first.kind() == StoreException.Kind.UNAVAILABLE
+            || (now instanceof StoreException second
+                && second.kind() != StoreException.Kind.UNAVAILABLE))) {
+      return first;
+    }
+    return now;
   }
 }
