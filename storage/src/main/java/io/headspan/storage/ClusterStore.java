@@ -43,7 +43,7 @@ final class ClusterStore implements SpanStore {
     this.address = address;
     nodes = new ClusterNodes(address);
     reads = nodes.reads();
-    traces = new TraceReader(this::selectFromEach);
+    traces = new TraceReader(this::selectFromEach, this::boundarySecond);
   }
 
   @Override
@@ -106,12 +106,12 @@ final class ClusterStore implements SpanStore {
   }
 
   @Override
-  public SpanBatch trace(long traceIdHigh, long traceIdLow, int maxSpans, List<String> tenants) {
+  public TraceSpans trace(long traceIdHigh, long traceIdLow, int maxSpans, List<String> tenants) {
     return traces.read(traceIdHigh, traceIdLow, maxSpans, tenants);
   }
 
   @Override
-  public Map<String, SpanBatch> traces(List<String> traceIds, int maxSpans, List<String> tenants) {
+  public Map<String, TraceSpans> traces(List<String> traceIds, int maxSpans, List<String> tenants) {
     return traces.read(traceIds, maxSpans, tenants);
   }
 
@@ -248,6 +248,14 @@ final class ClusterStore implements SpanStore {
   private <T> List<T> onEach(Function<ShardStore, T> task) {
     return inParallel(
         known().stream().map(shard -> (Callable<T>) () -> task.apply(shard)).toList());
+  }
+
+  /// The first of the shards' boundaries: asked only for spans without an id.
+  private long boundarySecond() {
+    return onEach(shard -> shard.tiers().boundarySeconds()).stream()
+        .mapToLong(Long::longValue)
+        .min()
+        .orElse(0);
   }
 
   /// Each shard's blocks after another's. A shard has a trace whole, so limits hold of it as they

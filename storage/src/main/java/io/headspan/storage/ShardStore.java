@@ -56,8 +56,8 @@ final class ShardStore implements SpanStore {
     writer = new SpanWriter(client);
     signals = new SignalWriter(client);
     records = new RecordWriter(client);
-    traces = new TraceReader(client);
     tiers = new SpanTiers(client, surroundings);
+    traces = new TraceReader(client, tiers::boundarySeconds);
   }
 
   @Override
@@ -102,12 +102,12 @@ final class ShardStore implements SpanStore {
   }
 
   @Override
-  public SpanBatch trace(long traceIdHigh, long traceIdLow, int maxSpans, List<String> tenants) {
+  public TraceSpans trace(long traceIdHigh, long traceIdLow, int maxSpans, List<String> tenants) {
     return traces.read(traceIdHigh, traceIdLow, maxSpans, tenants);
   }
 
   @Override
-  public Map<String, SpanBatch> traces(List<String> traceIds, int maxSpans, List<String> tenants) {
+  public Map<String, TraceSpans> traces(List<String> traceIds, int maxSpans, List<String> tenants) {
     return traces.read(traceIds, maxSpans, tenants);
   }
 

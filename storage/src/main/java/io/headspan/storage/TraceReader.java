@@ -18,6 +18,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.function.LongSupplier;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -221,8 +222,7 @@ final class TraceReader {
       long boundary = boundarySecond.getAsLong();
       places.removeIf(place ->
           place.spanId() == 0
-              && (place.integer("recent") != 0)
-                  != (place.integer("window_second") > boundarySecond));
+              && (place.integer("recent") != 0) != (place.integer("window_second") > boundary));
     }
     places.sort(
         Comparator.comparingLong(Place::startNs)
