@@ -210,7 +210,7 @@ final class Migrator {
             .rows(
                 SqlQuery.of(
                         """
-                        SELECT name, engine LIKE '%MergeTree', create_table_query FROM system.tables
+                        SELECT name, engine NOT LIKE '%View', create_table_query FROM system.tables
                         WHERE database = currentDatabase() AND name != {history:String}
                         """)
                     .bind("history", HISTORY),

@@ -33,7 +33,8 @@ public record ClusterDdl(
   /// A migration's statement as it runs in the shard's database.
   public String ofShard(String statement) {
     Matcher table = TABLE.matcher(statement);
-    if (!replicated || !table.find()) {
+    // What is in no table needs no replica: rows of a Null table only pass through to views.
+    if (!replicated || !table.find() || statement.contains("ENGINE = Null")) {
       return statement;
     }
     String path = "/clickhouse/tables/{shard}/" + shardDatabase + "/" + table.group(1);

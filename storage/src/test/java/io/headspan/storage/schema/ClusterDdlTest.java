@@ -39,7 +39,10 @@ final class ClusterDdlTest {
   @Test
   void replicatesEveryTable() {
     List<String> tables =
-        statements().stream().filter(each -> ClusterDdl.tableMade(each).isPresent()).toList();
+        statements().stream()
+            .filter(each -> ClusterDdl.tableMade(each).isPresent())
+            .filter(each -> !each.contains("ENGINE = Null"))
+            .toList();
     assertThat(tables).hasSizeGreaterThan(15);
     for (String table : tables) {
       assertThat(DDL.ofShard(table))
