@@ -26,7 +26,8 @@ final class AllCommand extends RoleCommand {
   @Option(
       names = "--store",
       paramLabel = "URL",
-      description = "A ClickHouse to use instead of the embedded engine.")
+      description =
+          "ClickHouse to use instead of the embedded engine: a server, or a cluster (docs/deployment.md).")
   private @Nullable String store;
 
   @Option(

@@ -28,7 +28,7 @@ final class CollectorCommand extends RoleCommand {
       names = "--store",
       paramLabel = "URL",
       description =
-          "ClickHouse or `headspan store` (default http://127.0.0.1:8123; HEADSPAN_COLLECTOR_STORE).")
+          "ClickHouse, a server or a cluster (docs/deployment.md), or `headspan store` (default http://127.0.0.1:8123; HEADSPAN_COLLECTOR_STORE).")
   private @Nullable String store;
 
   @Option(

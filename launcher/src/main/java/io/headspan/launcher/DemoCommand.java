@@ -49,7 +49,8 @@ public final class DemoCommand implements Callable<Integer> {
   @Option(
       names = "--store",
       paramLabel = "URL",
-      description = "A ClickHouse to use instead of the embedded engine.")
+      description =
+          "ClickHouse to use instead of the embedded engine: a server, or a cluster (docs/deployment.md).")
   private @Nullable String store;
 
   @Option(

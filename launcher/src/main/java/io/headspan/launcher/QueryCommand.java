@@ -28,7 +28,7 @@ final class QueryCommand extends RoleCommand {
       names = "--store",
       paramLabel = "URL",
       description =
-          "ClickHouse or `headspan store` (default http://127.0.0.1:8123; HEADSPAN_QUERY_STORE).")
+          "ClickHouse, a server or a cluster (docs/deployment.md), or `headspan store` (default http://127.0.0.1:8123; HEADSPAN_QUERY_STORE).")
   private @Nullable String store;
 
   @Option(

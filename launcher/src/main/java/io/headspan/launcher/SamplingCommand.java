@@ -53,7 +53,8 @@ final class SamplingCommand implements Runnable {
         names = "--store",
         paramLabel = "URL",
         defaultValue = "http://127.0.0.1:8123",
-        description = "ClickHouse or `headspan store` (default ${DEFAULT-VALUE}).")
+        description =
+            "ClickHouse, a server or a cluster (docs/deployment.md), or `headspan store` (default ${DEFAULT-VALUE}).")
     private String url = "";
 
     SpanStore connect() {
