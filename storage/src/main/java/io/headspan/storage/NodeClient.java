@@ -132,37 +132,36 @@ final class NodeClient implements StoreClient {
 
   @Override
   public void run(SqlQuery sql) {
-    QuerySettings query = new QuerySettings();
-    query.setNetworkTimeout(sql.timeout().plus(ANSWER_GRACE).toMillis(), ChronoUnit.MILLIS);
-    query.waitEndOfQuery(true);
-    query.serverSetting("max_execution_time", Double.toString(sql.timeout().toMillis() / 1000.0));
-    query.serverSetting("max_memory_usage", Long.toString(sql.maxMemoryBytes()));
-    sql.settings().forEach(query::serverSetting);
-    sql.parameters()
-        .forEach((name, value) -> query.serverSetting("param_" + name, SqlParameter.format(value)));
+    QuerySettings query = settingsOf(sql, Map.of());
     String what = firstLine(sql.sql());
     closeAfter(what, join(what, call(what, () -> client.query(sql.sql(), query)), Set.of()));
   }
 
-  @Override
-  public void select(SqlQuery sql, Consumer<NativeBlock> blocks) {
+  /// @param defaults what the statement has, unless it says otherwise
+  private static QuerySettings settingsOf(SqlQuery sql, Map<String, String> defaults) {
     QuerySettings query = new QuerySettings();
-    query.setFormat(ClickHouseFormat.Native);
     // An error in the middle would otherwise only break the connection, and not say why.
     query.waitEndOfQuery(true);
     query.setNetworkTimeout(sql.timeout().plus(ANSWER_GRACE).toMillis(), ChronoUnit.MILLIS);
     query.serverSetting("max_execution_time", Double.toString(sql.timeout().toMillis() / 1000.0));
     query.serverSetting("max_memory_usage", Long.toString(sql.maxMemoryBytes()));
+    defaults.forEach(query::serverSetting);
+    sql.settings().forEach(query::serverSetting);
+    sql.parameters()
+        .forEach((name, value) -> query.serverSetting("param_" + name, SqlParameter.format(value)));
+    return query;
+  }
+
+  @Override
+  public void select(SqlQuery sql, Consumer<NativeBlock> blocks) {
+    QuerySettings query = settingsOf(sql, readSettings);
+    query.setFormat(ClickHouseFormat.Native);
     if (sql.maxResultRows() > 0) {
       query.serverSetting("max_result_rows", Long.toString(sql.maxResultRows()));
     }
     // What ends a query whose caller has gone; the embedded store does so by itself.
     query.serverSetting("cancel_http_readonly_queries_on_client_close", "1");
     sql.id().ifPresent(query::setQueryId);
-    readSettings.forEach(query::serverSetting);
-    sql.settings().forEach(query::serverSetting);
-    sql.parameters()
-        .forEach((name, value) -> query.serverSetting("param_" + name, SqlParameter.format(value)));
     String what = "query";
     CompletableFuture<QueryResponse> pending = call(what, () -> client.query(sql.sql(), query));
     QueryResponse response = join(what, pending, Set.of());

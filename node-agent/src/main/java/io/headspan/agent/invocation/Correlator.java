@@ -33,9 +33,10 @@ import org.jspecify.annotations.Nullable;
 ///    are not followed and their invocations not counted.
 ///
 ///    All candidates are known, too, when whatever is open for long has been reported as open. A
-///    call waits for that time if the kernel could not count (`openAtHead` is -1) or may have
-///    counted others. If any exchange was lost meanwhile ([#lost]), or is not remembered any more,
-///    it may be the one, and nothing is known.
+///    call waits for that time if the kernel could not count (`openAtHead` is -1), may have counted
+///    others, or none though the instance serves and the call carries a context. If any exchange
+///    was lost meanwhile ([#lost]), or is not remembered any more, it may be the one, and nothing
+///    is known.
 ///
 /// Count and clock are read a moment apart and on different processors. An invocation that begins
 /// or ends within [#EDGE_NS] of the call's head is a candidate but does not count towards
@@ -203,8 +204,12 @@ public final class Correlator {
       return candidates;
     }
 
+    boolean hasNoInvocations() {
+      return invocations.size() == 0 && open.isEmpty();
+    }
+
     boolean isEmpty() {
-      return invocations.size() == 0 && waitingCalls.size() == 0 && open.isEmpty();
+      return hasNoInvocations() && waitingCalls.size() == 0;
     }
   }
 
@@ -477,7 +482,7 @@ public final class Correlator {
     if (openAtHead < 0) {
       return false;
     }
-    if (openAtHead == 0) {
+    if (openAtHead == 0 && (!call.hasContext() || instance.hasNoInvocations())) {
       settleByHeader(call);
       return true;
     }
@@ -490,9 +495,9 @@ public final class Correlator {
     return true;
   }
 
-  /// Whether none of the candidates is of the trace that `call` carries. Then either the function
-  /// began a trace of its own, or a processor was away between clock and count for so long that one
-  /// of them was not counted, and stands for one that is still to come.
+  /// Whether none of the candidates is of the trace that `call` carries, be there none at all. Then
+  /// either the function began a trace of its own, or a processor was away between clock and count
+  /// for so long that one of them was not counted, and stands for one that is still to come.
   private static boolean lacksTraceOf(Node call, Candidates candidates) {
     return call.hasContext() && candidates.ofSameTrace == 0;
   }
@@ -507,7 +512,7 @@ public final class Correlator {
       settleByHeader(call);
       return;
     }
-    if (openAtHead > 0) {
+    if (openAtHead >= 0) {
       instance.waitingCalls.add(call.headNs(), call);
     }
     waitForReport(call);
@@ -544,8 +549,12 @@ public final class Correlator {
         call.settleUnder(sameTrace, ParentEvidence.SAME_TRACE);
         settled(call);
       } else {
-        missing.add(
-            candidates.ofSameTrace == 0 ? MissingEvidence.OTHER_TRACES : MissingEvidence.AMBIGUOUS);
+        if (candidates.all > 0) {
+          missing.add(
+              candidates.ofSameTrace == 0
+                  ? MissingEvidence.OTHER_TRACES
+                  : MissingEvidence.AMBIGUOUS);
+        }
         settleByHeader(call);
       }
     } else if (call.contextCutOff()) {

@@ -212,6 +212,27 @@ class CorrelatorTest {
     assertThat(correlator.missing().total()).isZero();
   }
 
+  /// The same, where nothing at all was counted.
+  @Test
+  void doesNotBelieveThatNothingWasOpenWhenTheInvocationOfItsTraceWas() {
+    report(served(A, OUTSIDE, 2, 0, 5), head(context(0x7b, 0xc2)));
+    report(called(A, 4000, B, 11, 19, 81, 0), head(FROM_USER));
+    assertThat(spans).hasSize(1);
+    report(served(A, OUTSIDE, 1, 10, 100), head(FROM_USER));
+    assertThat(span(HttpExchange.Role.CLIENT, A).evidence()).isEqualTo(ParentEvidence.SAME_TRACE);
+    assertThat(correlator.missing().total()).isZero();
+  }
+
+  /// A function that works on its own, with traces of its own, between its invocations.
+  @Test
+  void believesThatNothingWasOpenWhenAllIsReportedAndNothingWas() {
+    report(served(A, OUTSIDE, 2, 0, 5), head(context(0x7b, 0xc2)));
+    report(called(A, 4000, B, 11, 19, 81, 0), head(FROM_USER));
+    pass(8_020_000);
+    assertThat(span(HttpExchange.Role.CLIENT, A).evidence()).isEqualTo(ParentEvidence.HEADER);
+    assertThat(correlator.missing().total()).isZero();
+  }
+
   /// The same, of one that ended: it was counted, but by its times ended 90 ms before.
   @Test
   void takesTheInvocationOfItsTraceWhenAllAreReportedThoughOneMoreWasCounted() {

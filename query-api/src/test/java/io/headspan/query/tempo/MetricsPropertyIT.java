@@ -33,7 +33,7 @@ import org.junit.jupiter.api.io.TempDir;
 class MetricsPropertyIT {
   private static final long SEED = Long.getLong("headspan.seed", 20261122);
   private static final int TRACES = 80;
-  private static final int QUERIES = Integer.getInteger("headspan.queries", 30);
+  private static final int QUERIES = Integer.getInteger("headspan.queries", 60);
   private static final long START_S = 1_795_215_000;
   private static final long STEP_S = 20;
 

@@ -21,7 +21,7 @@ import org.junit.jupiter.api.io.TempDir;
 class SearchPropertyIT {
   private static final long SEED = Long.getLong("headspan.seed", 20261121);
   private static final int TRACES = 120;
-  private static final int SEARCHES = Integer.getInteger("headspan.queries", 60);
+  private static final int SEARCHES = Integer.getInteger("headspan.queries", 120);
   private static final long START_S = 1_795_215_000;
 
   @TempDir static Path directory;
