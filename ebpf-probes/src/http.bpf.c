@@ -888,8 +888,8 @@ static __always_inline int tell_part(const struct source *source, struct connect
 		return 0;
 	}
 	part->kind = EVENT_HTTP_HEAD_PART;
-	/* A part may overtake the head's first byte, with which the exchange opens. */
-	part->exchange = c->open ? c->event.exchange : c->event.exchange + 1;
+	/* A part may overtake the head's first byte, or come while that opens the exchange. */
+	part->exchange = c->ended + 1;
 	part->cookie = c->event.cookie;
 	part->offset = at;
 	part->length = piece;
@@ -992,6 +992,7 @@ static __always_inline void refuse_head(struct connection *c, struct bpf_sock *s
 		count(HTTP_BYTES_NOT_HEAD);
 		if (compare_and_swap(&c->open, 1, 0) == 1)
 			uncount_open(c);
+		c->ended = c->event.exchange;
 		await_head(c);
 		return;
 	}
@@ -1317,7 +1318,6 @@ static __always_inline bool is_settings(struct __sk_buff *skb, const struct conn
 	__u8 header[FRAME_HEADER_BYTES];
 
 	return segment->seq == c->response.seq && segment->length >= sizeof(header) &&
-	       c->request.next == c->request.seq &&
 	       bpf_skb_load_bytes(skb, segment->from, header, sizeof(header)) == 0 &&
 	       header[0] == 0 && header[1] == 0 && header[2] % 6 == 0 &&
 	       header[3] == FRAME_SETTINGS && header[4] == 0 && header[5] == 0 && header[6] == 0 &&
@@ -1387,7 +1387,7 @@ static __always_inline void response_segment(struct __sk_buff *skb, struct bpf_s
 	if (!c->open && c->response.have == HTTP_RESPONSE_BYTES)
 		return;
 	if (c->event.exchange == 0) {
-		if (!is_settings(skb, c, segment)) {
+		if (c->request.next != c->request.seq || !is_settings(skb, c, segment)) {
 			if (c->event.role == HTTP_ROLE_CLIENT)
 				follow_turns(c);
 			else
@@ -1425,12 +1425,25 @@ static __always_inline void response_segment(struct __sk_buff *skb, struct bpf_s
 			follow_transcript(&source, sk, segment, time_ns, HTTP_FROM_SERVER);
 		return;
 	}
+	if (verdict == VERDICT_OTHER && c->event.exchange == 1 && !c->method_known &&
+	    is_settings(skb, c, segment)) {
+		struct transcript *t = begin_transcript(c, sk, c->request.seq, segment->seq,
+							HTTP_PROTOCOL_2);
+
+		/* Too little of the preface was there yet to be known as one. */
+		if (t) {
+			tell_kept_head(t, c);
+			follow_transcript(&source, sk, segment, time_ns, HTTP_FROM_SERVER);
+		}
+		return;
+	}
 	if (verdict == VERDICT_OTHER) {
 		abandon(c, sk, HTTP_NO_RESPONSE_HEAD);
 		return;
 	}
 	if (compare_and_swap(&c->open, 1, 0) != 1)
 		return;
+	c->ended = c->event.exchange;
 	if (growth <= 0 && c->event.response_bytes > c->response.have)
 		c->event.flags |= HTTP_FLAG_RESPONSE_GAP;
 	tunnel = opens_tunnel(c);

@@ -66,7 +66,7 @@ struct connection {
 	__u32 turns;		/* it is no HTTP, and followed by turns */
 	__u32 turn_bytes;	/* how many of the client's first ones are in event.head */
 	__u32 ending;		/* enum ending of the response */
-	__u32 _pad;
+	__u32 ended;		/* the last exchange that is not open any more */
 };
 
 struct {

@@ -114,6 +114,11 @@ final class AgentMetrics {
         "Exchanges remembered for later ones",
         pipeline,
         p -> p.correlator().remembered());
+    counter(
+        "parents.forgotten",
+        "Exchanges that were not remembered for as long as others may refer to them; too many",
+        pipeline,
+        p -> p.correlator().forgotten());
     gauge("batch.spans", "Spans in the batch being filled", pipeline, p -> p.batcher().size());
   }
 

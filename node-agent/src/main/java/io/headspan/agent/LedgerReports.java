@@ -8,11 +8,11 @@ import java.util.ArrayList;
 import java.util.List;
 
 /// The ledger as it is told to the collector.
-final class LedgerReports {
+public final class LedgerReports {
   private LedgerReports() {}
 
   /// Every number that is not 0, and what was captured in any case.
-  static NodeSignal.Ledger signal(LedgerSnapshot books) {
+  public static NodeSignal.Ledger signal(LedgerSnapshot books) {
     List<Entry> entries = new ArrayList<>();
     add(entries, Ledger.NO_TENANT, "pending", books.pending());
     for (LedgerSnapshot.Row row : books.rows()) {

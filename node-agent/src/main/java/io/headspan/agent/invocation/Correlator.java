@@ -93,6 +93,9 @@ public final class Correlator {
 
   private boolean anyLost;
 
+  // Written by one thread only.
+  private volatile long forgotten;
+
   /// All that others may refer to, in order of report.
   private final ArrayDeque<Node> remembered = new ArrayDeque<>();
 
@@ -244,6 +247,7 @@ public final class Correlator {
       return;
     }
     if (isOpen && open.size() >= rememberedMax) {
+      countForgotten();
       lost(nowNs);
       return;
     }
@@ -260,6 +264,7 @@ public final class Correlator {
     }
     while (remembered.size() > rememberedMax) {
       forget(remembered.remove());
+      countForgotten();
       lost(nowNs);
     }
     handOut();
@@ -337,6 +342,11 @@ public final class Correlator {
   /// How many reported exchanges are remembered.
   public int remembered() {
     return remembered.size();
+  }
+
+  /// How many reported exchanges were forgotten, or never remembered, because there were too many.
+  public long forgotten() {
+    return forgotten;
   }
 
   /// What the parents of the spans handed out rest on.
@@ -508,7 +518,7 @@ public final class Correlator {
     if (isAllRemembered) {
       callsByHead.add(call.headNs(), call);
     } else if (openAtHead < 0) {
-      missing.add(notKnown(call));
+      missing.add(MissingEvidence.REPORTED_LATE);
       settleByHeader(call);
       return;
     }
@@ -601,6 +611,11 @@ public final class Correlator {
   private static boolean nests(Node call, Node invocation) {
     return call.headNs() <= invocation.headNs() + EDGE_NS
         && invocation.headNs() <= call.tailNs() + EDGE_NS;
+  }
+
+  @SuppressWarnings("NonAtomicVolatileUpdate") // One writer.
+  private void countForgotten() {
+    forgotten++;
   }
 
   private void waitForReport(Node node) {

@@ -12,6 +12,9 @@ public enum MissingEvidence {
   /// A call: it is not known how many invocations were open when it left, or not for sure because
   /// the instance is older than the agent.
   OPEN_NOT_COUNTED,
+  /// A call: it was reported so late that invocations which were open when it left may be
+  /// forgotten.
+  REPORTED_LATE,
   /// A call: invocations were open, none of its trace.
   OTHER_TRACES,
   /// A call: several invocations could have made it.
@@ -30,6 +33,7 @@ public enum MissingEvidence {
       case CALL_DIFFERS -> "call_differs";
       case OPEN_NOT_REPORTED -> "open_not_reported";
       case OPEN_NOT_COUNTED -> "open_not_counted";
+      case REPORTED_LATE -> "reported_late";
       case OTHER_TRACES -> "other_traces";
       case AMBIGUOUS -> "ambiguous";
       case CONTEXT_CUT_OFF -> "context_cut_off";

@@ -4,15 +4,16 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
 /// One pass of an iterator program over the kernel's objects. Reading runs the program; what it
-/// writes with `bpf_seq_write` or `bpf_seq_printf` is what is read. Used by one thread at a time.
+/// writes with `bpf_seq_write` or `bpf_seq_printf` is what is read. Used by the thread that began
+/// it.
 public final class BpfIterator implements AutoCloseable {
   private static final int DISCARD_BUFFER_SIZE_BYTES = 4096;
 
   private final String programName;
   private final FileDescriptor file;
 
-  // Shared only so that the thread that closes need not be the one that opened.
-  private final Arena arena = Arena.ofShared();
+  // Not shared: to close such an arena stops every thread, and passes are made ten times a second.
+  private final Arena arena = Arena.ofConfined();
   private final MemorySegment callState = Libbpf.newCallState(arena);
 
   BpfIterator(String programName, FileDescriptor file) {

@@ -311,7 +311,7 @@ class CorrelatorTest {
     pass(10_001_000);
     report(called(A, 4000, B, 11, 19, 81, -1), head(FROM_USER));
     assertThat(only().evidence()).isEqualTo(ParentEvidence.HEADER);
-    assertThat(correlator.missing().count(MissingEvidence.OPEN_NOT_COUNTED)).isEqualTo(1);
+    assertThat(correlator.missing().count(MissingEvidence.REPORTED_LATE)).isEqualTo(1);
   }
 
   /// Connections older than the agent are not followed, so another invocation may be open.

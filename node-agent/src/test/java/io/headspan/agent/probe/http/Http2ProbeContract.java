@@ -267,44 +267,66 @@ abstract class Http2ProbeContract {
         connection -> {
           connection.readBody(PREFACE.length());
           connection.out().write(Http2TestClient.frame(4, 0, 0, new byte[0]));
-          for (int number = 0; number < 10; number++) {
-            Http2TestClient.readUntilEndOfStream(connection.in());
-            int stream = 1 + 2 * number;
-            var answer = new ByteArrayOutputStream();
-            answer.writeBytes(
-                Http2TestClient.head(
-                    stream,
-                    List.of(Map.entry(":status", Integer.toString(status(number)))),
-                    1 + number,
-                    false,
-                    number % 2 == 0 ? 1 : 1_000,
-                    false));
-            answer.writeBytes(Http2TestClient.data(stream, new byte[50], 200, false));
-            answer.writeBytes(Http2TestClient.data(stream, new byte[0], 255, true));
-            connection.out().write(answer.toByteArray());
-          }
-          connection.readBody(1);
+          answerPadded(connection);
         };
-    try (var server = new TestServer(LOOPBACK, handler)) {
-      var captures = new Captures(probe, server.port());
-      try (var client = new Http2TestClient(server.port())) {
-        for (int number = 0; number < 10; number++) {
-          client.request(
-              1 + 2 * number,
-              List.of(
-                  Map.entry(":method", "GET"),
-                  Map.entry(":scheme", "http"),
-                  Map.entry(":path", "/n/" + number),
-                  Map.entry("traceparent", traceparent(number))),
-              new byte[10],
-              0,
-              false,
-              1_000);
-        }
-        captures.awaitServers(10);
-      }
-      assertRight(captures.servers(), 10);
+    try (var server = new TestServer(LOOPBACK, handler);
+        var client = new Http2TestClient(server.port())) {
+      readsPaddedAnswers(server, client);
     }
+  }
+
+  @Test
+  void followsConnectionsWhoseServerSpeaksInTheMiddleOfThePreface() throws IOException {
+    TestServer.Handler handler =
+        connection -> {
+          connection.readBody(Http2TestClient.PREFACE_BEGINNING);
+          connection.out().write(Http2TestClient.frame(4, 0, 0, new byte[0]));
+          connection.readBody(PREFACE.length() - Http2TestClient.PREFACE_BEGINNING);
+          answerPadded(connection);
+        };
+    try (var server = new TestServer(LOOPBACK, handler);
+        var client = Http2TestClient.awaitingServerWithinPreface(server.port())) {
+      readsPaddedAnswers(server, client);
+    }
+  }
+
+  private static void answerPadded(TestServer.Connection connection) throws IOException {
+    for (int number = 0; number < 10; number++) {
+      Http2TestClient.readUntilEndOfStream(connection.in());
+      int stream = 1 + 2 * number;
+      var answer = new ByteArrayOutputStream();
+      answer.writeBytes(
+          Http2TestClient.head(
+              stream,
+              List.of(Map.entry(":status", Integer.toString(status(number)))),
+              1 + number,
+              false,
+              number % 2 == 0 ? 1 : 1_000,
+              false));
+      answer.writeBytes(Http2TestClient.data(stream, new byte[50], 200, false));
+      answer.writeBytes(Http2TestClient.data(stream, new byte[0], 255, true));
+      connection.out().write(answer.toByteArray());
+    }
+    connection.readBody(1);
+  }
+
+  private void readsPaddedAnswers(TestServer server, Http2TestClient client) throws IOException {
+    var captures = new Captures(probe, server.port());
+    for (int number = 0; number < 10; number++) {
+      client.request(
+          1 + 2 * number,
+          List.of(
+              Map.entry(":method", "GET"),
+              Map.entry(":scheme", "http"),
+              Map.entry(":path", "/n/" + number),
+              Map.entry("traceparent", traceparent(number))),
+          new byte[10],
+          0,
+          false,
+          1_000);
+    }
+    captures.awaitServers(10);
+    assertRight(captures.servers(), 10);
   }
 
   @Test
@@ -561,11 +583,20 @@ abstract class Http2ProbeContract {
   }
 
   /// The first packet is too short to tell what begins there, so the next one is handed on raw, as
-  /// a rule at both ends, and with it the beginning of a stream.
+  /// a rule at both ends, and with it the beginning of a stream. Not where the server's SETTINGS
+  /// came before and told what it is; then the next connection has to do.
   @Test
   void countsOpenStreamsAgainWhenFramesCanBeFollowedAgain() throws IOException {
+    int connectionsMax = 20;
     probe.watchCgroup(cgroup.id());
     long raw = counted(HttpCounter.TRANSCRIPT_RAW);
+    for (int i = 0; i < connectionsMax && counted(HttpCounter.TRANSCRIPT_RAW) == raw; i++) {
+      countsOpenStreamsOfRawConnection();
+    }
+    assertThat(counted(HttpCounter.TRANSCRIPT_RAW)).isGreaterThan(raw);
+  }
+
+  private void countsOpenStreamsOfRawConnection() throws IOException {
     long ends = counted(HttpCounter.HTTP2);
     try (var callee = new GrpcEcho(LOOPBACK, byte[]::new)) {
       ManagedChannel toCallee = GrpcEcho.channel(callee.port());
@@ -574,21 +605,22 @@ abstract class Http2ProbeContract {
           length -> GrpcEcho.call(toCallee, GrpcEcho.UNARY, new byte[length]);
       try (var caller = new GrpcEcho(LOOPBACK, callOut);
           var client = new Http2TestClient(caller.port(), grpc(1, GrpcEcho.NEVER))) {
-        captures.await(() ->
-            counted(HttpCounter.HTTP2) == ends + 2 && counted(HttpCounter.TRANSCRIPT_RAW) > raw);
+        client.send(grpc(3, GrpcEcho.UNARY));
+        client.awaitAnswer();
+        captures.await(() -> counted(HttpCounter.HTTP2) == ends + 2);
         captures.drain();
-        client.send(grpc(3, GrpcEcho.THEN));
+        client.send(grpc(5, GrpcEcho.THEN));
         captures.await(() -> captures.clients().size() == 1);
         assertThat(captures.clients().getLast().openAtHead()).isEqualTo(2);
+        client.awaitAnswer();
         client.send(Http2TestClient.reset(1));
-        client.send(grpc(5, GrpcEcho.THEN));
+        client.send(grpc(7, GrpcEcho.THEN));
         captures.await(() -> captures.clients().size() == 2);
         assertThat(captures.clients().getLast().openAtHead()).isEqualTo(1);
       } finally {
         toCallee.shutdownNow();
       }
     }
-    assertThat(counted(HttpCounter.TRANSCRIPT_RAW)).isGreaterThan(raw);
   }
 
   private static byte[] grpc(int stream, MethodDescriptor<byte[], byte[]> method) {

@@ -16,6 +16,10 @@ import java.util.Map;
 /// An HTTP/2 connection whose every frame the test decides (RFC 9113), one request at a time.
 final class Http2TestClient implements AutoCloseable {
   private static final String PREFACE = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+  /// So few bytes of it could be something else.
+  static final int PREFACE_BEGINNING = 3;
+
   private static final int TIMEOUT_MILLIS = 60_000;
 
   private static final int DATA = 0;
@@ -46,10 +50,22 @@ final class Http2TestClient implements AutoCloseable {
   /// the preface and `frames` at once.
   Http2TestClient(int port, byte[] frames) throws IOException {
     this(new Socket(InetAddress.getLoopbackAddress(), port));
-    int first = 3;
-    send(PREFACE.substring(0, first).getBytes(US_ASCII));
+    send(PREFACE.substring(0, PREFACE_BEGINNING).getBytes(US_ASCII));
+    sendRestOfPreface(frames);
+  }
+
+  /// Likewise, but waits for the server's first frame in between.
+  static Http2TestClient awaitingServerWithinPreface(int port) throws IOException {
+    var client = new Http2TestClient(new Socket(InetAddress.getLoopbackAddress(), port));
+    client.send(PREFACE.substring(0, PREFACE_BEGINNING).getBytes(US_ASCII));
+    assertThat(readFrame(client.in).type()).isEqualTo(SETTINGS);
+    client.sendRestOfPreface(new byte[0]);
+    return client;
+  }
+
+  private void sendRestOfPreface(byte[] frames) throws IOException {
     var rest = new ByteArrayOutputStream();
-    rest.writeBytes(PREFACE.substring(first).getBytes(US_ASCII));
+    rest.writeBytes(PREFACE.substring(PREFACE_BEGINNING).getBytes(US_ASCII));
     rest.writeBytes(frame(SETTINGS, 0, 0, new byte[0]));
     rest.writeBytes(frames);
     send(rest.toByteArray());
@@ -64,6 +80,11 @@ final class Http2TestClient implements AutoCloseable {
 
   void send(byte[] frames) throws IOException {
     socket.getOutputStream().write(frames);
+  }
+
+  /// Reads what comes until the other side has ended a stream.
+  void awaitAnswer() throws IOException {
+    readUntilEndOfStream(in);
   }
 
   /// Ends a stream without an answer.
@@ -88,7 +109,7 @@ final class Http2TestClient implements AutoCloseable {
     request.writeBytes(data(stream, body, padding, false));
     request.writeBytes(data(stream, new byte[0], padding, true));
     send(request.toByteArray());
-    readUntilEndOfStream(in);
+    awaitAnswer();
   }
 
   /// A header block in a HEADERS frame and as many CONTINUATION frames as it takes.
