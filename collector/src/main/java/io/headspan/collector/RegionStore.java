@@ -16,6 +16,7 @@ import io.headspan.wire.SpanBatch;
 import io.headspan.wire.signal.NodeReport;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
@@ -143,6 +144,11 @@ final class RegionStore implements AutoCloseable {
     @Override
     public boolean isStored(SpanBatch batch) {
       return store.isStored(batch);
+    }
+
+    @Override
+    public boolean knowsTokens(Duration age) {
+      return store.knowsTokens(age);
     }
 
     @Override

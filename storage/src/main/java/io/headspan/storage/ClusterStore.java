@@ -5,6 +5,7 @@ import io.headspan.wire.MetricBatch;
 import io.headspan.wire.SpanBatch;
 import io.headspan.wire.SpanExcerpt;
 import io.headspan.wire.signal.NodeReport;
+import java.time.Duration;
 import java.time.LocalDate;
 import java.util.ArrayList;
 import java.util.BitSet;
@@ -71,6 +72,11 @@ final class ClusterStore implements SpanStore {
     List<ShardStore> all = known();
     return parts(batch).entrySet().stream()
         .allMatch(part -> all.get(part.getKey()).isStored(part.getValue()));
+  }
+
+  @Override
+  public boolean knowsTokens(Duration age) {
+    return known().stream().allMatch(shard -> shard.knowsTokens(age));
   }
 
   @Override

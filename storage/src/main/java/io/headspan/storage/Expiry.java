@@ -32,7 +32,8 @@ final class Expiry {
           SPANS,
           new Table("logs", "toDate(time)", 0),
           new Table("metric_points", "toDate(time)", 0),
-          new Table("latency_minute", "toDate(minute)", ROLLUP_DAYS));
+          new Table("latency_minute", "toDate(minute)", ROLLUP_DAYS),
+          new Table("latency_slots", "toDate(slot)", ROLLUP_DAYS));
 
   /// What is of no tenant, and of no use without what refers to it.
   private static final List<String> SHARED =

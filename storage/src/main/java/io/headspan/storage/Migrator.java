@@ -2,6 +2,7 @@ package io.headspan.storage;
 
 import io.headspan.storage.schema.ClusterDdl;
 import io.headspan.storage.schema.Migration;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
@@ -10,6 +11,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.locks.LockSupport;
 
 /// Brings databases to this version's schema: that of a server, or those of a cluster's nodes, each
 /// of which has a record of its own of what was done.
@@ -23,6 +25,12 @@ final class Migrator {
   // Error codes, after ClickHouse's src/Common/ErrorCodes.cpp.
   private static final int TABLE_ALREADY_EXISTS = 57;
   private static final int UNFINISHED = 341;
+  private static final int THROWN_BY_STATEMENT = 395;
+
+  /// For how long a migration waits for what it has to wait for, and between two looks at it.
+  private static final Duration WAIT_LIMIT = Duration.ofMinutes(5);
+
+  private static final Duration WAIT_STEP = Duration.ofMillis(100);
 
   /// A dictionary of fingerprints is not suspicious here: few distinct ones make up a block. What
   /// is changed of a Replicated table, its replicas have when the statement ends; those that are
@@ -177,7 +185,23 @@ final class Migrator {
     targets.forEach(target -> record(target.client(), migration));
   }
 
+  /// Runs a statement; one that throws by itself (`throwIf`) is tried again until it does not.
   private void run(StoreClient client, String sql) {
+    long deadlineNs = System.nanoTime() + WAIT_LIMIT.toNanos();
+    while (true) {
+      try {
+        runOnce(client, sql);
+        return;
+      } catch (StoreException e) {
+        if (e.code() != THROWN_BY_STATEMENT || System.nanoTime() > deadlineNs) {
+          throw e;
+        }
+        LockSupport.parkNanos(WAIT_STEP.toNanos());
+      }
+    }
+  }
+
+  private void runOnce(StoreClient client, String sql) {
     try {
       client.command(sql, SETTINGS);
     } catch (StoreException e) {

@@ -4,6 +4,7 @@ import io.headspan.wire.LogBatch;
 import io.headspan.wire.MetricBatch;
 import io.headspan.wire.SpanBatch;
 import io.headspan.wire.signal.NodeReport;
+import java.time.Duration;
 import java.time.LocalDate;
 import java.util.List;
 import java.util.Map;
@@ -79,6 +80,11 @@ final class ShardStore implements SpanStore {
   @Override
   public boolean isStored(SpanBatch batch) {
     return writer.isStored(batch);
+  }
+
+  @Override
+  public boolean knowsTokens(Duration age) {
+    return KnownTokens.reachBack(client, age);
   }
 
   @Override

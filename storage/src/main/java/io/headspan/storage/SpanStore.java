@@ -4,6 +4,7 @@ import io.headspan.wire.LogBatch;
 import io.headspan.wire.MetricBatch;
 import io.headspan.wire.SpanBatch;
 import io.headspan.wire.signal.NodeReport;
+import java.time.Duration;
 import java.time.LocalDate;
 import java.util.HashMap;
 import java.util.List;
@@ -43,6 +44,14 @@ public sealed interface SpanStore extends AutoCloseable permits ShardStore, Clus
   ///
   /// @throws StoreException if the store cannot be reached or fails
   boolean isStored(SpanBatch batch);
+
+  /// Whether the store surely knows the token of every batch that was inserted within `age`, in all
+  /// tables that are fed by it. Then a batch that comes again is to be inserted again, also if its
+  /// spans are stored: the insert may have been cut off before the rollups had them. Never sure of
+  /// what other servers replicate.
+  ///
+  /// @throws StoreException if the store cannot be reached or fails
+  boolean knowsTokens(Duration age);
 
   /// Stores what an agent tells about its node; when this returns, ClickHouse has it. A report with
   /// a token already seen is not stored again.

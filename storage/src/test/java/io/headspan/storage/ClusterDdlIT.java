@@ -33,7 +33,9 @@ final class ClusterDdlIT {
                     SqlQuery.of("SELECT formatQuery({sql:String})").bind("sql", statement),
                     row -> row.text(0))
                 .getFirst();
-        assertThat(formatted).as(statement).matches("(?s)^(CREATE|ALTER|RENAME|DROP) .*");
+        assertThat(formatted)
+            .as(statement)
+            .matches("(?s)^(CREATE|ALTER|RENAME|DROP|SELECT|INSERT)\\s.*");
       }
       assertThat(
               client.rows(

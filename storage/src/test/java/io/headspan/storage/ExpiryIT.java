@@ -75,6 +75,8 @@ final class ExpiryIT {
     assertThat(number("SELECT sum(invocations) FROM latency_minute"))
         .as("costs of a month can still be counted")
         .isEqualTo(3 * DAYS * TRACES_A_DAY);
+    assertThat(number("SELECT sum(invocations) FROM latency_slots WHERE seconds = 3600"))
+        .isEqualTo(3 * DAYS * TRACES_A_DAY);
     SpanBatch left = store.trace(TODAY.minusDays(9).toEpochDay(), 1 + TENANTS.indexOf("bravo"), 10);
     assertThat(left.size()).isEqualTo(1);
     assertThat(left.resourceAttributes().size()).as("its resource is there").isEqualTo(1);
@@ -102,6 +104,24 @@ final class ExpiryIT {
 
     assertThat(store.expire(retention, TODAY)).contains("table=kept_spans, day=2026-10-31");
     assertThat(number("SELECT count() FROM spans")).isEqualTo(4 * TRACES_A_DAY * TENANTS.size());
+  }
+
+  @Test
+  void costsOfLongAgoGoFromEveryRollup() {
+    assertThat(store.expire(new Retention(Map.of("bravo", 0), 3), TODAY.plusDays(400)))
+        .contains(
+            "table=latency_minute, day=2026-11-14, tenants=[, acme]",
+            "table=latency_slots, day=2026-11-14, tenants=[, acme]");
+
+    for (String rollup :
+        List.of(
+            "latency_minute",
+            "latency_slots WHERE seconds = 60",
+            "latency_slots WHERE seconds = 3600")) {
+      assertThat(number("SELECT sum(invocations) FROM " + rollup))
+          .as(rollup)
+          .isEqualTo((DAYS + 2) * TRACES_A_DAY);
+    }
   }
 
   private long spans(String tenant) {

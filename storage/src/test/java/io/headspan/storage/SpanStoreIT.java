@@ -142,6 +142,27 @@ final class SpanStoreIT {
   }
 
   @Test
+  void knowsHowFarBackItKnowsTokens() {
+    store.insert(new RandomSpans(19).batch(10, NOON_NS), "first");
+    assertThat(store.knowsTokens(Duration.ofHours(1))).isTrue();
+
+    // What may be on its way, and ten blocks.
+    alter("trace_summary MODIFY SETTING non_replicated_deduplication_window = 510");
+    assertThat(store.knowsTokens(Duration.ofHours(1))).isTrue();
+
+    for (int i = 0; i < 10; i++) {
+      store.insert(new RandomSpans(20 + i).batch(10, NOON_NS), "later " + i);
+    }
+    assertThat(store.knowsTokens(Duration.ofHours(1))).as("eleven blocks").isFalse();
+  }
+
+  private void alter(String table) {
+    try (StoreClient client = new NodeClient(store.address())) {
+      client.command("ALTER TABLE " + table, Map.of());
+    }
+  }
+
+  @Test
   void storesWhatAgentsTellAboutTheirNodesOnce() {
     NodeReport ledger =
         report(

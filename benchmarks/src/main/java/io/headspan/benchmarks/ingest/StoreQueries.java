@@ -7,6 +7,8 @@ import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.time.Duration;
+import java.util.Map;
+import java.util.TreeMap;
 
 /// What a benchmark asks the store beside the spans, by ClickHouse's HTTP protocol.
 final class StoreQueries {
@@ -91,6 +93,48 @@ final class StoreQueries {
         """
         SELECT uniqExact(trace_id) FROM %1$s.recent_spans
         WHERE status = 2 AND trace_id NOT IN (SELECT trace_id FROM %1$s.kept_spans)
+        """
+            .formatted(database));
+  }
+
+  /// Active parts by table.
+  Map<String, Long> activeParts() throws IOException, InterruptedException {
+    Map<String, Long> parts = new TreeMap<>();
+    query(
+            "SELECT table, count() FROM system.parts WHERE active AND database = '"
+                + database
+                + "' GROUP BY table")
+        .lines()
+        .map(line -> line.split("\t", -1))
+        .forEach(fields -> parts.put(fields[0], Long.parseLong(fields[1])));
+    return parts;
+  }
+
+  /// What active parts take on disk, MiB.
+  double dataMib() throws IOException, InterruptedException {
+    return number(
+        "SELECT sum(bytes_on_disk) / 1048576 FROM system.parts WHERE active AND database = '"
+            + database
+            + "'");
+  }
+
+  /// Windows of which there are spans in the recent tier.
+  long recentWindows() throws IOException, InterruptedException {
+    return (long)
+        number(
+            "SELECT uniqExact(partition) FROM system.parts WHERE active AND database = '"
+                + database
+                + "' AND table = 'recent_spans'");
+  }
+
+  /// How long ago the newest span came that has been decided about, s; 0 if nothing came.
+  double samplerLagSeconds() throws IOException, InterruptedException {
+    return number(
+        """
+        SELECT if(count() > 0, dateDiff('millisecond', max(last), now64(3)) / 1000,
+            (SELECT if(count() = 0, 0, dateDiff('millisecond', min(arrived), now64(3)) / 1000)
+             FROM %1$s.trace_arrivals))
+        FROM %1$s.decisions WHERE batch >= toUInt64(toUnixTimestamp(now()) - 3600) * 1000
         """
             .formatted(database));
   }

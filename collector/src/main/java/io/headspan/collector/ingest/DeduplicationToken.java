@@ -74,11 +74,13 @@ public final class DeduplicationToken {
     }
   }
 
-  /// Whether the store may have forgotten the token of a batch that was sent before: then it has to
-  /// be asked for the spans.
-  public static boolean mayBeForgotten(HeaderLookup header) {
+  /// How long ago a batch was made that may have been sent before, if it is so long that the store
+  /// may have forgotten its token: then it has to be asked.
+  public static Optional<Duration> oldReplay(HeaderLookup header) {
     String age = header.value(REPLAY_AGE_HEADER);
-    return age != null && AGE.matcher(age).matches() && Long.parseLong(age) >= SURELY_KNOWN_MILLIS;
+    return age != null && AGE.matcher(age).matches() && Long.parseLong(age) >= SURELY_KNOWN_MILLIS
+        ? Optional.of(Duration.ofMillis(Long.parseLong(age)))
+        : Optional.empty();
   }
 
   /// How long ago a batch was made, as its sender says; zero if it does not.

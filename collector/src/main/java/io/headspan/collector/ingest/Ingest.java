@@ -68,20 +68,21 @@ public final class Ingest implements AutoCloseable {
   /// if there is nothing to store or the collector is closing.
   ///
   /// @param token see [DeduplicationToken]
-  /// @param askFirst whether the batch may have been stored so long ago that the store has
-  ///   forgotten its token: then the store is asked for the spans, and does not store them again
+  /// @param oldReplay how long ago the batch was made, if it may have been stored so long ago that
+  ///   the store has forgotten its token: then, unless the store surely knows it, it is asked for
+  ///   the spans, and does not store them again
   /// @param omitted what was left out of the batch, which is stored with it
   /// @param whenDone must not block
   public void insert(
       Protocol protocol,
       SpanBatch batch,
       String token,
-      boolean askFirst,
+      Optional<Duration> oldReplay,
       List<Omission> omitted,
       Consumer<InsertOutcome> whenDone) {
     insert(
         regions.split(() -> new SpanRecords(batch), batch, batch.size(), token, omitted),
-        part -> insert(part, askFirst),
+        part -> insert(part, oldReplay),
         outcome -> {
           omitted.forEach(each -> metrics.omitted(protocol, each));
           whenDone.accept(counted(protocol, batch, outcome));
@@ -211,9 +212,12 @@ public final class Ingest implements AutoCloseable {
 
   /// Of a store among others it is asked for each tenant by itself: one that has moved there since
   /// the batch was first sent is not there yet, whoever else is.
-  private void insert(Regions.Part<SpanBatch> part, boolean askFirst) {
+  private void insert(Regions.Part<SpanBatch> part, Optional<Duration> oldReplay) {
     Store store = part.region().store();
-    if (!askFirst || regions.isOne()) {
+    if (oldReplay.isEmpty() || regions.isOne()) {
+      // While its token is known it is inserted again, whatever is there of it: the first time may
+      // have been cut off between the spans and what is made of them.
+      boolean askFirst = oldReplay.isPresent() && !store.knowsTokens(oldReplay.get());
       insert(store, part.batch(), part.token(), askFirst);
       return;
     }

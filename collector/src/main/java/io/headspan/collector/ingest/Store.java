@@ -4,6 +4,7 @@ import io.headspan.wire.LogBatch;
 import io.headspan.wire.MetricBatch;
 import io.headspan.wire.SpanBatch;
 import io.headspan.wire.signal.NodeReport;
+import java.time.Duration;
 import java.util.List;
 
 /// What ingest needs of the store; [io.headspan.storage.SpanStore] has the promises.
@@ -32,6 +33,11 @@ public interface Store {
   ///
   /// @throws io.headspan.storage.StoreException if it cannot say
   boolean isStored(SpanBatch batch);
+
+  /// Whether the store surely knows the token of every batch that was inserted within `age`.
+  ///
+  /// @throws io.headspan.storage.StoreException if it cannot say
+  boolean knowsTokens(Duration age);
 
   /// Stores a report about a node once; returns when the store has it.
   ///

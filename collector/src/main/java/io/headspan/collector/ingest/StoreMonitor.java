@@ -19,7 +19,7 @@ public final class StoreMonitor implements AutoCloseable {
 
   private static final Duration WHEN_READY = Duration.ofSeconds(1);
   private static final Duration FIRST_RETRY = Duration.ofMillis(100);
-  private static final Duration LAST_RETRY = Duration.ofSeconds(2);
+  private static final Duration LAST_RETRY = Duration.ofMillis(500);
   private static final Duration CLOSE_TIMEOUT = Duration.ofSeconds(5);
 
   private final Store store;

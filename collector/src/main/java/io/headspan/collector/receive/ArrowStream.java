@@ -274,7 +274,7 @@ final class ArrowStream extends ServerCall.Listener<EncodedMessage> {
                           Protocol.OTAP,
                           taken.batch(),
                           name,
-                          DeduplicationToken.mayBeForgotten(arrived.headers),
+                          DeduplicationToken.oldReplay(arrived.headers),
                           taken.omitted(),
                           whenDone));
         }

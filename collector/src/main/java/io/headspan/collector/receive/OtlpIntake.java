@@ -22,6 +22,7 @@ import io.opentelemetry.proto.collector.logs.v1.ExportLogsServiceRequest;
 import io.opentelemetry.proto.collector.metrics.v1.ExportMetricsServiceRequest;
 import io.opentelemetry.proto.collector.trace.v1.ExportTraceServiceRequest;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import org.slf4j.Logger;
@@ -197,7 +198,7 @@ final class OtlpIntake {
                     protocol,
                     taken.batch(),
                     token,
-                    false,
+                    Optional.empty(),
                     taken.omitted(),
                     outcome ->
                         whenDone.accept(

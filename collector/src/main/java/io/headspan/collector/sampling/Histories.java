@@ -1,5 +1,6 @@
 package io.headspan.collector.sampling;
 
+import io.headspan.storage.LatencyRange;
 import io.headspan.storage.SpanStore;
 import io.headspan.storage.SqlQuery;
 import java.time.Duration;
@@ -79,8 +80,8 @@ final class Histories {
               store,
               query(
                       "version",
-                      "toInt64(toUnixTimestamp(min(minute)))",
-                      "min(minute) < toDateTime({new:Int64}, 'UTC')",
+                      "toInt64(toUnixTimestamp(min(first_minute)))",
+                      "min(first_minute) < toDateTime({new:Int64}, 'UTC')",
                       version.lookbackMinutes(),
                       nowMillis)
                   .bind(
@@ -92,22 +93,21 @@ final class Histories {
 
   private static SqlQuery query(
       String name, String value, String having, long lookbackMinutes, long nowMillis) {
-    long now = TimeUnit.MILLISECONDS.toSeconds(nowMillis);
-    return SqlQuery.of(
-            """
-            SELECT toString(tenant), toString(service), toString(%1$s),
-                cityHash64(tenant, service, %1$s), cityHash64(tenant, service), %2$s
-            FROM latency_minute
-            WHERE minute >= toStartOfMinute(toDateTime({from:Int64}, 'UTC'))
-              AND minute <= toDateTime({to:Int64}, 'UTC')
-            GROUP BY tenant, service, %1$s
-            HAVING %3$s
-            ORDER BY sum(invocations) DESC
-            LIMIT {limit:UInt64}
-            """
-                .formatted(name, value, having))
-        .bind("from", now - TimeUnit.MINUTES.toSeconds(lookbackMinutes))
-        .bind("to", now)
+    String sql =
+        """
+        SELECT toString(tenant), toString(service), toString(%1$s),
+            cityHash64(tenant, service, %1$s), cityHash64(tenant, service), %2$s
+        FROM %4$s
+        GROUP BY tenant, service, %1$s
+        HAVING %3$s
+        ORDER BY sum(invocations) DESC
+        LIMIT {limit:UInt64}
+        """
+            .formatted(name, value, having, "%1$s");
+    return LatencyRange.of(
+            TimeUnit.MILLISECONDS.toNanos(nowMillis) - TimeUnit.MINUTES.toNanos(lookbackMinutes),
+            TimeUnit.MILLISECONDS.toNanos(nowMillis))
+        .all(sql)
         .bind("limit", NAMES_MAX);
   }
 

@@ -229,8 +229,12 @@ public final class Sampler implements AutoCloseable {
   }
 
   private void lease(long now) {
+    boolean wasLeased = isLeased;
     isLeased = tiers.lease(holder, now, LEASE);
     leasedAtMillis = now;
+    if (isLeased != wasLeased) {
+      logger.info("{}: holder={}", isLeased ? "samples from now on" : "samples no more", holder);
+    }
   }
 
   private long dueMillis(StoredTrace trace) {

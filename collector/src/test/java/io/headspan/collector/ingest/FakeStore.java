@@ -5,6 +5,7 @@ import io.headspan.wire.LogBatch;
 import io.headspan.wire.MetricBatch;
 import io.headspan.wire.SpanBatch;
 import io.headspan.wire.signal.NodeReport;
+import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -23,6 +24,7 @@ public final class FakeStore implements Store {
   private final Queue<RuntimeException> failures = new ArrayDeque<>();
   private final Semaphore permits = new Semaphore(0);
   private final List<String> calls = new ArrayList<>();
+  private Duration known = Duration.ZERO;
   private boolean away;
   private boolean held;
   private int migrations;
@@ -97,6 +99,16 @@ public final class FakeStore implements Store {
   public synchronized boolean isStored(SpanBatch batch) {
     calls.add("asked");
     return batches.containsValue(batch);
+  }
+
+  @Override
+  public synchronized boolean knowsTokens(Duration age) {
+    return age.compareTo(known) < 0;
+  }
+
+  /// Of what was inserted within `age` it knows the tokens from now on; of nothing before.
+  public synchronized void knowTokensFor(Duration age) {
+    known = age;
   }
 
   @Override

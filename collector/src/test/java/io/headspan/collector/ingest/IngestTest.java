@@ -12,6 +12,7 @@ import io.headspan.wire.signal.NodeSignal;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentLinkedQueue;
@@ -22,6 +23,9 @@ import org.junit.jupiter.api.Test;
 
 class IngestTest {
   private static final SpanBatch BATCH = new SyntheticSpans(1, 1_795_000_000_000_000_000L).next(7);
+
+  /// How long ago a replay was made that the store may have forgotten.
+  private static final Optional<Duration> OLD = Optional.of(Duration.ofMinutes(2));
 
   private final FakeStore store = new FakeStore();
   private final SimpleMeterRegistry registry = new SimpleMeterRegistry();
@@ -78,7 +82,7 @@ class IngestTest {
         Protocol.OTAP,
         new SpanBatch.Builder().build(),
         "a/b/1",
-        false,
+        Optional.empty(),
         List.of(),
         outcome::complete);
 
@@ -90,10 +94,22 @@ class IngestTest {
   void doesNotStoreAnOldReplayThatTheStoreHas() {
     assertThat(get(start("a/b/1"))).isEqualTo(new InsertOutcome.Stored());
     CompletableFuture<InsertOutcome> replay = new CompletableFuture<>();
-    ingest.insert(Protocol.OTAP, BATCH, "a/b/1", true, List.of(), replay::complete);
+    ingest.insert(Protocol.OTAP, BATCH, "a/b/1", OLD, List.of(), replay::complete);
     assertThat(get(replay)).isEqualTo(new InsertOutcome.Stored());
     assertThat(store.calls()).containsExactly("a/b/1", "asked");
     assertThat(told).containsExactly(BATCH);
+  }
+
+  @Test
+  void insertsAnOldReplayAgainWhileItsTokenIsKnown() {
+    assertThat(insert("a/b/1")).isEqualTo(new InsertOutcome.Stored());
+    store.knowTokensFor(Duration.ofHours(1));
+    CompletableFuture<InsertOutcome> replay = new CompletableFuture<>();
+    ingest.insert(Protocol.OTAP, BATCH, "a/b/1", OLD, List.of(), replay::complete);
+    assertThat(get(replay)).isEqualTo(new InsertOutcome.Stored());
+    assertThat(store.calls())
+        .as("what is there of it may not be all")
+        .containsExactly("a/b/1", "a/b/1");
   }
 
   @Test
@@ -107,7 +123,7 @@ class IngestTest {
   @Test
   void storesAnOldReplayThatTheStoreDoesNotHave() {
     CompletableFuture<InsertOutcome> replay = new CompletableFuture<>();
-    ingest.insert(Protocol.OTAP, BATCH, "a/b/1", true, List.of(), replay::complete);
+    ingest.insert(Protocol.OTAP, BATCH, "a/b/1", OLD, List.of(), replay::complete);
     assertThat(get(replay)).isEqualTo(new InsertOutcome.Stored());
     assertThat(store.calls()).containsExactly("asked", "a/b/1");
   }
@@ -209,7 +225,7 @@ class IngestTest {
 
   private CompletableFuture<InsertOutcome> start(String token) {
     CompletableFuture<InsertOutcome> outcome = new CompletableFuture<>();
-    ingest.insert(Protocol.OTAP, BATCH, token, false, List.of(), outcome::complete);
+    ingest.insert(Protocol.OTAP, BATCH, token, Optional.empty(), List.of(), outcome::complete);
     return outcome;
   }
 

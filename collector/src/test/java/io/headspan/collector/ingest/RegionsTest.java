@@ -13,6 +13,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
@@ -154,7 +155,12 @@ class RegionsTest {
     Omission bravo = new Omission("agent", "bravo", Omission.Kind.SPANS, Rejection.TOO_LARGE, 1);
     CompletableFuture<InsertOutcome> outcome = new CompletableFuture<>();
     ingest.insert(
-        Protocol.OTAP, spans("bravo"), "a/b/1", false, List.of(acme, bravo), outcome::complete);
+        Protocol.OTAP,
+        spans("bravo"),
+        "a/b/1",
+        Optional.empty(),
+        List.of(acme, bravo),
+        outcome::complete);
     assertThat(await(outcome)).isEqualTo(new InsertOutcome.Stored());
     assertThat(us.omissions()).containsExactly(Map.entry("a/b/1/left-out", List.of(acme)));
     assertThat(own.omissions()).containsExactly(Map.entry("a/b/1/left-out", List.of(bravo)));
@@ -203,7 +209,7 @@ class RegionsTest {
 
   private CompletableFuture<InsertOutcome> insert(String token, SpanBatch batch) {
     CompletableFuture<InsertOutcome> outcome = new CompletableFuture<>();
-    ingest.insert(Protocol.OTAP, batch, token, false, List.of(), outcome::complete);
+    ingest.insert(Protocol.OTAP, batch, token, Optional.empty(), List.of(), outcome::complete);
     return outcome;
   }
 

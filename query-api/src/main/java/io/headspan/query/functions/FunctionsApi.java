@@ -7,7 +7,8 @@ import io.headspan.query.http.Queries;
 import io.headspan.query.http.QueryThreads;
 import io.headspan.query.http.Request;
 import io.headspan.query.traceql.TimeRange;
-import io.headspan.storage.SqlQuery;
+import io.headspan.storage.LatencyRange;
+import io.headspan.storage.Row;
 import java.util.List;
 
 /// `/api/headspan/v1/functions?start&end`: invocations, errors and latency percentiles by tenant,
@@ -19,23 +20,34 @@ public final class FunctionsApi {
   private static final double NS_PER_MS = 1e6;
   private static final String SQL =
       """
-      SELECT tenant, service, version, runtime, sum(invocations) AS total, \
+      SELECT %1$s, tenant, service, version, runtime, sum(invocations) AS total, \
       sumIf(invocations,status=2), quantilesDDMerge(0.01,0.5,0.95,0.99)(latency) \
-      FROM latency_minute WHERE\
-      """
-          + " "
-          + CountedOnce.CONDITION
-          + " GROUP BY tenant, service, version, runtime"
-          + " ORDER BY tenant, service, version, runtime";
+      FROM %2$s GROUP BY tenant, service, version, runtime \
+      ORDER BY tenant, service, version, runtime\
+      """;
 
   private record FunctionRow(
+      long unsure,
       String tenant,
       String service,
       String version,
       String runtime,
       long count,
       long errors,
-      double[] quantilesNs) {}
+      double[] quantilesNs)
+      implements LatencyRange.Counted {
+    static FunctionRow of(Row row) {
+      return new FunctionRow(
+          row.integer(0),
+          row.text(1),
+          row.text(2),
+          row.text(3),
+          row.text(4),
+          row.integer(5),
+          row.integer(6),
+          row.numbers(7));
+    }
+  }
 
   private final Queries queries;
 
@@ -50,18 +62,8 @@ public final class FunctionsApi {
   private HttpResponse functions(Request request) {
     TimeRange range = request.timeRange();
     List<FunctionRow> rows =
-        queries.run(
-            request,
-            SqlQuery.of(SQL).bind("from", range.fromNs()).bind("to", range.toNs()),
-            row ->
-                new FunctionRow(
-                    row.text(0),
-                    row.text(1),
-                    row.text(2),
-                    row.text(3),
-                    row.integer(4),
-                    row.integer(5),
-                    row.numbers(6)));
+        LatencyRange.of(range.fromNs(), range.toNs())
+            .once(SQL, query -> queries.run(request, query, FunctionRow::of));
     return Json.response(json -> {
       json.writeStartObject();
       json.writeArrayFieldStart("functions");

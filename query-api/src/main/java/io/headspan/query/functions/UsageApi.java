@@ -8,6 +8,7 @@ import io.headspan.query.http.Queries;
 import io.headspan.query.http.QueryThreads;
 import io.headspan.query.http.Request;
 import io.headspan.query.traceql.TimeRange;
+import io.headspan.storage.LatencyRange;
 import io.headspan.storage.Row;
 import io.headspan.storage.SqlQuery;
 import java.io.IOException;
@@ -26,19 +27,15 @@ public final class UsageApi {
   /// An instance is known by its resource; it counts for each minute in which it served something.
   private static final String INVOCATIONS =
       """
-      SELECT toString(day), tenant, service, version, runtime, sum(n), sum(failed), sum(took), \
+      SELECT %1$s, toString(day), tenant, service, version, runtime, sum(n), sum(failed), sum(took), \
       sum(ms), sum(ms_100), sum(cpu), sum(bytes), sum(running) FROM (\
-      SELECT toDate(minute) AS day, minute, tenant, service, version, runtime, \
+      SELECT toStartOfHour(slot) AS hour, toDate(hour) AS day, tenant, service, version, runtime, \
       sum(invocations) AS n, sumIf(invocations,status=2) AS failed, sum(duration_sum) AS took, \
       sum(billed_ms) AS ms, sum(billed_100ms) AS ms_100, sum(cpu_ns) AS cpu, \
-      sum(response_bytes) AS bytes, uniqMerge(instances) AS running FROM latency_minute WHERE\
-      """
-          + " "
-          + CountedOnce.CONDITION
-          + """
-           GROUP BY minute, tenant, service, version, runtime) \
-          GROUP BY day, tenant, service, version, runtime\
-          """;
+      sum(response_bytes) AS bytes, arraySum(mapValues(uniqMergeMapMerge(instances))) AS running \
+      FROM %2$s GROUP BY hour, tenant, service, version, runtime) \
+      GROUP BY day, tenant, service, version, runtime\
+      """;
 
   private static final String OWNERS =
       """
@@ -92,6 +89,38 @@ public final class UsageApi {
     private static final Work NONE = new Work(0, 0, 0, 0, 0, 0, 0, 0);
   }
 
+  private record Worked(long unsure, Function function, Work work) implements LatencyRange.Counted {
+    static Worked of(Row row) {
+      return new Worked(
+          row.integer(0),
+          UsageApi.function(row, 1),
+          new Work(
+              row.integer(6),
+              row.integer(7),
+              row.integer(8),
+              row.integer(9),
+              row.integer(10),
+              row.integer(11),
+              row.integer(12),
+              row.integer(13)));
+    }
+
+    @Override
+    public String tenant() {
+      return function.tenant();
+    }
+
+    @Override
+    public String service() {
+      return function.service();
+    }
+
+    @Override
+    public String runtime() {
+      return function.runtime();
+    }
+  }
+
   private record OfFunction<T>(Function function, T value) {}
 
   private final Queries queries;
@@ -107,28 +136,15 @@ public final class UsageApi {
   private HttpResponse usage(Request request) {
     TimeRange range = request.exactRange("from", "to");
     Map<Function, Work> work = new TreeMap<>();
-    for (OfFunction<Work> row :
-        queries.run(
-            request,
-            bound(INVOCATIONS, range),
-            row ->
-                new OfFunction<>(
-                    function(row),
-                    new Work(
-                        row.integer(5),
-                        row.integer(6),
-                        row.integer(7),
-                        row.integer(8),
-                        row.integer(9),
-                        row.integer(10),
-                        row.integer(11),
-                        row.integer(12))))) {
-      work.put(row.function(), row.value());
+    for (Worked row :
+        LatencyRange.of(range.fromNs(), range.toNs())
+            .once(INVOCATIONS, query -> queries.run(request, query, Worked::of))) {
+      work.put(row.function(), row.work());
     }
     Map<Function, Long> logBytes = new HashMap<>();
     List<OfFunction<Long>> logs =
         queries.run(
-            request, bound(LOGS, range), row -> new OfFunction<>(function(row), row.integer(5)));
+            request, bound(LOGS, range), row -> new OfFunction<>(function(row, 0), row.integer(5)));
     for (OfFunction<Long> row : logs) {
       logBytes.put(row.function(), row.value());
       work.putIfAbsent(row.function(), Work.NONE);
@@ -138,7 +154,7 @@ public final class UsageApi {
         queries.run(
             request,
             bound(OWNERS, range),
-            row -> new OfFunction<>(function(row), new Owner(row.text(5), row.integer(6))));
+            row -> new OfFunction<>(function(row, 0), new Owner(row.text(5), row.integer(6))));
     for (OfFunction<Owner> row : resources) {
       owners.put(row.function(), row.value());
     }
@@ -162,8 +178,14 @@ public final class UsageApi {
     return SqlQuery.of(sql).bind("from", range.fromNs()).bind("to", range.toNs());
   }
 
-  private static Function function(Row row) {
-    return new Function(row.text(0), row.text(1), row.text(2), row.text(3), row.text(4));
+  /// @param first the column of the day; the others follow it
+  private static Function function(Row row, int first) {
+    return new Function(
+        row.text(first),
+        row.text(first + 1),
+        row.text(first + 2),
+        row.text(first + 3),
+        row.text(first + 4));
   }
 
   private static void write(

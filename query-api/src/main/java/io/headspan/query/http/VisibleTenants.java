@@ -43,6 +43,7 @@ final class VisibleTenants {
           Map.entry("kept_spans", "tenant"),
           Map.entry("resources", "tenant"),
           Map.entry("latency_minute", "tenant"),
+          Map.entry("latency_slots", "tenant"),
           Map.entry("logs", "tenant"),
           Map.entry("metric_points", "tenant"),
           Map.entry("node_ledger", "tenant"),
@@ -51,7 +52,8 @@ final class VisibleTenants {
           Map.entry("interference_matrix", "victim"));
 
   /// Tables without a tenant, which say nothing of any row that is not visible by itself.
-  private static final Set<String> HARMLESS = Set.of("ended_open", "tier_boundary");
+  private static final Set<String> HARMLESS =
+      Set.of("ended_open", "tier_boundary", "hours_by_minute");
 
   /// Tables without a tenant as a tenant sees them; `%s` is the database.
   private static final Map<String, String> DERIVED =

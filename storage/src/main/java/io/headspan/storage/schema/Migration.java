@@ -34,7 +34,8 @@ public record Migration(int version, String name, String checksum, List<String> 
           "0012_elements_by_hash.sql",
           "0013_collector_ledger.sql",
           "0018_standing_for_several.sql",
-          "0019_sampled_spans_apart.sql");
+          "0019_sampled_spans_apart.sql",
+          "0020_latency_slots.sql");
 
   /// Every migration, in order.
   public static List<Migration> all() {

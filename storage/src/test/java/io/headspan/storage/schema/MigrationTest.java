@@ -28,7 +28,9 @@ final class MigrationTest {
                       "IF EXISTS",
                       "CREATE OR REPLACE",
                       "MODIFY QUERY",
-                      "RENAME TABLE"));
+                      "RENAME TABLE",
+                      "throwIf",
+                      "INSERT INTO latency_before"));
     }
   }
 
