@@ -3,6 +3,7 @@ package io.headspan.benchmarks;
 import io.headspan.benchmarks.capture.CaptureBench;
 import io.headspan.benchmarks.ingest.IngestBench;
 import io.headspan.benchmarks.ingest.SamplingBench;
+import io.headspan.benchmarks.ingest.SoakBench;
 import io.headspan.benchmarks.query.QueryBench;
 import io.headspan.benchmarks.query.StoreBench;
 import java.util.Arrays;
@@ -17,6 +18,7 @@ public final class Bench {
           "ingest", IngestBench::main,
           "query", QueryBench::main,
           "sampling", SamplingBench::main,
+          "soak", SoakBench::main,
           "store", StoreBench::main);
 
   /// A benchmark's main method.

@@ -29,7 +29,9 @@ public final class SamplingBench {
   private static final int WARM_UP_BATCHES = 8;
   private static final Duration MERGE_TIMEOUT = Duration.ofSeconds(60);
   private static final Duration DECISION_TIMEOUT = Duration.ofMinutes(5);
-  private static final String POLICIES =
+
+  /// Of this bench and of [SoakBench].
+  static final String POLICIES =
       """
       - {name: errors, type: status_code, status_code: {status_codes: [ERROR]}}
       - {name: slow, type: latency, latency: {threshold_ms: 2000}}

@@ -28,7 +28,7 @@ public final class SyntheticSpans {
   /// Most spans of one trace.
   public static final int MAX_SPANS = 80;
 
-  private static final int TRACES_PER_SECOND = 1_000;
+  private static final double TRACES_PER_SECOND = 1_000;
   private static final long NETWORK_NS = 150_000;
   private static final int CLIENT_ADDRESSES = 4_000;
   private static final int IDS = 50_000;
@@ -40,6 +40,7 @@ public final class SyntheticSpans {
 
   private final SplittableRandom random;
   private final Topology topology;
+  private final double tracesPerSecond;
   private final PriorityQueue<Pending> pending =
       new PriorityQueue<>(
           Comparator.comparingLong((Pending span) -> span.endNs)
@@ -56,6 +57,7 @@ public final class SyntheticSpans {
   public SyntheticSpans(long seed, long startNs) {
     random = new SplittableRandom(seed);
     topology = Topology.of(random);
+    tracesPerSecond = TRACES_PER_SECOND;
     clockNs = startNs;
   }
 
@@ -64,6 +66,12 @@ public final class SyntheticSpans {
   ///
   /// @param stream any number but the seed; the traces are the same for the same one
   public SyntheticSpans(long seed, long stream, long startNs) {
+    this(seed, stream, startNs, TRACES_PER_SECOND);
+  }
+
+  /// The same with as many traces a second of its clock.
+  public SyntheticSpans(long seed, long stream, long startNs, double tracesPerSecond) {
+    this.tracesPerSecond = tracesPerSecond;
     random = new SplittableRandom(stream);
     topology = Topology.of(new SplittableRandom(seed));
     clockNs = startNs;
@@ -133,7 +141,7 @@ public final class SyntheticSpans {
   private record Caller(Function function, Instance instance, long parentSpanId) {}
 
   private void startTrace() {
-    clockNs += (long) (-Math.log(1 - random.nextDouble()) * 1e9 / TRACES_PER_SECOND);
+    clockNs += (long) (-Math.log(1 - random.nextDouble()) * 1e9 / tracesPerSecond);
     traceIdHigh = random.nextLong();
     traceIdLow = random.nextLong();
     spansOfTrace = 0;
