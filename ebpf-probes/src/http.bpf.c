@@ -476,6 +476,10 @@ static __always_inline void abandon(struct connection *c, struct bpf_sock *sk, _
 
 /*
  * Goes on with a connection as a transcript. `client_seq` and `server_seq` are where it begins.
+ *
+ * Two CPUs may come to this at once, with a packet of the client and one of the server. Both have
+ * placed theirs before. The one that comes second gets the transcript if it is there, and hands its
+ * packet on; if it gets NULL, the first one finds the packet placed when it looks behind this.
  */
 static __noinline struct transcript *begin_transcript(struct connection *c, struct bpf_sock *sk,
 						      __u32 client_seq, __u32 server_seq,
@@ -484,8 +488,10 @@ static __noinline struct transcript *begin_transcript(struct connection *c, stru
 	struct http_transcript_event *event;
 	struct transcript *t;
 
-	if (compare_and_swap(&c->transcribed, 0, 1) != 0)
-		return NULL;
+	__u32 stage = compare_and_swap(&c->transcribed, 0, 1);
+
+	if (stage != 0)
+		return stage == 2 ? bpf_sk_storage_get(&transcripts, sk, NULL, 0) : NULL;
 	t = bpf_sk_storage_get(&transcripts, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
 	if (!t) {
 		count(HTTP_STORAGE_FAILED);
@@ -537,7 +543,7 @@ static __noinline struct transcript *begin_transcript(struct connection *c, stru
 	bpf_ringbuf_submit(event, ring_flags());
 	count(protocol == HTTP_PROTOCOL_2 ? HTTP_HTTP2 : HTTP_PIPELINES);
 	/* What follows finds the transcript; who still has this state looks at `transcribed`. */
-	*(volatile __u32 *)&c->transcribed = 2;
+	compare_and_swap(&c->transcribed, 1, 2); /* with a barrier, unlike a store */
 	if (protocol == HTTP_PROTOCOL_1)
 		lose_count(t);
 	if (compare_and_swap(&c->open, 1, 0) == 1)
@@ -546,7 +552,10 @@ static __noinline struct transcript *begin_transcript(struct connection *c, stru
 	return t;
 }
 
-/* Hands on the beginning of a transcript that came before the packet with which it was known. */
+/*
+ * Hands on the beginning of a transcript that came before the packet with which it was known. Where
+ * the direction goes on from there, unless another CPU has brought it further.
+ */
 SEPARATE int tell_kept_head(struct transcript *t, struct connection *c)
 {
 	struct transcript_direction *d;
@@ -570,24 +579,24 @@ SEPARATE int tell_kept_head(struct transcript *t, struct connection *c)
 	if (t->protocol == HTTP_PROTOCOL_1)
 		return 0;
 	d = &t->directions[HTTP_FROM_CLIENT];
-	if (c->request.have <= PREFACE_BYTES) {
+	if (!enter(d))
+		return 0;
+	if (!d->raw && d->at == c->request.seq && c->request.have <= PREFACE_BYTES) {
 		d->at = c->request.seq + c->request.have;
 		d->told = d->at;
 		d->keep = PREFACE_BYTES - c->request.have;
 		d->partial = d->keep > 0;
-		return 0;
+	} else if (!d->raw && d->at == c->request.seq) {
+		begin_raw(t, d, c->request.seq + c->request.have);
 	}
-	d->raw_until = c->request.seq + c->request.have;
-	d->raw = 1;
-	d->uncounted = 1;
-	count(HTTP_TRANSCRIPT_RAW);
-	lose_count(t);
+	*(volatile __u32 *)&d->busy = 0;
 	return 0;
 }
 
-/* Likewise what came of a response. */
+/* Likewise what the server said. */
 SEPARATE int tell_kept_response(struct transcript *t, struct connection *c)
 {
+	struct transcript_direction *d;
 	struct http_bytes_event *event;
 
 	if (!t || !c || c->response.have == 0)
@@ -597,7 +606,7 @@ SEPARATE int tell_kept_response(struct transcript *t, struct connection *c)
 		t->broken = 1;
 		return 0;
 	}
-	begin_record(t, event, HTTP_FROM_SERVER, c->event.response_ns);
+	begin_record(t, event, HTTP_FROM_SERVER, c->event.response_ns ?: c->event.last_ns);
 	event->seq = c->response.seq;
 	event->from_seq = c->response.seq;
 	event->until_seq = c->response.seq + c->response.have;
@@ -605,6 +614,14 @@ SEPARATE int tell_kept_response(struct transcript *t, struct connection *c)
 	event->raw = 1;
 	bpf_probe_read_kernel(event->bytes, HTTP_RESPONSE_BYTES, c->event.response);
 	bpf_ringbuf_submit(event, ring_flags());
+	if (t->protocol == HTTP_PROTOCOL_1)
+		return 0;
+	d = &t->directions[HTTP_FROM_SERVER];
+	if (!enter(d))
+		return 0;
+	if (!d->raw && d->at == c->response.seq)
+		begin_raw(t, d, c->response.seq + c->response.have);
+	*(volatile __u32 *)&d->busy = 0;
 	return 0;
 }
 
@@ -1012,17 +1029,19 @@ static __always_inline void begin_http2(const struct source *source, struct bpf_
 	struct transcript *t;
 	bool is_first = at == 0 && seen == segment->length;
 
-	if (!is_first && seen != c->request.have) {
+	if ((!is_first && seen != c->request.have) ||
+	    c->response.next - c->response.seq > HTTP_RESPONSE_BYTES) {
 		abandon(c, sk, HTTP_TRANSCRIPT_LOST);
 		return;
 	}
-	t = begin_transcript(c, sk, client_seq, c->response.next, HTTP_PROTOCOL_2);
+	t = begin_transcript(c, sk, client_seq, c->response.seq, HTTP_PROTOCOL_2);
 	if (!t)
 		return;
 	if (is_first)
 		transcribe(source, sk, t, segment, time_ns, HTTP_FROM_CLIENT);
 	else
 		tell_kept_head(t, c);
+	tell_kept_response(t, c);
 }
 
 /*
@@ -1387,15 +1406,26 @@ static __always_inline void response_segment(struct __sk_buff *skb, struct bpf_s
 	if (!c->open && c->response.have == HTTP_RESPONSE_BYTES)
 		return;
 	if (c->event.exchange == 0) {
-		if (c->request.next != c->request.seq || !is_settings(skb, c, segment)) {
+		if (c->response.have == 0 && !is_settings(skb, c, segment)) {
 			if (c->event.role == HTTP_ROLE_CLIENT)
 				follow_turns(c);
 			else
 				abandon(c, sk, HTTP_SERVER_FIRST);
-		} else if (begin_transcript(c, sk, c->request.seq, segment->seq,
-					    HTTP_PROTOCOL_2)) {
+			return;
+		}
+		place_response(skb, c, *segment);
+		if (c->request.next == c->request.seq) {
+			struct transcript *t = begin_transcript(c, sk, c->request.seq, segment->seq,
+								HTTP_PROTOCOL_2);
+
+			if (t)
+				transcribe(&source, sk, t, segment, time_ns, HTTP_FROM_SERVER);
+			if (t && c->request.have > 0)
+				tell_kept_head(t, c);
+		} else if (*(volatile __u32 *)&c->transcribed == 2) {
 			follow_transcript(&source, sk, segment, time_ns, HTTP_FROM_SERVER);
 		}
+		/* Else bytes of the client have passed, but not those which say that it is HTTP/2. */
 		return;
 	}
 	/* Far behind the buffer, sequence numbers say nothing about places in it. */
@@ -1522,9 +1552,9 @@ static __always_inline void initialise(struct connection *c, const struct tcp_so
 }
 
 /*
- * Makes the state of a connection, or finds it if another CPU was quicker. The state is put
- * together elsewhere and copied into the socket by the call that creates it, so that nobody ever
- * finds it half done.
+ * Makes the state of a connection, or finds it if another CPU was quicker; NULL if that has gone on
+ * to a transcript already. The state is put together elsewhere and copied into the socket by the
+ * call that creates it, so that nobody ever finds it half done.
  */
 static __noinline struct connection *make_connection(struct bpf_sock *sk, __u64 cookie,
 						     const enum http_role role)
@@ -1554,8 +1584,12 @@ static __noinline struct connection *make_connection(struct bpf_sock *sk, __u64 
 		c = bpf_sk_storage_get(&connections, sk, &new->connection,
 				       BPF_SK_STORAGE_GET_F_CREATE);
 	*(volatile __u32 *)&new->busy = 0;
-	if (!c)
+	if (!c) {
 		count(HTTP_STORAGE_FAILED);
+	} else if (bpf_sk_storage_get(&transcripts, sk, NULL, 0)) {
+		bpf_sk_storage_delete(&connections, sk);
+		return NULL;
+	}
 	return c;
 }
 
@@ -1614,14 +1648,12 @@ static __always_inline void follow(struct bpf_sock_ops *ops, const enum http_rol
 			return;
 	}
 	bpf_sock_ops_cb_flags_set(ops, ops->bpf_sock_ops_cb_flags | BPF_SOCK_OPS_STATE_CB_FLAG);
-	/* A packet that another CPU has may have come so far already. */
-	if (role == HTTP_ROLE_SERVER && bpf_sk_storage_get(&transcripts, sk, NULL, 0)) {
-		count(HTTP_SERVER_CONNECTIONS);
+	c = make_connection(sk, bpf_get_socket_cookie(ops), role);
+	if (!c) {
+		if (role == HTTP_ROLE_SERVER && bpf_sk_storage_get(&transcripts, sk, NULL, 0))
+			count(HTTP_SERVER_CONNECTIONS);
 		return;
 	}
-	c = make_connection(sk, bpf_get_socket_cookie(ops), role);
-	if (!c)
-		return;
 	if (role == HTTP_ROLE_CLIENT) {
 		struct connection_key key = client_key(c);
 		__u32 one = 1;
@@ -1827,6 +1859,12 @@ static __always_inline void pass(struct __sk_buff *skb, const bool outgoing)
 		if (!c)
 			t = bpf_sk_storage_get(&transcripts, sk, NULL, 0);
 	}
+	/* Another CPU is just making the connection; it has not come to on_connection yet. */
+	if (!c && !t && state == TCP_SYN_RECV && !outgoing) {
+		c = make_connection(sk, bpf_get_socket_cookie(skb), HTTP_ROLE_SERVER);
+		if (!c)
+			t = bpf_sk_storage_get(&transcripts, sk, NULL, 0);
+	}
 	if (t) {
 		const bool from_client = (t->role == HTTP_ROLE_SERVER) != outgoing;
 
@@ -1834,9 +1872,6 @@ static __always_inline void pass(struct __sk_buff *skb, const bool outgoing)
 			   from_client ? HTTP_FROM_CLIENT : HTTP_FROM_SERVER);
 		return;
 	}
-	/* Another CPU is just making the connection; it has not come to on_connection yet. */
-	if (!c && state == TCP_SYN_RECV && !outgoing)
-		c = make_connection(sk, bpf_get_socket_cookie(skb), HTTP_ROLE_SERVER);
 	if (!c)
 		return;
 	if (c->turns) {

@@ -408,19 +408,26 @@ SEPARATE int tell_raw_early(const struct early_head *early, struct transcript *t
 	return 0;
 }
 
+/* From `until` on, a direction is handed on raw. */
+static __always_inline void begin_raw(struct transcript *t, struct transcript_direction *d,
+				      __u32 until)
+{
+	count(HTTP_TRANSCRIPT_RAW);
+	d->raw_bytes = 0;
+	d->raw_until = until;
+	d->raw = 1;
+	d->uncounted = 1;
+	lose_count(t);
+}
+
 /* The direction lost track of its frames. */
 SEPARATE int go_raw(struct transcript *t, struct transcript_direction *d, const struct passage *p)
 {
 	if (!t || !d || !p || d->raw)
 		return 0;
-	count(HTTP_TRANSCRIPT_RAW);
 	if (d->told != d->at || d->event.length > 0)
 		tell_bytes(t, p);
-	d->raw_bytes = 0;
-	d->raw_until = d->at;
-	d->raw = 1;
-	d->uncounted = 1;
-	lose_count(t);
+	begin_raw(t, d, d->at);
 	return 0;
 }
 

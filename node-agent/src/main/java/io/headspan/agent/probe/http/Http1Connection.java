@@ -40,7 +40,6 @@ final class Http1Connection implements TranscribedConnection, Http1Messages.Rece
   private HttpEvent.@Nullable Bytes before;
 
   private boolean tunnel;
-  private int lost;
   private @Nullable Consumer<HttpExchange> sink;
 
   /// A request whose response has not ended.
@@ -214,17 +213,16 @@ final class Http1Connection implements TranscribedConnection, Http1Messages.Rece
   }
 
   @Override
-  public void end(End end, long endNs, Consumer<HttpExchange> sink) {
+  public void end(End end, long endNs, Consumer<HttpExchange> sink) throws Unreadable {
     this.sink = sink;
-    if (client.isWaiting() || server.isWaiting()) {
-      // How they ended may be in the bytes that nobody can read.
-      lost += open.size();
-    } else {
-      for (Request request : open) {
-        boolean answered = request.responseNs != 0;
-        boolean whole = answered && responses.isUpToTheEnd() && end == End.CLOSED;
-        report(request, whole ? End.RESPONSE : end, endNs, answered ? responses.length() : 0);
-      }
+    // How they ended, or that there were any, may be in the bytes that nobody can read.
+    if (client.isWaiting() || (server.isWaiting() && !open.isEmpty())) {
+      throw new Unreadable(HttpCounter.PIPELINE_BYTES_MISSING);
+    }
+    for (Request request : open) {
+      boolean answered = request.responseNs != 0;
+      boolean whole = answered && responses.isUpToTheEnd() && end == End.CLOSED;
+      report(request, whole ? End.RESPONSE : end, endNs, answered ? responses.length() : 0);
     }
     open.clear();
   }
@@ -246,9 +244,7 @@ final class Http1Connection implements TranscribedConnection, Http1Messages.Rece
 
   @Override
   public int takeLost() {
-    int taken = lost;
-    lost = 0;
-    return taken;
+    return 0;
   }
 
   @Override

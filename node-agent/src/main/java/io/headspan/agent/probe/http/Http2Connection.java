@@ -127,14 +127,13 @@ final class Http2Connection implements TranscribedConnection, Http2Frames.Receiv
   }
 
   @Override
-  public void end(End end, long endNs, Consumer<HttpExchange> sink) {
+  public void end(End end, long endNs, Consumer<HttpExchange> sink) throws Unreadable {
     this.sink = sink;
-    if (client.frames.isWaiting() || server.frames.isWaiting()) {
-      // How they ended may be in the bytes that nobody can read.
-      lost += streams.size();
-    } else {
-      new ArrayList<>(streams.values()).forEach(stream -> report(stream, end, endNs));
+    // How streams ended, or that there were any, may be in the bytes that nobody can read.
+    if (client.frames.isWaiting() || (server.frames.isWaiting() && !streams.isEmpty())) {
+      throw new Unreadable(HttpCounter.HTTP2_BYTES_MISSING);
     }
+    new ArrayList<>(streams.values()).forEach(stream -> report(stream, end, endNs));
     streams.clear();
   }
 

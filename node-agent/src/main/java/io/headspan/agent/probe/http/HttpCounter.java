@@ -76,11 +76,12 @@ public enum HttpCounter {
   LOST_TAILS,
   /// Parts of long heads not kept because there were too many.
   PARTS_REFUSED,
-  /// HTTP/2 connections given up because bytes of them are missing.
+  /// HTTP/2 connections given up, or at their end, because bytes of them are missing.
   HTTP2_BYTES_MISSING,
   /// HTTP/2 connections given up because what they carry is not HTTP/2, or not as the RFCs have it.
   HTTP2_MALFORMED,
-  /// Connections with pipelined requests given up because bytes of them are missing.
+  /// Connections with pipelined requests given up, or at their end, because bytes of them are
+  /// missing.
   PIPELINE_BYTES_MISSING,
   /// Connections with pipelined requests given up because what they carry is not HTTP/1.1, or not
   /// as the RFCs have it, or goes over to something else.

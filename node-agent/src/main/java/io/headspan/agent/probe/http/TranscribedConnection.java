@@ -15,7 +15,10 @@ interface TranscribedConnection {
   void accept(HttpEvent.Bytes bytes, Consumer<HttpExchange> sink) throws Unreadable;
 
   /// The connection ended.
-  void end(End end, long endNs, Consumer<HttpExchange> sink);
+  ///
+  /// @throws Unreadable if bytes are missing that tell of requests; their number is
+  ///   [#openRequests()] then
+  void end(End end, long endNs, Consumer<HttpExchange> sink) throws Unreadable;
 
   /// Reports the requests that have been open since before `bornNs` as open.
   void reportOpen(long bornNs, long nowNs, Consumer<HttpExchange> sink);

@@ -106,9 +106,14 @@ final class Transcripts {
         };
     if (end == null) {
       countLost(connection, connection.openRequests());
-    } else {
+      return;
+    }
+    try {
       connection.end(end, transcriptEnd.endNs(), sink);
       countLost(connection, connection.takeLost());
+    } catch (Unreadable unreadable) {
+      counts.accept(unreadable.reason(), 1);
+      countLost(connection, connection.openRequests());
     }
   }
 

@@ -184,4 +184,18 @@ class TranscriptsTest {
       }
     }
   }
+
+  /// Which streams there were is in bytes that did not come.
+  @Test
+  void countsConnectionsThatEndWithTheirBeginningMissing() {
+    Transcripts transcripts = transcripts();
+    transcripts.begin(RecordedHttp2.transcript(0, 0));
+    List<HttpExchange> found = new ArrayList<>();
+    RecordedHttp2.raw(Direction.FROM_CLIENT, recorded.fromClient(), 0, new Random(1), 0).stream()
+        .skip(1)
+        .forEach(record -> transcripts.accept(record, found::add));
+    transcripts.end(new HttpEvent.TranscriptEnd(1, ConnectionEnd.CLOSED, 77_000_000), found::add);
+    assertThat(found).isEmpty();
+    assertThat(counts).containsOnly(Map.entry(HttpCounter.HTTP2_BYTES_MISSING, 1));
+  }
 }
