@@ -204,7 +204,7 @@ java_flags() {
 # Further flags for role $1, as RoleProcess gives them too.
 role_flags() {
   local file=$top/launcher/target/classes/io/headspan/launcher/$1.args
-  [ ! -r "$file" ] || echo "@$file"
+  if [ -r "$file" ]; then echo "@$file"; else echo -XX:+UseSerialGC; fi
 }
 
 launcher_classpath() { echo "$top/launcher/target/headspan-launcher.jar:$top/launcher/target/lib/*"; }

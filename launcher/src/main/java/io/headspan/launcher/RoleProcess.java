@@ -67,8 +67,7 @@ public final class RoleProcess implements AutoCloseable {
         List.of(
             "--enable-native-access=ALL-UNNAMED",
             "--add-opens=java.base/java.nio=ALL-UNNAMED",
-            "--sun-misc-unsafe-memory-access=allow",
-            "-XX:+UseSerialGC"));
+            "--sun-misc-unsafe-memory-access=allow"));
     command.addAll(jvmArguments(role));
     command.addAll(
         List.of(
@@ -87,11 +86,12 @@ public final class RoleProcess implements AutoCloseable {
     }
   }
 
-  /// What the resource `ROLE.args` says, one argument a line; nothing if there is none.
+  /// What the resource `ROLE.args` says, one argument a line; if there is none, what becomes most
+  /// roles.
   private static List<String> jvmArguments(String role) {
     try (InputStream stream = RoleProcess.class.getResourceAsStream(role + ".args")) {
       if (stream == null) {
-        return List.of();
+        return List.of("-XX:+UseSerialGC");
       }
       return new String(stream.readAllBytes(), StandardCharsets.UTF_8)
           .lines()

@@ -22,7 +22,7 @@ import org.junit.jupiter.api.io.TempDir;
 /// the books say what became of it. How fast: `-Dheadspan.mixed.rate`, requests per second.
 @Tag("privileged")
 final class MixedLoadBpfIT {
-  private static final int RATE = Integer.getInteger("headspan.mixed.rate", 2_000);
+  private static final int RATE = Integer.getInteger("headspan.mixed.rate", 5_000);
   private static final int SECONDS = 20;
   private static final int REQUESTS = RATE * SECONDS;
   private static final double CAPTURED_AT_LEAST = 0.999;
