@@ -199,14 +199,7 @@ final class ChaosVerdict {
   /// are gone all is decided, which [#awaitDecisions] has seen. What is read through the view of
   /// both tiers is there once too.
   private void checkRecentTier() {
-    Map<Long, Long> expected = new TreeMap<>();
-    for (Source source : Source.values()) {
-      for (int number = 1; number <= senders.batches(source); number++) {
-        var _ =
-            expected.merge(
-                traffic.window(source, number), (long) ChaosTraffic.spans(source), Long::sum);
-      }
-    }
+    Map<Long, Long> expected = sentByWindow();
     Map<Long, Long> stored = numbers("SELECT toUnixTimestamp(window), count() FROM recent_spans");
     long boundary = store.tiers().boundarySeconds();
     assertThat(expected.keySet()).as(seed).containsAll(stored.keySet());
@@ -239,14 +232,7 @@ final class ChaosVerdict {
   /// What became of the windows that were closed: all of their spans, but for those that came after
   /// that.
   private void checkSamplingLedger() {
-    Map<Long, Long> expected = new HashMap<>();
-    for (Source source : Source.values()) {
-      for (int number = 1; number <= senders.batches(source); number++) {
-        var _ =
-            expected.merge(
-                traffic.window(source, number), (long) ChaosTraffic.spans(source), Long::sum);
-      }
-    }
+    Map<Long, Long> expected = sentByWindow();
     Map<Long, Long> closed =
         numbers("SELECT toUnixTimestamp(window), sum(spans) FROM sampling_ledger");
     Map<Long, Long> settled =
@@ -427,6 +413,19 @@ final class ChaosVerdict {
       Thread.currentThread().interrupt();
       throw new AssertionError("interrupted", e);
     }
+  }
+
+  /// Spans that were sent, by the window of the recent tier that they belong to.
+  private Map<Long, Long> sentByWindow() {
+    Map<Long, Long> sent = new TreeMap<>();
+    for (Source source : Source.values()) {
+      for (int number = 1; number <= senders.batches(source); number++) {
+        var _ =
+            sent.merge(
+                traffic.window(source, number), (long) ChaosTraffic.spans(source), Long::sum);
+      }
+    }
+    return sent;
   }
 
   private long sent(Source source) {
