@@ -14,9 +14,10 @@
  * the tenant of its cgroup, in the matrix and in the thread's open record, always to both.
  *
  * A record leaves when the thread picks up a request, when it answers one, when it has something to
- * tell and goes to sleep or wakes another thread of its process up, and at its end. What is in it is what happened since the last one, so that
- * the sum of all records and of what is still in open ones is the matrix, to the nanosecond. To
- * which invocations a record belongs is for user space to find out.
+ * tell and leaves its CPU or wakes another thread of its process up, and at its end. What is in it
+ * is what happened since the last one, so that the sum of all records and of what is still in open
+ * ones is the matrix, to the nanosecond. To which invocations a record belongs is for user space to
+ * find out.
  *
  * Who writes what. A thread's state is written by its own CPU: on a switch, and in the two socket
  * hooks, for which tracepoints have preemption off; by who wakes it up or migrates it, only while it
@@ -349,6 +350,12 @@ static __always_inline void switched_out(struct task_struct *task, struct thread
 	tell_written(t);
 	settle_cpu(t, now);
 	if (preempted || state == 0) {
+		/*
+		 * What it did may have been for one that answers before it gets its CPU again. Little
+		 * is kept for a pickup that comes soon after waking up, with the waits before it.
+		 */
+		if (t->event.cpu_ns >= TELL_EVERY_NS)
+			tell(t, ACCOUNT_PERIOD, 0, 0, now);
 		begin_wait(t, task, cpu, log, now);
 		return;
 	}

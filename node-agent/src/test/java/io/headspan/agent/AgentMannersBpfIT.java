@@ -52,6 +52,9 @@ class AgentMannersBpfIT {
   /// Of /proc/pid/stat, the first being 1.
   private static final int NICE_FIELD = 19;
 
+  /// How often a descriptor's number may be that of another one when it is read.
+  private static final int READS_MAX = 10;
+
   @TempDir private Path directory;
   private final HttpClient client = HttpClient.newHttpClient();
   private final ArrowCollector collector = new ArrowCollector();
@@ -313,14 +316,19 @@ class AgentMannersBpfIT {
   }
 
   private static List<String> linesOf(Path descriptor) throws IOException {
-    try {
-      return Files.readAllLines(descriptor);
-    } catch (IOException e) {
-      // The descriptor was closed meanwhile, perhaps between opening its file and reading it.
-      if (!Files.exists(descriptor)) {
-        return List.of();
+    for (int attempt = 1; ; attempt++) {
+      try {
+        return Files.readAllLines(descriptor);
+      } catch (IOException e) {
+        // The descriptor was closed meanwhile, perhaps between opening its file and reading it.
+        if (!Files.exists(descriptor)) {
+          return List.of();
+        }
+        // Another one has its number by now.
+        if (attempt == READS_MAX) {
+          throw e;
+        }
       }
-      throw e;
     }
   }
 

@@ -695,6 +695,10 @@ public final class Identities implements AutoCloseable {
       failed("Listener cannot be looked up", "cgroup=" + cgroupPath + ", local=" + local, e);
       outcome = IdentityOutcome.FAILED;
     }
+    if (listener != null) {
+      // It registers before it can be invoked, so what is read now tells whether it is an executor.
+      readExecutorsOnce();
+    }
     IdentityOutcome ended = outcome;
     Listener found = listener;
     results.add(() -> {
