@@ -27,14 +27,21 @@ public final class RandomTraces {
 
   /// Traces within a minute of `startNs`, one per request.
   public List<ExportTraceServiceRequest> next(int count, long startNs) {
+    return next(count, startNs, 60_000_000_000L, 1_000);
+  }
+
+  /// Traces that begin within a time, one per request.
+  ///
+  /// @param stepNs between the starts of a trace's spans
+  public List<ExportTraceServiceRequest> next(int count, long startNs, long withinNs, long stepNs) {
     List<ExportTraceServiceRequest> requests = new ArrayList<>();
     for (int i = 0; i < count; i++) {
-      requests.add(trace(startNs + random.nextLong(60_000_000_000L)));
+      requests.add(trace(startNs + random.nextLong(withinNs), stepNs));
     }
     return requests;
   }
 
-  private ExportTraceServiceRequest trace(long startNs) {
+  private ExportTraceServiceRequest trace(long startNs, long stepNs) {
     ByteString traceId =
         ByteString.copyFrom(
             ByteBuffer.allocate(16)
@@ -54,7 +61,7 @@ public final class RandomTraces {
                   Resource.newBuilder()
                       .addAttributes(text("service.name", "s" + random.nextInt(3))))
               .addScopeSpans(
-                  ScopeSpans.newBuilder().addSpans(span(startNs + i * 1_000L, traceId, ids, i))));
+                  ScopeSpans.newBuilder().addSpans(span(startNs + i * stepNs, traceId, ids, i))));
     }
     return request.build();
   }

@@ -89,14 +89,15 @@ final class StreamingQuerier extends StreamingQuerierGrpc.StreamingQuerierImplBa
             message.getSpansPerSpanSet(),
             Search.DEFAULT_SPANS_PER_SET,
             Search.MAX_SPANS_PER_SET);
-    List<String> ids = search.candidates(request, plan, limit);
+    Search.Found found = search.find(request, plan, limit, spansPerSet);
+    List<String> ids = found.ids();
     int from = 0;
     int count = FIRST_TRACES;
     while (from < ids.size()) {
       int to = Math.min(ids.size(), from + count);
       next.accept(
           TempoMessages.search(
-              search.details(request, plan, ids.subList(from, to), spansPerSet), to, ids.size()));
+              search.details(request, found, ids.subList(from, to)), to, ids.size()));
       from = to;
       count *= 2;
     }

@@ -27,9 +27,17 @@ final class Bindings {
     return "fromUnixTimestamp64Nano(" + integer(ns) + ",'UTC')";
   }
 
-  /// Binds everything that `query` may refer to.
-  SqlQuery bind(SqlQuery query) {
-    SqlQuery bound = query;
+  /// A statement with everything bound that it may refer to.
+  ///
+  /// The planner goes without three searches for something to simplify, which find nothing in what
+  /// is written here and take longer than all other planning together where conditions are long: `{
+  /// span.n >= parent.span.n }` took 1,070 ms with them and takes 580 without.
+  SqlQuery statement(String sql) {
+    SqlQuery bound =
+        SqlQuery.of(sql)
+            .setting("optimize_and_compare_chain", "0")
+            .setting("optimize_extract_common_expressions", "0")
+            .setting("optimize_redundant_functions_in_order_by", "0");
     for (Map.Entry<Key, String> entry : names.entrySet()) {
       bound = bound.bind(entry.getValue(), entry.getKey().value());
     }

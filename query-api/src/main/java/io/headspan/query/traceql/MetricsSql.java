@@ -47,10 +47,9 @@ final class MetricsSql {
   static SqlQuery sampling(TimeRange range) {
     Bindings bindings = new Bindings();
     SpanSource spans = new SpanSource(bindings, range);
-    return bindings.bind(
-        SqlQuery.of(
-            "SELECT 1 FROM %s WHERE %s AND adjusted_count!=1 LIMIT 1"
-                .formatted(spans.from(), spans.inRange())));
+    return bindings.statement(
+        "SELECT 1 FROM %s WHERE %s AND adjusted_count!=1 LIMIT 1"
+            .formatted(spans.from(), spans.inRange()));
   }
 
   /// Whether quantiles are part of `expression`.
@@ -75,7 +74,7 @@ final class MetricsSql {
         """
             .formatted(COLUMNS, series(expression), limit);
     return bindings
-        .bind(SqlQuery.of(TraceQl.checkedStatement(sql)))
+        .statement(TraceQl.checkedStatement(sql))
         .setting("max_query_size", Integer.toString(MAX_SQL_BYTES));
   }
 

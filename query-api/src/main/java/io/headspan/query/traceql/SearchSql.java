@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.Supplier;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -55,6 +56,15 @@ final class SearchSql {
     fields = new FieldSql(bindings, source);
   }
 
+  /// Whether the traces can be found by reading spans in their order until there are enough.
+  boolean isScan() {
+    if (stages.size() == 1 && stages.getFirst() instanceof SpansetExpression.Filter filter) {
+      var _ = fields.condition(filter.condition());
+      return !fields.usesTree();
+    }
+    return false;
+  }
+
   SqlQuery candidates(int limit) {
     if (stages.size() == 1 && stages.getFirst() instanceof SpansetExpression.Filter filter) {
       String condition = fields.condition(filter.condition());
@@ -70,6 +80,53 @@ final class SearchSql {
         ORDER BY newest DESC, trace_id LIMIT %d\
         """
             .formatted(sets, limit));
+  }
+
+  /// The spansets of the traces with the newest matching spans.
+  SqlQuery found(int limit, int spansPerSet) {
+    String sets = TraceQl.checkedStatement(sets("", false));
+    String newest = "arrayMax(tupleElement(set,'st'))";
+    // Only by() gives a trace more than one.
+    boolean several = stages.stream().anyMatch(Stage.GroupBy.class::isInstance);
+    String chosen =
+        several
+            ? """
+            SELECT trace_id, tupleElement(one,1) AS attrs, tupleElement(one,2) AS set, newest \
+            FROM (SELECT trace_id, groupArray((attrs,set)) AS all, max(%s) AS newest FROM (%s) \
+            GROUP BY trace_id ORDER BY newest DESC, trace_id LIMIT %d) ARRAY JOIN all AS one\
+            """
+            : "SELECT trace_id, attrs, set, %s AS newest FROM (%s) ORDER BY newest DESC, trace_id LIMIT %d";
+    return query(
+        """
+        SELECT lower(hex(trace_id)), attrs.1, attrs.2, length(set), \
+        tupleElement(some,'id'), tupleElement(some,'st') \
+        FROM (SELECT trace_id, attrs, set, newest, \
+        arraySlice(arraySort(e->(e.st,e.id),set),1,%d) AS some FROM (%s)) \
+        ORDER BY newest DESC, trace_id\
+        """
+            .formatted(spansPerSet, chosen.formatted(newest, sets, limit)));
+  }
+
+  /// What an answer shows of some spans; empty if that takes the tree.
+  Optional<SqlQuery> shown(List<TraceExtent> traces, String spanIds) {
+    fields.useNoIndex();
+    String columns =
+        shown.stream().map(field -> ", " + fields.tagged(field)).collect(Collectors.joining());
+    if (fields.usesTree()) {
+      return Optional.empty();
+    }
+    return Optional.of(
+        query(
+            """
+            SELECT lower(hex(trace_id)), span_id, toUnixTimestamp64Nano(time), duration, operation%s \
+            FROM %s WHERE %s AND %s AND span_id IN (%s)\
+            """
+                .formatted(
+                    columns,
+                    source.from(),
+                    source.inRange(),
+                    TraceExtent.condition(traces, range),
+                    spanIds)));
   }
 
   /// Reads in the order of the primary key and stops at the limit.
@@ -132,7 +189,7 @@ final class SearchSql {
 
   private SqlQuery query(String sql) {
     return bindings
-        .bind(SqlQuery.of(sql))
+        .statement(sql)
         .setting("read_in_order_use_buffering", "0")
         .setting("max_query_size", Integer.toString(MAX_SQL_BYTES));
   }
@@ -194,11 +251,6 @@ final class SearchSql {
     elements.add(new Field("id", "span_id", "UInt64"));
     elements.add(new Field("st", "toUnixTimestamp64Nano(time)", "Int64"));
     elements.add(new Field("f", "f", "UInt64"));
-    if (isStructural) {
-      elements.add(new Field("l", "tree_left", "UInt32"));
-      elements.add(new Field("r", "tree_right", "UInt32"));
-      elements.add(new Field("p", "tree_parent", "Int32"));
-    }
     elements.addAll(numbers);
     elements.addAll(keys);
     elements.addAll(wanted);
@@ -209,26 +261,58 @@ final class SearchSql {
         elements.add(new Field("a" + i, fields.tagged(shown.get(i)), "String"));
       }
     }
-    String tuple =
-        elements.stream().map(Field::expression).collect(Collectors.joining(",", "tuple(", ")"));
-    String type =
-        elements.stream()
-            .map(element -> element.name() + " " + element.type())
-            .collect(Collectors.joining(",", "Tuple(", ")"));
+    if (isStructural && !fields.usesTree()) {
+      return numbered(more, needed, elements);
+    }
+    if (isStructural) {
+      elements.add(new Field("l", "tree_left", "UInt32"));
+      elements.add(new Field("r", "tree_right", "UInt32"));
+      elements.add(new Field("p", "tree_parent", "Int32"));
+    }
     return """
     SELECT trace_id, groupUniqArray(e) AS x FROM (\
-    SELECT trace_id, %s, CAST(%s,'%s') AS e FROM %s \
+    SELECT trace_id, %s, %s AS e FROM %s \
     WHERE %s%s AND %s) GROUP BY trace_id HAVING %s\
     """
         .formatted(
             bits(filters),
-            tuple,
-            type,
+            tuple(elements),
             from(more, needed),
             source.inRange(),
             more,
             any(filters),
             needed);
+  }
+
+  /// The same where only operators need the tree: made of one scan of whole traces, and the numbers
+  /// stay beside the elements.
+  private String numbered(String more, String needed, List<Field> elements) {
+    String spans =
+        "SELECT trace_id, span_id, parent_span_id, time, %s, %s AS e FROM %s WHERE %s%s AND %s"
+            .formatted(
+                bits(filters),
+                tuple(elements),
+                source.from(),
+                source.inRange(),
+                more,
+                ofCandidates(more, needed));
+    List<Field> all = new ArrayList<>(elements);
+    all.add(new Field("l", "", "UInt32"));
+    all.add(new Field("r", "", "UInt32"));
+    all.add(new Field("p", "", "Int32"));
+    return SpanTree.elements(spans, type(all));
+  }
+
+  private static String tuple(List<Field> elements) {
+    return elements.stream()
+        .map(Field::expression)
+        .collect(Collectors.joining(",", "CAST(tuple(", "),'" + type(elements) + "')"));
+  }
+
+  private static String type(List<Field> elements) {
+    return elements.stream()
+        .map(element -> element.name() + " " + element.type())
+        .collect(Collectors.joining(",", "Tuple(", ")"));
   }
 
   /// Each condition as a column, and all of them as bits of `f`.
@@ -248,31 +332,33 @@ final class SearchSql {
         .collect(Collectors.joining(" OR ", "(", ")"));
   }
 
-  /// The tree is made of whole traces: of those that have what the head of the pipeline needs, as
-  /// far as it can be told without the tree.
   private String from(String more, String needed) {
-    if (!isStructural && !fields.usesTree()) {
+    if (!fields.usesTree()) {
       return source.from();
     }
-    String candidates =
-        """
-        SELECT trace_id FROM (SELECT trace_id, %s FROM %s WHERE %s%s AND %s) \
-        GROUP BY trace_id HAVING %s\
-        """
-            .formatted(
-                bits(filtersWithoutTree),
-                source.from(),
-                source.inRange(),
-                more,
-                any(filtersWithoutTree),
-                needed);
     String spans =
-        "SELECT trace_id, span_id, parent_span_id, time FROM spans WHERE %s AND trace_id IN (%s)"
-            .formatted(source.inRange(), candidates);
+        "SELECT trace_id, span_id, parent_span_id, time FROM spans WHERE %s AND %s"
+            .formatted(source.inRange(), ofCandidates(more, needed));
     return source.from()
         + " INNER JOIN ("
         + SpanTree.numbers(spans)
         + ") AS tree ON spans.trace_id=tree.tree_trace AND spans.span_id=tree.tree_span";
+  }
+
+  /// The tree is made of whole traces: of those that have what the head of the pipeline needs, as
+  /// far as it can be told without the tree.
+  private String ofCandidates(String more, String needed) {
+    return """
+    trace_id IN (SELECT trace_id FROM (SELECT trace_id, %s FROM %s WHERE %s%s AND %s) \
+    GROUP BY trace_id HAVING %s)\
+    """
+        .formatted(
+            bits(filtersWithoutTree),
+            source.from(),
+            source.inRange(),
+            more,
+            any(filtersWithoutTree),
+            needed);
   }
 
   // Sets of spans of one trace, as columns.

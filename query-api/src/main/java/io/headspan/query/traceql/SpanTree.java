@@ -24,7 +24,30 @@ final class SpanTree {
   ///
   /// @param spans a SELECT of `trace_id, span_id, parent_span_id, time`
   static String numbers(String spans) {
-    String tour = parents(spans);
+    return rows(numbered(spans, "span_id"));
+  }
+
+  /// Rows `trace_id, x`, a row per trace: those elements of its spans that match anything (`f`),
+  /// with their numbers added.
+  ///
+  /// @param spans a SELECT of `trace_id, span_id, parent_span_id, time, e`, where `e` is a tuple
+  /// @param type that of `e` with `l`, `r` and `p` at its end
+  static String elements(String spans, String type) {
+    return """
+    SELECT trace_id, arrayFilter(e->e.f!=0,CAST(arrayMap((e,a,b,c)->\
+    tupleConcat(e,if(a<=last_rooted,(a,b,c),(toUInt32(0),toUInt32(0),toInt32(0)))),nodes,l,r,p),\
+    'Array(%s)')) AS x FROM (%s)\
+    """
+        .formatted(type, numbered(spans, "e"));
+  }
+
+  /// Rows `trace_id, nodes, l, r, p, children, last_rooted`, a row per trace: what stands for each
+  /// of its spans, and their numbers, of which those above `last_rooted` are of spans that no root
+  /// reaches.
+  ///
+  /// @param node what stands for a span
+  private static String numbered(String spans, String node) {
+    String tour = parents(spans, node);
     for (UnaryOperator<String> step : STEPS) {
       tour = step.apply(tour);
     }
@@ -38,32 +61,32 @@ final class SpanTree {
           SpanTree::tour,
           SpanTree::ranks,
           SpanTree::positions,
-          SpanTree::parentNumbers,
-          SpanTree::rows);
+          SpanTree::parentNumbers);
 
   /// Spans of a trace in order of start; `parent[i]` is the index of i's parent, 0 if it has none
   /// here or is its own. `outer` is the parent id as sent.
-  private static String parents(String spans) {
+  private static String parents(String spans, String node) {
     return """
-    SELECT trace_id, ids, outer, ix, \
+    SELECT trace_id, nodes, outer, ix, \
     arraySort(arrayFilter(y->y.1>0,arrayMap((z,g)->\
     (if(z.2=1,z.3,0),if(g.2=0 AND g.1=z.1 AND g.3!=z.3,g.3,0)),events,arrayFill(z->z.2=0,events)))).2 AS parent \
-    FROM (SELECT trace_id, ids, outer, ix, arraySort(arrayConcat(\
+    FROM (SELECT trace_id, nodes, outer, ix, arraySort(arrayConcat(\
     arrayMap((x,i)->(x,0,i),ids,ix),arrayMap((x,i)->(x,1,i),outer,ix))) AS events \
-    FROM (SELECT trace_id, spans.2 AS ids, spans.3 AS outer, arrayEnumerate(ids) AS ix \
-    FROM (SELECT trace_id, arraySort(groupUniqArray((time,span_id,parent_span_id))) AS spans \
+    FROM (SELECT trace_id, spans.2 AS ids, spans.3 AS outer, spans.4 AS nodes, \
+    arrayEnumerate(ids) AS ix FROM (SELECT trace_id, \
+    arraySort(groupUniqArray((time,span_id,parent_span_id,%s))) AS spans \
     FROM (%s) GROUP BY trace_id)))\
     """
-        .formatted(spans);
+        .formatted(node, spans);
   }
 
   /// One list of (parent, kind, child): kind 0 marks where a parent's children begin, 1 a child, 2
   /// an orphan, which comes after the real roots under parent 0. `following` is the next entry.
   private static String children(String inner) {
     return """
-    SELECT trace_id, ids, outer, ix, parent, lists, \
+    SELECT trace_id, nodes, outer, ix, parent, lists, \
     arrayPushBack(arrayPopFront(lists),(toUInt32(4294967295),toUInt8(0),toUInt32(0))) AS following \
-    FROM (SELECT trace_id, ids, outer, ix, parent, arraySort(arrayConcat(\
+    FROM (SELECT trace_id, nodes, outer, ix, parent, arraySort(arrayConcat(\
     arrayMap(i->(toUInt32(i),toUInt8(0),toUInt32(0)),ix),\
     arrayMap((q,i,o)->(toUInt32(q),toUInt8(if(q=0 AND o!=0,2,1)),toUInt32(i)),parent,ix,outer))) AS lists \
     FROM (%s))\
@@ -74,7 +97,7 @@ final class SpanTree {
   /// First child, next sibling and number of children of each span.
   private static String pointers(String inner) {
     return """
-    SELECT trace_id, ids, outer, ix, parent, \
+    SELECT trace_id, nodes, outer, ix, parent, \
     arrayMap((z,w)->if(w.2>0 AND w.1=z.1,w.3,0),\
     arrayFilter(z->z.2=0,lists),arrayFilter((w,z)->z.2=0,following,lists)) AS first_child, \
     arraySort((y,k)->k,arrayMap((z,w)->if(w.2>0 AND w.1=z.1,w.3,0),\
@@ -93,7 +116,7 @@ final class SpanTree {
   /// ends the list.
   private static String tour(String inner) {
     return """
-    SELECT trace_id, ids, outer, parent, children, arrayFlatten(arrayMap((v,f,s,q)->[\
+    SELECT trace_id, nodes, outer, parent, children, arrayFlatten(arrayMap((v,f,s,q)->[\
     bitShiftLeft(toUInt64(if(f>0,2*f-1,2*v)),32)+1,\
     bitShiftLeft(toUInt64(if(s>0,2*s-1,if(q>0,2*q,0))),32)+1],\
     ix,first_child,next_sibling,parent)) AS arcs FROM (%s)\
@@ -105,7 +128,7 @@ final class SpanTree {
   /// far; entries of cycles never reach the end.
   private static String ranks(String inner) {
     return """
-    SELECT trace_id, ids, outer, parent, children, arrayFold((acc,i)->\
+    SELECT trace_id, nodes, outer, parent, children, arrayFold((acc,i)->\
     arraySort(arrayFilter(y->y.1>0,arrayMap((y,f)->(y.2,if(y.1=1,y.3,f.3+bitAnd(y.3,4294967295))),\
     arraySort(arrayConcat(\
     arrayMap((z,j)->(toUInt64(j)*2,toUInt64(0),z),acc,arrayEnumerate(acc)),\
@@ -120,7 +143,7 @@ final class SpanTree {
 
   private static String positions(String inner) {
     return """
-    SELECT trace_id, ids, outer, parent, children, \
+    SELECT trace_id, nodes, outer, parent, children, \
     arrayMax(arrayMap(z->if(z<4294967296,z,0),ranked)) AS total, \
     arrayMap(z->if(z<4294967296,toUInt32(total-z+1),0),ranked) AS numbers, \
     arrayFilter((x,i)->i%%2=1,numbers,arrayEnumerate(numbers)) AS l, \
@@ -131,10 +154,10 @@ final class SpanTree {
 
   private static String parentNumbers(String inner) {
     return """
-    SELECT trace_id, ids, l, r, children, arraySort(arrayFilter(y->y.1>0,\
+    SELECT trace_id, nodes, l, r, children, arraySort(arrayFilter(y->y.1>0,\
     arrayMap((y,f)->(y.2,if(y.1=0,y.3,f.3)),numbered,arrayFill(y->y.2=0,numbered)))).2 AS p, \
     arrayMax(arrayMap((x,y)->if(y=-1,x,0),r,p)) AS last_rooted \
-    FROM (SELECT trace_id, ids, l, r, children, arraySort(arrayConcat(\
+    FROM (SELECT trace_id, nodes, l, r, children, arraySort(arrayConcat(\
     arrayMap((x,i)->(toUInt32(i),toUInt32(0),toInt32(x)),l,arrayEnumerate(l)),\
     arrayMap((q,i,o,x)->(toUInt32(q),toUInt32(i),toInt32(if(q=0 AND o=0 AND x>0,-1,0))),\
     parent,arrayEnumerate(l),outer,l))) AS numbered FROM (%s))\
@@ -147,7 +170,7 @@ final class SpanTree {
     SELECT trace_id AS tree_trace, id AS tree_span, if(rooted,lft,0) AS tree_left, \
     if(rooted,rgt,0) AS tree_right, if(rooted,prt,0) AS tree_parent, cnt AS tree_children \
     FROM (SELECT trace_id, id, lft, rgt, prt, cnt, lft>0 AND lft<=last_rooted AS rooted \
-    FROM (%s) ARRAY JOIN ids AS id, l AS lft, r AS rgt, p AS prt, children AS cnt)\
+    FROM (%s) ARRAY JOIN nodes AS id, l AS lft, r AS rgt, p AS prt, children AS cnt)\
     """
         .formatted(inner);
   }

@@ -19,12 +19,6 @@ public final class SpansetReader implements RowReader<Spanset> {
 
   @Override
   public Spanset read(Row row) {
-    List<String> setNames = row.texts(1);
-    List<String> setValues = row.texts(2);
-    List<Spanset.Attribute> attributes = new ArrayList<>();
-    for (int i = 0; i < setNames.size(); i++) {
-      attributes.add(new Spanset.Attribute(setNames.get(i), TaggedValue.read(setValues.get(i))));
-    }
     long[] ids = row.integers(4);
     long[] starts = row.integers(5);
     long[] durations = row.integers(6);
@@ -38,7 +32,18 @@ public final class SpansetReader implements RowReader<Spanset> {
       spans.add(
           new Spanset.Span(ids[i], spanNames.get(i), starts[i], durations[i], fields(values, i)));
     }
-    return new Spanset(row.text(0), row.integer(3), attributes, spans);
+    return new Spanset(row.text(0), row.integer(3), attributes(row, 1, 2), spans);
+  }
+
+  /// Attributes of which one column has the names and another one the tagged values.
+  static List<Spanset.Attribute> attributes(Row row, int names, int values) {
+    List<String> setNames = row.texts(names);
+    List<String> setValues = row.texts(values);
+    List<Spanset.Attribute> attributes = new ArrayList<>();
+    for (int i = 0; i < setNames.size(); i++) {
+      attributes.add(new Spanset.Attribute(setNames.get(i), TaggedValue.read(setValues.get(i))));
+    }
+    return attributes;
   }
 
   private List<Spanset.Attribute> fields(List<List<String>> values, int span) {

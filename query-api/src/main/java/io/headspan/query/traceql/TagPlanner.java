@@ -29,7 +29,7 @@ public final class TagPlanner {
           case INSTRUMENTATION -> side("scopes", "scope_fp", source, where, spans);
           case ANY -> throw new IllegalArgumentException("not one scope: scope=" + scope);
         };
-    return bindings.bind(SqlQuery.of("SELECT DISTINCT " + from + " ORDER BY name LIMIT " + limit));
+    return bindings.statement("SELECT DISTINCT " + from + " ORDER BY name LIMIT " + limit);
   }
 
   /// Without conditions the names are those of the days of the range, which needs no look at spans.
@@ -64,10 +64,9 @@ public final class TagPlanner {
           field.at(), "a list of the values of " + FieldText.of(field));
     }
     String where = where(conditions, fields);
-    return bindings.bind(
-        SqlQuery.of(
-            "SELECT DISTINCT arrayJoin(%s) AS value FROM %s WHERE %s%s ORDER BY value LIMIT %d"
-                .formatted(values, source.from(), source.inRange(), where, limit)));
+    return bindings.statement(
+        "SELECT DISTINCT arrayJoin(%s) AS value FROM %s WHERE %s%s ORDER BY value LIMIT %d"
+            .formatted(values, source.from(), source.inRange(), where, limit));
   }
 
   /// Reads the rows of [#values].
