@@ -23,7 +23,7 @@ public final class SearchPlan {
   private static final long FIRST_SLICE_NS = Duration.ofMinutes(5).toNanos();
 
   private static final long FIRST_SLICES_PER_RANGE = 96;
-  private static final long GROWTH = 8;
+  private static final long GROWTH = 4;
 
   /// As many spans as are looked up by their ids.
   private static final int SHOWN_BY_ID_MAX = 20_000;
