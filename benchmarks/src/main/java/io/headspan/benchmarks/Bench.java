@@ -37,6 +37,11 @@ public final class Bench {
       System.exit(2);
       return;
     }
-    bench.run(Arrays.copyOfRange(arguments, 1, arguments.length));
+    try {
+      bench.run(Arrays.copyOfRange(arguments, 1, arguments.length));
+    } catch (BenchArguments.UnusableException e) {
+      System.err.println("bench " + arguments[0] + ": " + e.getMessage());
+      System.exit(2);
+    }
   }
 }

@@ -1,5 +1,6 @@
 package io.headspan.benchmarks.ingest;
 
+import io.headspan.benchmarks.BenchArguments;
 import io.headspan.benchmarks.BenchReport;
 import io.headspan.benchmarks.BenchReport.Better;
 import io.headspan.benchmarks.BenchReport.Target;
@@ -51,7 +52,7 @@ public final class SamplingBench {
   }
 
   public static void main(String[] arguments) throws IOException, InterruptedException {
-    int batches = arguments.length == 0 ? BATCHES : Integer.parseInt(arguments[0]);
+    int batches = BenchArguments.of("[BATCHES]", 1, arguments).number(0, BATCHES, 1);
     BenchReport report = new BenchReport("sampling");
     try (HttpClient http = HttpClient.newHttpClient()) {
       new SamplingBench(batches, http).run(report);

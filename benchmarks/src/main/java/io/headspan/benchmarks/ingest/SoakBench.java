@@ -1,5 +1,6 @@
 package io.headspan.benchmarks.ingest;
 
+import io.headspan.benchmarks.BenchArguments;
 import io.headspan.benchmarks.BenchReport;
 import io.headspan.benchmarks.BenchReport.Better;
 import io.headspan.benchmarks.BenchReport.Target;
@@ -19,7 +20,6 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
 import java.util.function.ToDoubleFunction;
-import java.util.regex.Pattern;
 
 /// `./dev bench soak [SECONDS [SPANS_PER_S]]`: whether collector and store stay as they are while
 /// spans come in at a fixed rate, are sampled, and go: memory, parts, lag. 20 minutes at 50,000
@@ -32,7 +32,6 @@ import java.util.regex.Pattern;
 public final class SoakBench {
   private static final int SECONDS = 20 * 60;
   private static final int SECONDS_LEAST = 60;
-  private static final Pattern NUMBER = Pattern.compile("[0-9]{1,9}");
   private static final int SPANS_PER_S = 50_000;
   private static final int STREAMS = 4;
   private static final int BATCH_SPANS = 5_000;
@@ -56,23 +55,9 @@ public final class SoakBench {
   }
 
   public static void main(String[] arguments) throws IOException, InterruptedException {
-    int seconds = argument(arguments, 0, SECONDS);
-    int spansPerSecond = argument(arguments, 1, SPANS_PER_S);
-    if (arguments.length > 2 || seconds < SECONDS_LEAST || spansPerSecond < STREAMS) {
-      System.err.printf(
-          "options: [SECONDS [SPANS_PER_S]], at least %d s and %d spans/s; given: %s%n",
-          SECONDS_LEAST, STREAMS, String.join(" ", arguments));
-      System.exit(2);
-    }
-    new SoakBench(seconds, spansPerSecond).run();
-  }
-
-  /// -1 if it is no number, which is too little of anything.
-  private static int argument(String[] arguments, int at, int otherwise) {
-    if (at >= arguments.length) {
-      return otherwise;
-    }
-    return NUMBER.matcher(arguments[at]).matches() ? Integer.parseInt(arguments[at]) : -1;
+    BenchArguments given = BenchArguments.of("[SECONDS [SPANS_PER_S]]", 2, arguments);
+    new SoakBench(given.number(0, SECONDS, SECONDS_LEAST), given.number(1, SPANS_PER_S, STREAMS))
+        .run();
   }
 
   /// What is seen at one moment.

@@ -1,5 +1,6 @@
 package io.headspan.benchmarks.query;
 
+import io.headspan.benchmarks.BenchArguments;
 import io.headspan.benchmarks.TemporaryDirectory;
 import io.headspan.loadgen.spans.SyntheticSpans;
 import io.headspan.query.QueryApi;
@@ -74,7 +75,7 @@ final class StoredDay implements AutoCloseable {
   /// @param arguments how many spans, a little less if they cannot be spread evenly, 10 million
   ///   without; and a directory for the store, which then stays there for the next time
   static StoredDay of(String... arguments) throws IOException, InterruptedException {
-    int spans = arguments.length == 0 ? SPANS : Integer.parseInt(arguments[0]);
+    int spans = BenchArguments.of("[SPANS [DIRECTORY]]", 2, arguments).number(0, SPANS, MINUTES);
     boolean keep = arguments.length > 1;
     Path directory =
         keep

@@ -45,6 +45,11 @@ final class Executors {
   ///
   /// @param functions by path of the request that invokes them
   record Executor(ProcessId process, int port, Map<String, Identity> functions) {
+    /// Whether requests with this path may invoke functions.
+    static boolean isOfFunctions(String path) {
+      return path.startsWith(ROOT);
+    }
+
     /// The function that a request invokes; null if it invokes none, but deploys or removes one,
     /// say.
     ///
@@ -52,7 +57,7 @@ final class Executors {
     @Nullable Identity function(@Nullable String method, String path) {
       // /functions/<tenant>/<name> and everything below it.
       int nameEnd = path.indexOf('/', path.indexOf('/', ROOT.length()) + 1);
-      boolean isBelow = path.startsWith(ROOT) && nameEnd > ROOT.length();
+      boolean isBelow = isOfFunctions(path) && nameEnd > ROOT.length();
       Identity function = functions.get(isBelow ? path.substring(0, nameEnd) : path);
       boolean deploys = !isBelow && ("PUT".equals(method) || "DELETE".equals(method));
       return deploys ? null : function;

@@ -57,7 +57,11 @@ public final class Identities implements AutoCloseable {
   /// How soon a port that nothing seemed to listen at is looked up again.
   private static final long RETRY_LISTENER_NS = TimeUnit.SECONDS.toNanos(5);
 
+  /// Where there are executors, their functions may get other versions. The first one is looked for
+  /// when it is asked for.
   private static final long READ_EXECUTORS_MILLIS = 100;
+
+  private static final long READ_NO_EXECUTORS_MILLIS = 1_000;
   private static final int ADDRESSES_MAX = 1024;
   private static final long CLOSE_SECONDS = 5;
 
@@ -307,7 +311,10 @@ public final class Identities implements AutoCloseable {
       if (executor != null
           && executor.process().equals(port.process)
           && executor.port() == local.getPort()) {
-        return ofFunction(executor, port.identity, method, path, headNs);
+        return ofFunction(executor.function(method, path), port.identity, headNs);
+      }
+      if (Executor.isOfFunctions(path)) {
+        return ofFunction(null, port.identity, headNs);
       }
     }
     return port.identity;
@@ -697,7 +704,7 @@ public final class Identities implements AutoCloseable {
     }
     if (listener != null) {
       // It registers before it can be invoked, so what is read now tells whether it is an executor.
-      readExecutorsOnce();
+      var _ = readExecutorsOnce();
     }
     IdentityOutcome ended = outcome;
     Listener found = listener;
@@ -777,11 +784,9 @@ public final class Identities implements AutoCloseable {
     }
   }
 
-  /// The function of `executor` that `path` invokes. A function is registered before it can be
-  /// invoked, so one that is missing in what was read after the request came does not exist.
-  private Lookup ofFunction(
-      Executor executor, Identity process, @Nullable String method, String path, long headNs) {
-    Identity function = executor.function(method, path);
+  /// The function that a request invokes. One is registered before it can be invoked, and so is its
+  /// executor: what is missing in what was read after the request came does not exist.
+  private Lookup ofFunction(@Nullable Identity function, Identity process, long headNs) {
     if (function != null) {
       return function;
     }
@@ -790,7 +795,7 @@ public final class Identities implements AutoCloseable {
     }
     if (!readingExecutors) {
       readingExecutors = true;
-      submitSlow(this::readExecutorsOnce, 0);
+      submitSlow(() -> readExecutorsOnce(), 0);
     }
     return NoIdentity.PENDING;
   }
@@ -798,14 +803,14 @@ public final class Identities implements AutoCloseable {
   private void readExecutors(long delayMillis) {
     submitSlow(
         () -> {
-          readExecutorsOnce();
-          readExecutors(READ_EXECUTORS_MILLIS);
+          boolean any = readExecutorsOnce();
+          readExecutors(any ? READ_EXECUTORS_MILLIS : READ_NO_EXECUTORS_MILLIS);
         },
         delayMillis);
   }
 
-  /// On the worker for processes.
-  private void readExecutorsOnce() {
+  /// Whether there are any. On the worker for processes.
+  private boolean readExecutorsOnce() {
     long startedNs = System.nanoTime();
     Map<Integer, Executor> read;
     try {
@@ -821,6 +826,7 @@ public final class Identities implements AutoCloseable {
       executors = current;
       finishAll(executorsRead);
     });
+    return !current.isEmpty();
   }
 
   /// Has the worker do something, unless this object is closed.

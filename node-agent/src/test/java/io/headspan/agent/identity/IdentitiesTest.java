@@ -177,6 +177,20 @@ class IdentitiesTest {
   }
 
   @Test
+  void knowsAnExecutorAtTheFirstRequestAfterItsRegistration() throws IOException {
+    long id = cgroup("/own", OWN_PID + "\n");
+    Identities identities = start();
+    try (ServerSocket socket = listen()) {
+      int port = socket.getLocalPort();
+      Identity before = await(identities, id, local(port), "/healthz");
+      assertThat(before.runtime()).isEqualTo(InstanceRuntime.PROCESS);
+      register(OWN_PID, ownStart(), port, "acme", "resize", "3");
+      assertThat(await(identities, id, local(port), "/functions/acme/resize").function())
+          .isEqualTo("resize");
+    }
+  }
+
+  @Test
   void whatIsBelowAFunctionInvokesItAndDeployingDoesNot() throws IOException {
     long id = cgroup("/own", OWN_PID + "\n");
     Identities identities = start();
