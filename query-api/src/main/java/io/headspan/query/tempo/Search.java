@@ -33,6 +33,10 @@ final class Search {
   static final int DEFAULT_SPANS_PER_SET = 3;
   static final int MAX_SPANS_PER_SET = 10_000;
 
+  /// How many traces more than are wanted are looked for in a part of the range: some may have
+  /// begun before it.
+  private static final int BEGUN_EARLIER = 20;
+
   private final Queries queries;
   private final TraceSummaries summaries;
 
@@ -92,8 +96,7 @@ final class Search {
       return new Found(plan, spansPerSet, ids, Map.of(), Map.of());
     }
     for (TimeRange slice : plan.slices()) {
-      // Some that it finds may have begun earlier.
-      Found found = look(request, plan, slice, 2 * limit, spansPerSet);
+      Found found = look(request, plan, slice, limit + BEGUN_EARLIER, spansPerSet);
       if (found.ids().size() >= limit) {
         Found begun = found.begunWithin(slice, limit, summaries.of(request, found.ids(), slice));
         if (begun.ids().size() == limit) {

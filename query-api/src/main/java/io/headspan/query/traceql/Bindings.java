@@ -30,8 +30,8 @@ final class Bindings {
   /// A statement with everything bound that it may refer to.
   ///
   /// The planner goes without three searches for something to simplify, which find nothing in what
-  /// is written here and take longer than all other planning together where conditions are long: `{
-  /// span.n >= parent.span.n }` took 1,070 ms with them and takes 580 without.
+  /// is written here and take longer than all other planning together where conditions are long: a
+  /// comparison of a span's attribute with its parent's took 1,070 ms with them, and 580 without.
   SqlQuery statement(String sql) {
     SqlQuery bound =
         SqlQuery.of(sql)

@@ -56,21 +56,26 @@ final class SearchSql {
     fields = new FieldSql(bindings, source);
   }
 
-  /// Whether the traces can be found by reading spans in their order until there are enough.
-  boolean isScan() {
-    if (stages.size() == 1 && stages.getFirst() instanceof SpansetExpression.Filter filter) {
-      var _ = fields.condition(filter.condition());
-      return !fields.usesTree();
-    }
-    return false;
-  }
-
-  SqlQuery candidates(int limit) {
+  /// The condition of a lone filter that asks for nothing of other spans: what it selects is found
+  /// by reading spans in their order.
+  private Optional<String> loneCondition() {
     if (stages.size() == 1 && stages.getFirst() instanceof SpansetExpression.Filter filter) {
       String condition = fields.condition(filter.condition());
       if (!fields.usesTree()) {
-        return query(TraceQl.checkedStatement(newestSpans(condition, limit)));
+        return Optional.of(condition);
       }
+    }
+    return Optional.empty();
+  }
+
+  boolean isScan() {
+    return loneCondition().isPresent();
+  }
+
+  SqlQuery candidates(int limit) {
+    Optional<String> condition = loneCondition();
+    if (condition.isPresent()) {
+      return query(TraceQl.checkedStatement(newestSpans(condition.get(), limit)));
     }
     String sets = TraceQl.checkedStatement(sets("", false));
     return query(
@@ -146,16 +151,14 @@ final class SearchSql {
   /// A SELECT of `trace_id`, `st` (start in ns) and `columns`, a row per matching span; expressions
   /// of `columns` come from [#fields()].
   String spans(List<Field> columns) {
-    if (stages.size() == 1 && stages.getFirst() instanceof SpansetExpression.Filter filter) {
-      String condition = fields.condition(filter.condition());
-      if (!fields.usesTree()) {
-        String selected =
-            columns.stream()
-                .map(column -> ", " + column.expression() + " AS " + column.name())
-                .collect(Collectors.joining());
-        return "SELECT trace_id, toUnixTimestamp64Nano(time) AS st%s FROM %s WHERE %s AND %s"
-            .formatted(selected, source.from(), source.inRange(), condition);
-      }
+    Optional<String> condition = loneCondition();
+    if (condition.isPresent()) {
+      String selected =
+          columns.stream()
+              .map(column -> ", " + column.expression() + " AS " + column.name())
+              .collect(Collectors.joining());
+      return "SELECT trace_id, toUnixTimestamp64Nano(time) AS st%s FROM %s WHERE %s AND %s"
+          .formatted(selected, source.from(), source.inRange(), condition.get());
     }
     wanted.addAll(columns);
     String selected =
