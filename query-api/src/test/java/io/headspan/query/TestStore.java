@@ -13,6 +13,7 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -106,9 +107,10 @@ final class TestStore implements AutoCloseable {
               SqlQuery.of(
                   "SELECT name FROM system.tables WHERE engine LIKE '%MergeTree' AND " + ORDINARY),
               row -> row.text(0))) {
-        String stored = String.join(", ", columns(tables, table, "default_kind = ''"));
+        List<String> names = columns(tables, table, "default_kind = ''");
+        String stored = String.join(", ", names);
         String content =
-            stored.contains("trace_id")
+            names.contains("trace_id")
                 ? ClusterDdl.SHARDING_KEY
                 : "cityHash64(" + sortingKey(tables, table) + ")";
         for (int shard = 0; shard < 2; shard++) {
@@ -123,22 +125,23 @@ final class TestStore implements AutoCloseable {
                   .formatted(target, stored, table, of));
         }
       }
-      String view =
-          tables
-              .query(
-                  SqlQuery.of(
-                      "SELECT as_select FROM system.tables WHERE name = 'spans' AND " + ORDINARY),
-                  row -> row.text(0))
-              .getFirst();
-      for (int shard = 1; shard <= 2; shard++) {
-        run(
-            "CREATE OR REPLACE VIEW shard_%1$d.spans AS %2$s"
-                .formatted(shard, view.replace("headspan_shard.", "shard_" + shard + ".")));
-      }
+      Map<String, String> views = new HashMap<>();
+      tables.query(
+          SqlQuery.of(
+              "SELECT name, as_select FROM system.tables WHERE engine = 'View' AND " + ORDINARY),
+          row -> views.put(row.text(0), row.text(1)));
+      views.forEach((name, select) -> {
+        for (int shard = 1; shard <= 2; shard++) {
+          run(
+              "CREATE OR REPLACE VIEW shard_%1$d.%2$s AS %3$s"
+                  .formatted(
+                      shard, name, select.replace("headspan_shard.", "shard_" + shard + ".")));
+        }
+      });
       for (String table :
           tables.query(
               SqlQuery.of(
-                  "SELECT name FROM system.tables WHERE engine != 'MaterializedView' AND "
+                  "SELECT name FROM system.tables WHERE engine NOT IN ('MaterializedView', 'Null') AND "
                       + ORDINARY),
               row -> row.text(0))) {
         String all = String.join(", ", columns(tables, table, "1"));
