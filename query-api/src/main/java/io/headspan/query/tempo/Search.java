@@ -163,7 +163,7 @@ final class Search {
             .flatMap(trace -> found.sets().getOrDefault(trace.traceId(), List.of()).stream())
             .toList();
     Set<SpanKey> keys =
-        sets.stream().flatMap(set -> set.keys().stream()).collect(Collectors.toSet());
+        sets.stream().flatMap(set -> set.spans().stream()).collect(Collectors.toSet());
     Optional<SqlQuery> shown = found.sets().isEmpty() ? Optional.empty() : plan.shown(traces, keys);
     List<Spanset> spansets;
     if (shown.isEmpty()) {

@@ -69,6 +69,8 @@ public final class SearchPlan {
 
   /// Rows of one column, the trace id as 32 hex digits; the traces with the newest matching spans,
   /// newest first.
+  ///
+  /// @throws IllegalStateException if it is no scan ([#isScan()])
   public SqlQuery candidates(int limit) {
     return new SearchSql(stages, List.of(), range).candidates(limit);
   }

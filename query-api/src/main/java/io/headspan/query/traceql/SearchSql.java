@@ -73,18 +73,9 @@ final class SearchSql {
   }
 
   SqlQuery candidates(int limit) {
-    Optional<String> condition = loneCondition();
-    if (condition.isPresent()) {
-      return query(TraceQl.checkedStatement(newestSpans(condition.get(), limit)));
-    }
-    String sets = TraceQl.checkedStatement(sets("", false));
-    return query(
-        """
-        SELECT lower(hex(trace_id)) FROM (SELECT trace_id, \
-        max(arrayMax(tupleElement(set,'st'))) AS newest FROM (%s) GROUP BY trace_id) \
-        ORDER BY newest DESC, trace_id LIMIT %d\
-        """
-            .formatted(sets, limit));
+    String condition =
+        loneCondition().orElseThrow(() -> new IllegalStateException("no scan: stages=" + stages));
+    return query(TraceQl.checkedStatement(newestSpans(condition, limit)));
   }
 
   /// The spansets of the traces with the newest matching spans.

@@ -3,7 +3,6 @@ package io.headspan.query.traceql;
 import io.headspan.query.traceql.FoundSet.SpanKey;
 import io.headspan.storage.Row;
 import io.headspan.storage.RowReader;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 
@@ -20,13 +19,8 @@ public final class ShownSpanReader implements RowReader<Map.Entry<SpanKey, Spans
 
   @Override
   public Map.Entry<SpanKey, Spanset.Span> read(Row row) {
-    List<Spanset.Attribute> attributes = new ArrayList<>();
-    for (int i = 0; i < names.size(); i++) {
-      ResultValue value = TaggedValue.read(row.text(FIRST_FIELD + i));
-      if (!(value instanceof ResultValue.Nothing)) {
-        attributes.add(new Spanset.Attribute(names.get(i), value));
-      }
-    }
+    List<Spanset.Attribute> attributes =
+        SpansetReader.fields(names, field -> row.text(FIRST_FIELD + field));
     SpanKey key = new SpanKey(row.text(0), row.integer(1), row.integer(2));
     return Map.entry(
         key,

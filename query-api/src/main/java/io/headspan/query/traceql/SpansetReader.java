@@ -4,6 +4,7 @@ import io.headspan.storage.Row;
 import io.headspan.storage.RowReader;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.IntFunction;
 
 /// Reads the rows of [SearchPlan#details]: trace id, names and tagged values of the set's
 /// attributes, number of matches, then of the spans shown: id, start, duration, name, and an array
@@ -29,8 +30,14 @@ public final class SpansetReader implements RowReader<Spanset> {
     }
     List<Spanset.Span> spans = new ArrayList<>();
     for (int i = 0; i < ids.length; i++) {
+      int span = i;
       spans.add(
-          new Spanset.Span(ids[i], spanNames.get(i), starts[i], durations[i], fields(values, i)));
+          new Spanset.Span(
+              ids[i],
+              spanNames.get(i),
+              starts[i],
+              durations[i],
+              fields(names, field -> values.get(field).get(span))));
     }
     return new Spanset(row.text(0), row.integer(3), attributes(row, 1, 2), spans);
   }
@@ -46,10 +53,11 @@ public final class SpansetReader implements RowReader<Spanset> {
     return attributes;
   }
 
-  private List<Spanset.Attribute> fields(List<List<String>> values, int span) {
+  /// Those of the fields `names` that a span has, by their tagged values.
+  static List<Spanset.Attribute> fields(List<String> names, IntFunction<String> tagged) {
     List<Spanset.Attribute> fields = new ArrayList<>();
     for (int field = 0; field < names.size(); field++) {
-      ResultValue value = TaggedValue.read(values.get(field).get(span));
+      ResultValue value = TaggedValue.read(tagged.apply(field));
       if (!(value instanceof ResultValue.Nothing)) {
         fields.add(new Spanset.Attribute(names.get(field), value));
       }

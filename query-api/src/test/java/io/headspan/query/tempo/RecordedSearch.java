@@ -55,6 +55,25 @@ final class RecordedSearch {
     return canonical;
   }
 
+  /// The spansets of each trace of an answer, by trace id: each as the sorted ids of its spans.
+  static Map<String, List<String>> spanIds(JsonNode answer) {
+    Map<String, List<String>> found = new TreeMap<>();
+    for (JsonNode trace : answer.get("traces")) {
+      List<String> sets = new ArrayList<>();
+      for (JsonNode set : trace.get("spanSets")) {
+        sets.add(
+            stream(set.get("spans"))
+                .map(span -> span.get("spanID").asText())
+                .sorted()
+                .toList()
+                .toString());
+      }
+      sets.sort(null);
+      found.put(trace.get("traceID").asText(), sets);
+    }
+    return found;
+  }
+
   private static String canonicalTrace(JsonNode trace, JsonNode example) {
     ObjectNode kept = JSON.createObjectNode();
     example

@@ -2,7 +2,6 @@ package io.headspan.query.tempo;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import io.headspan.query.RandomTraces;
 import io.headspan.query.RunningApi;
 import io.headspan.query.TestHttp;
@@ -19,7 +18,6 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.TreeMap;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -126,20 +124,6 @@ class SearchSlicesIT {
                 .formatted(LIMIT, START_S, START_S + DAY_S + 1, TestHttp.encoded(query)),
             "application/json");
     assertThat(response.statusCode()).as(TestHttp.text(response)).isEqualTo(200);
-    Map<String, List<String>> found = new TreeMap<>();
-    for (JsonNode trace : RecordedSearch.JSON.readTree(response.body()).get("traces")) {
-      List<String> sets = new ArrayList<>();
-      for (JsonNode set : trace.get("spanSets")) {
-        sets.add(
-            RecordedSearch.stream(set.get("spans"))
-                .map(span -> span.get("spanID").asText())
-                .sorted()
-                .toList()
-                .toString());
-      }
-      sets.sort(null);
-      found.put(trace.get("traceID").asText(), sets);
-    }
-    return found;
+    return RecordedSearch.spanIds(RecordedSearch.JSON.readTree(response.body()));
   }
 }

@@ -17,8 +17,13 @@ class SearchPlannerTest {
     return SearchPlanner.plan(TraceQl.parse(query), RANGE);
   }
 
+  /// The statement that finds the traces.
   private static String candidates(String query) {
-    return plan(query).candidates(20).sql();
+    return candidates(plan(query)).sql();
+  }
+
+  private static SqlQuery candidates(SearchPlan plan) {
+    return plan.isScan() ? plan.candidates(20) : plan.found(20, 3);
   }
 
   @ParameterizedTest
@@ -40,7 +45,7 @@ class SearchPlannerTest {
     }
     for (SqlQuery sql :
         List.of(
-            plan.candidates(20),
+            candidates(plan),
             plan.details(List.of(new TraceExtent("0".repeat(31) + "1", 0, 0)), 3))) {
       assertThat(sql.sql()).doesNotContain("it's");
       assertThat(sql.parameters().toString()).contains("it's");
