@@ -114,7 +114,7 @@ public record CollectorConfig(
             settings.number("message_mib", 16, 1, 1024) * MIB,
             (long) settings.number("in_flight_mib", 128, 1, 1024 * 1024) * MIB,
             (long) settings.number("stream_mib", 128, 1, 1024 * 1024) * MIB,
-            settings.number("inserters", 4, 1, 64),
+            settings.number("inserters", 32, 1, 64),
             settings.duration("close_timeout", Duration.ofSeconds(10)),
             new TlsPaths(
                 settings.text("tls_client_ca").map(Path::of).orElse(null),

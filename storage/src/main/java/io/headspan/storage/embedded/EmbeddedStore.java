@@ -6,6 +6,7 @@ import io.headspan.storage.StoreAddress;
 import io.headspan.storage.StoreException;
 import java.io.IOException;
 import java.net.InetSocketAddress;
+import java.time.Clock;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
@@ -38,9 +39,11 @@ public final class EmbeddedStore implements AutoCloseable {
   /// @throws StoreException with one clear message if the directory or the port is taken
   public static EmbeddedStore start(EmbeddedStoreConfig config) {
     DataDirectory directory = DataDirectory.lock(config.path());
+    InsertJournal journal;
     Engine engine;
     try {
       forgetUnstored(directory);
+      journal = InsertJournal.open(directory.path(), Clock.systemUTC());
       engine = Engine.open(LibChdb.load(config.library()), directory, config.limits());
     } catch (RuntimeException e) {
       directory.close();
@@ -49,8 +52,16 @@ public final class EmbeddedStore implements AutoCloseable {
     try {
       Optional<ExternalAccess> externalAccess =
           config.external() ? Optional.empty() : Optional.of(ExternalAccess.refusedBy(engine));
+      GroupedInserts groups = new GroupedInserts(engine, journal, config.limits().memoryBytes());
+      groups.finishLeft();
       HttpGateway gateway =
-          new HttpGateway(engine, externalAccess, config.maxConcurrent(), !config.remote());
+          new HttpGateway(
+              engine,
+              externalAccess,
+              // Of a cluster another node may be asked next time, which knows nothing of groups.
+              config.engineConfig().isPresent() ? Optional.empty() : Optional.of(groups),
+              config.maxConcurrent(),
+              !config.remote());
       Server server = server(config, gateway);
       listen(server, config);
       EmbeddedStore store = new EmbeddedStore(engine, gateway, server, config.host());
@@ -64,6 +75,13 @@ public final class EmbeddedStore implements AutoCloseable {
       engine.close();
       throw new StoreException(
           StoreException.Kind.UNAVAILABLE, e.code(), "embedded engine does not answer", e);
+    } catch (IOException e) {
+      engine.close();
+      throw new StoreException(
+          StoreException.Kind.UNAVAILABLE,
+          0,
+          "journal of inserts cannot be used: path=" + directory.path() + ", reason=" + e,
+          e);
     } catch (RuntimeException e) {
       engine.close();
       throw e;

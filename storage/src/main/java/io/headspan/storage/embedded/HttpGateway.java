@@ -21,9 +21,9 @@ import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.ArrayBlockingQueue;
-import java.util.concurrent.Executors;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
@@ -48,7 +48,7 @@ final class HttpGateway implements HttpService, AutoCloseable {
 
   /// The engine analyses and plans a statement by recursion on the thread that hands it over, and
   /// gives up beyond two thirds of its stack. ClickHouse's own threads have as much.
-  private static final long STATEMENT_STACK_BYTES = 8 << 20;
+  static final long STATEMENT_STACK_BYTES = 8 << 20;
 
   /// As ClickHouse's `max_query_size`: an INSERT's data may begin no later.
   private static final int HEAD_BYTES = 256 * 1024;
@@ -66,31 +66,43 @@ final class HttpGateway implements HttpService, AutoCloseable {
   private final Engine engine;
   private final Optional<ExternalAccess> externalAccess;
   private final boolean loopbackOnly;
+  private final Optional<GroupedInserts> groups;
   private final ThreadPoolExecutor workers;
 
+  /// For INSERTs, so that those which wait do not keep queries waiting.
+  private final ThreadPoolExecutor inserters;
+
+  /// @param groups what INSERTs that name themselves are given to
   HttpGateway(
       Engine engine,
       Optional<ExternalAccess> externalAccess,
+      Optional<GroupedInserts> groups,
       int maxConcurrent,
       boolean loopbackOnly) {
     this.engine = engine;
     this.externalAccess = externalAccess;
+    this.groups = groups;
     this.loopbackOnly = loopbackOnly;
+    workers = pool("store-statement-", maxConcurrent);
+    inserters = pool("store-insertion-", maxConcurrent);
+  }
+
+  private static ThreadPoolExecutor pool(String name, int threads) {
     AtomicInteger number = new AtomicInteger();
-    workers =
+    ThreadPoolExecutor pool =
         new ThreadPoolExecutor(
-            maxConcurrent,
-            maxConcurrent,
+            threads,
+            threads,
             1,
             TimeUnit.MINUTES,
             new ArrayBlockingQueue<>(WAITING_MAX),
-            Executors.defaultThreadFactory());
-    workers.setThreadFactory(task ->
-        Thread.ofPlatform()
-            .name("store-statement-" + number.incrementAndGet())
-            .stackSize(STATEMENT_STACK_BYTES)
-            .unstarted(task));
-    workers.allowCoreThreadTimeOut(true);
+            task ->
+                Thread.ofPlatform()
+                    .name(name + number.incrementAndGet())
+                    .stackSize(STATEMENT_STACK_BYTES)
+                    .unstarted(task));
+    pool.allowCoreThreadTimeOut(true);
+    return pool;
   }
 
   @Override
@@ -120,8 +132,9 @@ final class HttpGateway implements HttpService, AutoCloseable {
     }
     Reply reply = new Reply("headspan-store", engine.timeZone(), engine.version());
     RequestBody body = new RequestBody(httpRequest, context.eventLoop());
+    ThreadPoolExecutor pool = isInsert(query.get("query", "")) ? inserters : workers;
     try {
-      workers.execute(() -> run(headers, query, body, reply));
+      pool.execute(() -> run(headers, query, body, reply));
     } catch (RejectedExecutionException e) {
       LOG.debug("Statement refused", e);
       body.close();
@@ -129,7 +142,7 @@ final class HttpGateway implements HttpService, AutoCloseable {
           query.get("query_id", ""),
           EngineException.busy(
               "Too many statements: running="
-                  + workers.getMaximumPoolSize()
+                  + pool.getMaximumPoolSize()
                   + ", waiting="
                   + WAITING_MAX));
     }
@@ -139,19 +152,28 @@ final class HttpGateway implements HttpService, AutoCloseable {
   /// Takes no more statements, and waits for those that run; the engine is to kill them.
   void stop() {
     workers.shutdown();
+    inserters.shutdown();
+    groups.ifPresent(GroupedInserts::stop);
   }
 
   /// Waits for the threads to end.
   @Override
   public void close() {
-    workers.shutdownNow();
-    try {
-      if (!workers.awaitTermination(STOP_LIMIT.toMillis(), TimeUnit.MILLISECONDS)) {
-        LOG.warn("Statements still running: count={}", workers.getActiveCount());
+    for (ThreadPoolExecutor pool : List.of(workers, inserters)) {
+      pool.shutdownNow();
+      try {
+        if (!pool.awaitTermination(STOP_LIMIT.toMillis(), TimeUnit.MILLISECONDS)) {
+          LOG.warn("Statements still running: count={}", pool.getActiveCount());
+        }
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
       }
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
     }
+    groups.ifPresent(GroupedInserts::close);
+  }
+
+  private static boolean isInsert(String statement) {
+    return statement.stripLeading().regionMatches(true, 0, "INSERT", 0, "INSERT".length());
   }
 
   private void run(RequestHeaders headers, QueryParams query, RequestBody body, Reply reply) {
@@ -161,8 +183,9 @@ final class HttpGateway implements HttpService, AutoCloseable {
       try {
         GatewayRequest request = GatewayRequest.of(headers, query);
         queryId = request.queryId();
-        run(request, decoded(headers, request, body), reply);
-        reply.end();
+        if (run(request, decoded(headers, request, body), reply)) {
+          reply.end();
+        }
       } catch (EngineException e) {
         fail(queryId, body, reply, e);
       } catch (StoreException e) {
@@ -191,7 +214,8 @@ final class HttpGateway implements HttpService, AutoCloseable {
     reply.fail(queryId, error);
   }
 
-  private void run(GatewayRequest request, InputStream body, Reply reply)
+  /// @return false if another thread will answer
+  private boolean run(GatewayRequest request, InputStream body, Reply reply)
       throws EngineException, IOException {
     byte[] text = request.query().getBytes(StandardCharsets.UTF_8);
     int length = text.length;
@@ -212,6 +236,18 @@ final class HttpGateway implements HttpService, AutoCloseable {
       int checked = statement instanceof Statement.Insert insert ? insert.head().length : length;
       externalAccess.get().check(text, checked);
     }
+    InputStream data = rest;
+    if (statement instanceof Statement.Insert insert) {
+      data = data(Arrays.copyOfRange(text, insert.dataStart(), length), rest);
+      if (groups.isPresent() && GroupedInserts.takes(request, insert)) {
+        InsertData read = groups.get().read(data);
+        if (read.whole()) {
+          insert(groups.get(), request, insert, read, reply);
+          return false;
+        }
+        data = read.with(data);
+      }
+    }
     try (EngineSession session = engine.lease(request.database())) {
       reply
           .whenComplete()
@@ -221,10 +257,7 @@ final class HttpGateway implements HttpService, AutoCloseable {
           });
       session.set(request.settings());
       switch (statement) {
-        case Statement.Insert insert -> {
-          byte[] inline = Arrays.copyOfRange(text, insert.dataStart(), length);
-          insert(request, session, insert, inline, rest, reply);
-        }
+        case Statement.Insert insert -> insert(request, session, insert, data, reply);
         case Statement.Query query -> {
           if (!query.stateless()) {
             session.taint();
@@ -233,6 +266,42 @@ final class HttpGateway implements HttpService, AutoCloseable {
         }
       }
     }
+    return true;
+  }
+
+  /// The data of an INSERT; not closed by who reads it, for after a failure the rest of the body is
+  /// still to be drained.
+  private static InputStream data(byte[] inline, InputStream rest) {
+    return inline.length == 0
+        ? rest
+        : new SequenceInputStream(new ByteArrayInputStream(inline), rest);
+  }
+
+  private static void insert(
+      GroupedInserts groups,
+      GatewayRequest request,
+      Statement.Insert statement,
+      InsertData data,
+      Reply reply) {
+    String token = request.settings().getOrDefault(InsertForm.TOKEN, "");
+    String format = statement.format().orElse(request.inputFormat());
+    var _ =
+        groups
+            .insert(InsertForm.of(request, statement), token, data)
+            .whenComplete((summary, failure) -> {
+              try {
+                switch (failure) {
+                  case null -> {
+                    reply.begin(request, format, summary);
+                    reply.end();
+                  }
+                  case EngineException e -> reply.fail(request.queryId(), e);
+                  default -> reply.abort(failure);
+                }
+              } catch (IOException e) {
+                LOG.debug("Client not answered: queryId={}", request.queryId(), e);
+              }
+            });
   }
 
   private static byte[] withRest(byte[] text, InputStream rest)
@@ -261,15 +330,11 @@ final class HttpGateway implements HttpService, AutoCloseable {
       GatewayRequest request,
       EngineSession session,
       Statement.Insert statement,
-      byte[] inline,
-      InputStream rest,
+      InputStream data,
       Reply reply)
       throws EngineException, IOException {
     StatementSummary summary = new StatementSummary();
     String format = statement.format().orElse(request.inputFormat());
-    // Not closed here: after a failure the rest of the body is still to be drained.
-    InputStream data =
-        inline.length == 0 ? rest : new SequenceInputStream(new ByteArrayInputStream(inline), rest);
     try (EngineSession.Insert insert =
             session.insert(statement.head(), format, request.parameters());
         Arena arena = Arena.ofConfined()) {

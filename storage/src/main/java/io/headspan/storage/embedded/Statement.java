@@ -13,12 +13,19 @@ sealed interface Statement {
   /// @param stateless whether it leaves the session as it was, so that another request can have it
   record Query(boolean select, Optional<String> format, boolean stateless) implements Statement {}
 
+  /// A table as a statement names it, without quotes.
+  ///
+  /// @param database "" if it names none
+  record Table(String database, String name) {}
+
   /// An INSERT whose data follow it.
   ///
   /// @param head the statement up to FORMAT or VALUES
+  /// @param table where the rows go
   /// @param format the name after FORMAT; `Values` after VALUES; none if it has neither
   /// @param dataStart index of the data's first byte in the text
-  record Insert(byte[] head, Optional<String> format, int dataStart) implements Statement {}
+  record Insert(byte[] head, Table table, Optional<String> format, int dataStart)
+      implements Statement {}
 
   Set<String> SELECT_WORDS = Set.of("SELECT", "WITH", "FROM");
   Set<String> STATELESS_WORDS = Set.of("SHOW", "DESCRIBE", "DESC", "EXPLAIN", "EXISTS");
@@ -70,8 +77,10 @@ sealed interface Statement {
       return Optional.empty();
     }
     // The table's name, which may be any word.
+    Table table = new Table("", tokens.text());
     while (tokens.next() != SqlTokens.Kind.END && tokens.isSymbol('.')) {
       tokens.next();
+      table = new Table(table.name, tokens.text());
     }
     int depth = 0;
     while (tokens.kind() != SqlTokens.Kind.END) {
@@ -87,20 +96,24 @@ sealed interface Statement {
           case "VALUES" -> {
             return Optional.of(
                 new Insert(
-                    Arrays.copyOf(sql, tokens.start()), Optional.of("Values"), tokens.end()));
+                    Arrays.copyOf(sql, tokens.start()),
+                    table,
+                    Optional.of("Values"),
+                    tokens.end()));
           }
           case "FORMAT" -> {
             byte[] head = Arrays.copyOf(sql, tokens.start());
             tokens.next();
             return Optional.of(
-                new Insert(head, Optional.of(tokens.text()), dataStart(sql, length, tokens.end())));
+                new Insert(
+                    head, table, Optional.of(tokens.text()), dataStart(sql, length, tokens.end())));
           }
           default -> {}
         }
       }
       tokens.next();
     }
-    return Optional.of(new Insert(Arrays.copyOf(sql, length), Optional.empty(), length));
+    return Optional.of(new Insert(Arrays.copyOf(sql, length), table, Optional.empty(), length));
   }
 
   /// ClickHouse skips blanks after the format's name, and one line end.

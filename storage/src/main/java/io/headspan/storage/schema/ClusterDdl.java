@@ -59,10 +59,14 @@ public record ClusterDdl(
         + "replicated_deduplication_window = 0";
   }
 
-  /// Whether one node of each shard runs the statement for its replicas too.
+  /// Whether one node of each shard runs the statement for its replicas too. Settings of a table
+  /// are each replica's own.
   public boolean isOncePerShard(String statement) {
     Matcher alter = ALTER.matcher(statement);
-    return replicated && alter.find() && !alter.group(1).endsWith("_view");
+    return replicated
+        && alter.find()
+        && !alter.group(1).endsWith("_view")
+        && !statement.contains(" MODIFY SETTING ");
   }
 
   /// What reads a table, or a view, of all shards.

@@ -35,7 +35,8 @@ public record Migration(int version, String name, String checksum, List<String> 
           "0013_collector_ledger.sql",
           "0018_standing_for_several.sql",
           "0019_sampled_spans_apart.sql",
-          "0020_latency_slots.sql");
+          "0020_latency_slots.sql",
+          "0021_fewer_merges.sql");
 
   /// Every migration, in order.
   public static List<Migration> all() {

@@ -28,6 +28,7 @@ final class MigrationTest {
                       "IF EXISTS",
                       "CREATE OR REPLACE",
                       "MODIFY QUERY",
+                      "MODIFY SETTING",
                       "RENAME TABLE",
                       "throwIf",
                       "INSERT INTO latency_before"));

@@ -1314,3 +1314,8 @@ INSERT INTO latency_before SELECT DISTINCT toStartOfHour(minute) AS hour FROM la
 
 -- What is read, so that there is an error and no wrong answer until all of the above is done.
 CREATE OR REPLACE VIEW hours_by_minute AS SELECT hour FROM latency_before;
+
+-- To merge spans costs twice as much as to insert them: seldom, then, and many parts at once (docs/figures.md).
+ALTER TABLE kept_spans MODIFY SETTING merge_selector_base = 15;
+
+ALTER TABLE recent_spans MODIFY SETTING merge_selector_base = 15;
