@@ -45,7 +45,7 @@ public final class IngestBench {
             + " [--profile FILE.jfr]";
 
     static Options parse(String[] args) {
-      Options options = new Options("", 4, 24, 5000, "");
+      Options options = new Options("", 4, 72, 5000, "");
       if (args.length % 2 != 0) {
         throw new IllegalArgumentException(USAGE);
       }

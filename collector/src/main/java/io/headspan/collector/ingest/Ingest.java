@@ -19,9 +19,10 @@ import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/// Inserts batches into the store, a few at a time, each as one block under its own deduplication
-/// token. Batches of several senders are never put together: the store knows a block by one token,
-/// so a replay that meets other neighbours would be taken for new.
+/// Inserts batches into the store, some at a time, each as one block under its own deduplication
+/// token. Batches of several senders are never put together here: the store knows a block by one
+/// token, so a replay that meets other neighbours would be taken for new. The embedded store puts
+/// together what waits there, and knows each by its own token.
 ///
 /// A batch that the store cannot take now is tried again while its sender waits, for about half a
 /// second; after that the sender is told to come again. Nothing is kept here for later.

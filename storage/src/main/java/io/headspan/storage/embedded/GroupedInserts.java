@@ -106,7 +106,7 @@ final class GroupedInserts implements AutoCloseable {
     journal.retain(tables);
     List<InsertGroup> left = journal.left();
     for (InsertGroup group : left) {
-      if (!tables.contains(group.table())) {
+      if (group.table().isEmpty() || !tables.contains(group.table())) {
         LOG.info("Inserts dropped with their table: file={}", group.file());
         journal.drop(group);
         continue;
@@ -115,13 +115,8 @@ final class GroupedInserts implements AutoCloseable {
         var _ = carryOut(group);
         journal.stored(group);
       } catch (EngineException e) {
-        if (leavesNothing(e)) {
-          LOG.error("Inserts that were under way are refused: file={}", group.file(), e);
-          journal.drop(group);
-        } else {
-          LOG.warn("Inserts that were under way are not stored yet: file={}", group.file(), e);
-          journal.keep(group);
-        }
+        LOG.error("Inserts that were under way are not stored: file={}", group.file(), e);
+        journal.keep(group);
       }
     }
     if (!left.isEmpty()) {
@@ -294,7 +289,8 @@ final class GroupedInserts implements AutoCloseable {
       journal.stored(group);
       succeed(members, summary);
     } catch (EngineException e) {
-      if (!leavesNothing(e)) {
+      if (!leavesNothing(e) || journal.isKept(group)) {
+        LOG.warn("Group of inserts not stored: file={}", group.file(), e);
         journal.keep(group);
         fail(members, e);
         return;

@@ -158,8 +158,12 @@ final class InsertJournal implements AutoCloseable {
 
   /// The engine may have a part of the group: it stays as it is until it has all.
   synchronized void keep(InsertGroup group) {
-    LOG.debug("Group of inserts not finished: file={}", group.file());
     group.tokens().forEach(token -> unfinished.put(new Key(group.table(), token), group));
+  }
+
+  /// Whether the engine may have a part of the group from an earlier time.
+  synchronized boolean isKept(InsertGroup group) {
+    return group.equals(unfinished.get(new Key(group.table(), group.tokens().getFirst())));
   }
 
   @Override
