@@ -27,7 +27,7 @@ class CollectorConfigTest {
                 16 * 1024 * 1024,
                 128L * 1024 * 1024,
                 128L * 1024 * 1024,
-                4,
+                32,
                 Duration.ofSeconds(10),
                 new TlsPaths(null, null, null),
                 CollectorConfig.Access.OPEN,

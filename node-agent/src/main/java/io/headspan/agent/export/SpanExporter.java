@@ -196,7 +196,7 @@ public final class SpanExporter implements AutoCloseable {
         return;
       }
       if (spooler != null && queue.isEmpty()) {
-        spooler.progressed();
+        spooler.caughtUp();
       }
       queue.add(batch, spans, System.currentTimeMillis());
       changed.signalAll();

@@ -67,9 +67,15 @@ final class Spooler {
     thread.start();
   }
 
-  /// The collector has acknowledged something, or there was nothing to acknowledge. Under the lock.
+  /// The collector has acknowledged something. Under the lock.
   void progressed() {
     progressNs = System.nanoTime();
+  }
+
+  /// There is nothing to acknowledge, nor left of what was too much. Under the lock.
+  void caughtUp() {
+    progressed();
+    queue.overflowBecauseOf(DropReason.SPOOL_FAILED);
   }
 
   /// Whether the collector has not acknowledged anything for too long. Under the lock.
@@ -229,10 +235,11 @@ final class Spooler {
         queue.spooled(batches.get(i), onDisk);
       }
     }
-    if (failure == null) {
-      queue.overflowBecauseOf(DropReason.SPOOL_FAILED);
-    } else {
+    if (failure != null) {
       failed(failure);
+    } else if (!queue.hasResident()) {
+      // Until then what had gathered is still why there is no memory.
+      queue.overflowBecauseOf(DropReason.SPOOL_FAILED);
     }
     changed.signalAll();
     return done;

@@ -18,12 +18,13 @@ import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.BooleanSupplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /// Puts INSERTs together that wait for the same table: an INSERT costs some 50 ms of CPU time
 /// however few its rows are, for the parts that it makes in the table and in those that views fill,
-/// so a thousand small ones a minute would be more than a core.
+/// so twenty small ones a second would be a core.
 ///
 /// Only INSERTs that name themselves (`insert_deduplication_token`) in Native format. Each is
 /// stored once or not at all as before, see [InsertJournal]: its sender is answered when it is
@@ -45,7 +46,7 @@ final class GroupedInserts implements AutoCloseable {
   private static final long GROUP_MIN_BYTES = 1 << 20;
   private static final int MEMORY_SHARE = 64;
 
-  /// What a larger INSERT has is handed to the engine as it comes.
+  /// A larger INSERT is handed to the engine as it comes.
   static final int MEMBER_MAX_BYTES = 16 << 20;
 
   /// What all that wait may have in memory.
@@ -430,7 +431,7 @@ final class GroupedInserts implements AutoCloseable {
       }
     }
 
-    private void await(long untilNs, java.util.function.BooleanSupplier condition) {
+    private void await(long untilNs, BooleanSupplier condition) {
       for (long left = untilNs - System.nanoTime();
           left > 0 && !closing && !condition.getAsBoolean();
           left = untilNs - System.nanoTime()) {

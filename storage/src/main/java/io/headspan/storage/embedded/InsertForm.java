@@ -10,8 +10,7 @@ import java.util.Map;
 /// What an INSERT is but for its rows and its token: INSERTs of equal form can be put together.
 ///
 /// @param database the database to run it in
-/// @param table the table's name as the statement has it, without quotes, `database.table` if it
-///   names a database
+/// @param table where the rows go, as the statement names it
 /// @param head the statement up to FORMAT
 /// @param settings settings for this statement, without its token
 /// @param parameters values for `{name:Type}`

@@ -4,7 +4,9 @@ import java.io.BufferedInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
+import java.io.FilterInputStream;
 import java.io.IOException;
+import java.io.InputStream;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
@@ -125,7 +127,7 @@ record InsertGroup(
     }
   }
 
-  private static MessageDigest sha256() {
+  static MessageDigest sha256() {
     try {
       return MessageDigest.getInstance("SHA-256");
     } catch (NoSuchAlgorithmException e) {
@@ -134,10 +136,10 @@ record InsertGroup(
   }
 
   /// Says how far a file was read, whatever is buffered.
-  private static final class CountingInput extends java.io.FilterInputStream {
+  private static final class CountingInput extends FilterInputStream {
     private long read;
 
-    CountingInput(java.io.InputStream in) {
+    CountingInput(InputStream in) {
       super(new BufferedInputStream(in));
     }
 

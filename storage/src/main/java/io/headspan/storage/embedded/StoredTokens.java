@@ -9,7 +9,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashSet;
@@ -42,7 +41,7 @@ final class StoredTokens implements AutoCloseable {
 
   private final Path directory;
   private final String prefix;
-  private final MessageDigest digest = sha256();
+  private final MessageDigest digest = InsertGroup.sha256();
   private Set<Name> previous = new HashSet<>();
   private Set<Name> current = new HashSet<>();
   private FileChannel file;
@@ -197,13 +196,5 @@ final class StoredTokens implements AutoCloseable {
     }
     numbers.sort(null);
     return numbers;
-  }
-
-  private static MessageDigest sha256() {
-    try {
-      return MessageDigest.getInstance("SHA-256");
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException("every JDK has SHA-256", e);
-    }
   }
 }
