@@ -27,8 +27,8 @@ import java.util.Optional;
 /// @param markCacheMib `HEADSPAN_STORE_MARK_CACHE_MIB`, cache of index marks, 256 unless given
 /// @param backgroundThreads `HEADSPAN_STORE_BACKGROUND_THREADS`, threads that merge parts, one for
 ///   each CPU, at least 2, unless given
-/// @param maxConcurrent `HEADSPAN_STORE_MAX_CONCURRENT`, statements that run at once, 16 unless
-///   given
+/// @param maxConcurrent `HEADSPAN_STORE_MAX_CONCURRENT`, statements that run at once, and as many
+///   INSERTs beside them, 16 unless given
 /// @param engineConfig `HEADSPAN_STORE_ENGINE_CONFIG`, a file of settings for the engine in
 ///   ClickHouse's own XML: what a cluster is made of, say
 /// @param library the file of libchdb, from `HEADSPAN_LIBCHDB`, else where `./dev setup` puts it

@@ -1,5 +1,6 @@
 package io.headspan.storage.embedded;
 
+import io.headspan.storage.StoreException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
@@ -37,7 +38,7 @@ import org.slf4j.LoggerFactory;
 /// Thread-safe.
 final class GroupedInserts implements AutoCloseable {
   /// INSERTs in a group. [StoredTokens] keeps as many for each group at the most.
-  static final int MEMBERS_MAX = 32;
+  private static final int MEMBERS_MAX = 32;
 
   /// Bytes from which on a group is full: some 150,000 spans. The engine needs ten times as much
   /// memory to store one, so it is less where that is little.
@@ -47,7 +48,7 @@ final class GroupedInserts implements AutoCloseable {
   private static final int MEMORY_SHARE = 64;
 
   /// A larger INSERT is handed to the engine as it comes.
-  static final int MEMBER_MAX_BYTES = 16 << 20;
+  private static final int MEMBER_MAX_BYTES = 16 << 20;
 
   /// What all that wait may have in memory.
   private static final int WAITING_MAX_BYTES =
@@ -132,17 +133,24 @@ final class GroupedInserts implements AutoCloseable {
         && !request.settings().getOrDefault("insert_deduplicate", "1").equals("0");
   }
 
-  /// Reads the rows of an INSERT, once there is room. What is whole is to be given to [#insert].
+  /// Reads the rows of an INSERT, once there is room. What is whole is to be given to [#insert],
+  /// what is not to [#release] once it is not needed.
   InsertData read(InputStream in) throws IOException {
-    roomKib.acquireUninterruptibly(MEMBER_MAX_BYTES / KIB);
+    int reserved = MEMBER_MAX_BYTES / KIB + 1;
+    roomKib.acquireUninterruptibly(reserved);
     int kept = 0;
     try {
       InsertData data = InsertData.read(in, MEMBER_MAX_BYTES);
-      kept = data.whole() ? kib(data) : 0;
+      kept = kib(data);
       return data;
     } finally {
-      roomKib.release(MEMBER_MAX_BYTES / KIB - kept);
+      roomKib.release(reserved - kept);
     }
+  }
+
+  /// Gives back the room of what [#read] has read.
+  void release(InsertData data) {
+    roomKib.release(kib(data));
   }
 
   /// Stores rows.
@@ -224,16 +232,20 @@ final class GroupedInserts implements AutoCloseable {
         byToken.computeIfAbsent(each.token(), _ -> new ArrayList<>()).add(each);
       }
       List<WaitingInsert> fresh = new ArrayList<>();
+      Map<InsertGroup, List<WaitingInsert>> unfinished = new LinkedHashMap<>();
       for (List<WaitingInsert> same : byToken.values()) {
         String token = same.getFirst().token();
-        Optional<InsertGroup> unfinished = journal.unfinished(table, token);
+        Optional<InsertGroup> group = journal.unfinished(table, token);
         if (journal.isStored(table, token)) {
           succeed(same, new StatementSummary());
-        } else if (unfinished.isPresent()) {
-          store(unfinished.get(), same);
+        } else if (group.isPresent()) {
+          unfinished.computeIfAbsent(group.get(), _ -> new ArrayList<>()).addAll(same);
         } else {
           fresh.add(same.getFirst());
         }
+      }
+      for (Map.Entry<InsertGroup, List<WaitingInsert>> each : unfinished.entrySet()) {
+        store(each.getKey(), each.getValue());
       }
       if (journal.isAlone()) {
         for (WaitingInsert each : fresh) {
@@ -251,6 +263,8 @@ final class GroupedInserts implements AutoCloseable {
     } catch (IOException e) {
       LOG.warn("Inserts cannot be written to the journal", e);
       fail(inserts, notWritten(e));
+    } catch (StoreException e) {
+      fail(inserts, EngineException.busy(String.valueOf(e.getMessage())));
     } catch (RuntimeException | Error e) {
       inserts.forEach(each -> each.done().completeExceptionally(e));
       throw e;
@@ -285,14 +299,16 @@ final class GroupedInserts implements AutoCloseable {
 
   /// @param members those whose senders wait for it
   private void store(InsertGroup group, List<WaitingInsert> members) throws IOException {
+    boolean again = journal.isKept(group);
+    // However this ends, the engine may have a part of it, unless it is known that it has not.
+    journal.keep(group);
     try {
       StatementSummary summary = carryOut(group);
       journal.stored(group);
       succeed(members, summary);
     } catch (EngineException e) {
-      if (!leavesNothing(e) || journal.isKept(group)) {
+      if (again || !leavesNothing(e)) {
         LOG.warn("Group of inserts not stored: file={}", group.file(), e);
-        journal.keep(group);
         fail(members, e);
         return;
       }
@@ -305,10 +321,6 @@ final class GroupedInserts implements AutoCloseable {
       for (WaitingInsert each : members) {
         store(group.table(), group.form(), List.of(each));
       }
-    } catch (IOException e) {
-      // It is stored, and will be known to be once it has been carried out again.
-      journal.keep(group);
-      throw e;
     }
   }
 
@@ -402,7 +414,7 @@ final class GroupedInserts implements AutoCloseable {
           try {
             store(table, taken);
           } finally {
-            roomKib.release(taken.stream().mapToInt(each -> kib(each.data())).sum());
+            taken.forEach(each -> release(each.data()));
           }
         }
       } finally {
@@ -478,7 +490,7 @@ final class GroupedInserts implements AutoCloseable {
       } finally {
         lock.unlock();
       }
-      roomKib.release(left.stream().mapToInt(each -> kib(each.data())).sum());
+      left.forEach(each -> release(each.data()));
       fail(left, EngineException.busy("The store is stopping"));
     }
   }

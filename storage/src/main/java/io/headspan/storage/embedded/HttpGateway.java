@@ -236,18 +236,32 @@ final class HttpGateway implements HttpService, AutoCloseable {
       int checked = statement instanceof Statement.Insert insert ? insert.head().length : length;
       externalAccess.get().check(text, checked);
     }
-    InputStream data = rest;
-    if (statement instanceof Statement.Insert insert) {
-      data = data(Arrays.copyOfRange(text, insert.dataStart(), length), rest);
-      if (groups.isPresent() && GroupedInserts.takes(request, insert)) {
-        InsertData read = groups.get().read(data);
-        if (read.whole()) {
-          insert(groups.get(), request, insert, read, reply);
-          return false;
-        }
-        data = read.with(data);
-      }
+    if (!(statement instanceof Statement.Insert insert)) {
+      carryOut(request, statement, text, rest, reply);
+      return true;
     }
+    InputStream data = data(Arrays.copyOfRange(text, insert.dataStart(), length), rest);
+    if (groups.isEmpty() || !GroupedInserts.takes(request, insert)) {
+      carryOut(request, insert, text, data, reply);
+      return true;
+    }
+    InsertData read = groups.get().read(data);
+    if (read.whole()) {
+      insert(groups.get(), request, insert, read, reply);
+      return false;
+    }
+    try {
+      carryOut(request, insert, text, read.with(data), reply);
+      return true;
+    } finally {
+      groups.get().release(read);
+    }
+  }
+
+  /// @param data of an INSERT
+  private void carryOut(
+      GatewayRequest request, Statement statement, byte[] text, InputStream data, Reply reply)
+      throws EngineException, IOException {
     try (EngineSession session = engine.lease(request.database())) {
       reply
           .whenComplete()
@@ -266,7 +280,6 @@ final class HttpGateway implements HttpService, AutoCloseable {
         }
       }
     }
-    return true;
   }
 
   /// The data of an INSERT; not closed by who reads it, for after a failure the rest of the body is

@@ -152,8 +152,8 @@ final class InsertJournal implements AutoCloseable {
 
   /// The engine has nothing of the group.
   synchronized void drop(InsertGroup group) throws IOException {
-    group.tokens().forEach(token -> unfinished.remove(new Key(group.table(), token)));
     Files.delete(group.file());
+    group.tokens().forEach(token -> unfinished.remove(new Key(group.table(), token)));
   }
 
   /// The engine may have a part of the group: it stays as it is until it has all.

@@ -21,6 +21,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.LongStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -31,6 +32,9 @@ import org.junit.jupiter.api.Test;
 final class GroupedInsertsIT {
   private static final int SENDERS = 60;
   private static final long LIMIT_S = 60;
+
+  /// Rows of 24 MiB, where 16 are the most that a group's member has.
+  private static final int LARGE = 3 << 20;
 
   private final HttpClient http = HttpClient.newHttpClient();
   private Path directory;
@@ -120,6 +124,24 @@ final class GroupedInsertsIT {
     assertAll(answers, 200);
     assertThat(number("SELECT count() FROM t")).isEqualTo(320);
     assertThat(number("SELECT uniqExact(a) FROM t")).isEqualTo(320);
+  }
+
+  /// Six times 24 MiB at once, which is more than the store may hold, and all of them again.
+  @Test
+  void takesWhatIsTooLargeForAGroup() throws Exception {
+    for (int time = 0; time < 2; time++) {
+      List<CompletableFuture<HttpResponse<String>>> answers = new ArrayList<>();
+      for (int i = 0; i < 6; i++) {
+        long first = (long) i * LARGE;
+        answers.add(
+            send(
+                "large " + i,
+                block("a", "UInt64", LongStream.range(first, first + LARGE).toArray())));
+      }
+      answers.add(insert("small", 6L * LARGE));
+      assertAll(answers, 200);
+      assertStored(6L * LARGE + 1);
+    }
   }
 
   /// What was under way when the store was killed: written down only, or stored already.
@@ -297,7 +319,11 @@ final class GroupedInsertsIT {
   private static byte[] block(String name, String type, long... values) {
     ByteArrayOutputStream out = new ByteArrayOutputStream();
     out.write(1);
-    out.write(values.length);
+    int rows = values.length;
+    for (; rows > 0x7f; rows >>>= 7) {
+      out.write((rows & 0x7f) | 0x80);
+    }
+    out.write(rows);
     for (String text : List.of(name, type)) {
       out.write(text.length());
       out.writeBytes(text.getBytes(StandardCharsets.UTF_8));
