@@ -82,14 +82,16 @@ public final class ArrowCollector implements AutoCloseable {
 
   /// Starts on a free port the first time, then on the same one again.
   public synchronized void start() throws IOException {
+    Service service = new Service();
     Server starting =
         NettyServerBuilder.forAddress(new InetSocketAddress(InetAddress.getLoopbackAddress(), port))
             .decompressorRegistry(
                 DecompressorRegistry.getDefaultInstance().with(new ZstdCodec(), false))
             .maxInboundMessageSize(64 << 20)
-            .addService(ServerInterceptors.intercept(new Service(), new Guard()))
+            .addService(ServerInterceptors.intercept(service, new Guard()))
             .build()
             .start();
+    service.runsIn = starting;
     server = starting;
     port = starting.getPort();
   }
@@ -223,6 +225,9 @@ public final class ArrowCollector implements AutoCloseable {
   }
 
   private final class Service extends ArrowTracesServiceGrpc.ArrowTracesServiceImplBase {
+    /// The one to end, which need not be the newest any more.
+    private @Nullable Server runsIn;
+
     @Override
     public StreamObserver<BatchArrowRecords> arrowTraces(StreamObserver<BatchStatus> answers) {
       synchronized (ArrowCollector.this) {
@@ -249,7 +254,7 @@ public final class ArrowCollector implements AutoCloseable {
             case STORE_AND_DIE -> {
               Server dying;
               synchronized (ArrowCollector.this) {
-                dying = server;
+                dying = runsIn;
               }
               if (dying != null) {
                 dying.shutdownNow();
