@@ -201,10 +201,12 @@ java_flags() {
   echo --enable-native-access=ALL-UNNAMED --add-opens=java.base/java.nio=ALL-UNNAMED --sun-misc-unsafe-memory-access=allow
 }
 
-# Further flags for role $1, as RoleProcess gives them too.
+# Further flags for role $1, as RoleProcess gives them too: ours, then the user's.
 role_flags() {
-  local file=$top/launcher/target/classes/io/headspan/launcher/$1.args
+  local file=$top/launcher/target/classes/io/headspan/launcher/$1.args own=HEADSPAN_JAVA_OPTIONS_${1^^}
+  case $own in *[!A-Z_]*) own= ;; esac
   if [ -r "$file" ]; then echo "@$file"; else echo -XX:+UseSerialGC; fi
+  [ -z "$own" ] || echo "${!own:-}"
 }
 
 launcher_classpath() { echo "$top/launcher/target/headspan-launcher.jar:$top/launcher/target/lib/*"; }

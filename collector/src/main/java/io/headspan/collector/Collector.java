@@ -65,6 +65,12 @@ public final class Collector implements AutoCloseable {
 
   private static final Duration IDLE_TIMEOUT = Duration.ofMinutes(2);
   private static final Duration REQUEST_TIMEOUT = Duration.ofSeconds(10);
+
+  private static final int HEAP_PER_IN_FLIGHT = 6;
+
+  /// For so long what is kept is gathered to be copied.
+  private static final Duration COPY_WAIT = Duration.ofSeconds(10);
+
   private static final long REQUEST_BYTES = 64 * 1024;
 
   private final CollectorConfig config;
@@ -156,6 +162,22 @@ public final class Collector implements AutoCloseable {
     new JvmThreadMetrics().bindTo(registry);
     new ProcessorMetrics().bindTo(registry);
     server = server(tls);
+    warnOfHeap();
+  }
+
+  /// What is in flight is alive as it came, as columns and as a block for the store.
+  private void warnOfHeap() {
+    long heapMib = Runtime.getRuntime().maxMemory() >> 20;
+    long inFlightMib = config.inFlightBytes() >> 20;
+    long wantedMib = HEAP_PER_IN_FLIGHT * inFlightMib;
+    if (heapMib < wantedMib) {
+      logger.warn(
+          "the heap may be too small for in_flight_mib: heapMib={}, in_flight_mib={}, want=less in"
+              + " flight, or HEADSPAN_JAVA_OPTIONS_COLLECTOR=-Xmx{}m",
+          heapMib,
+          inFlightMib,
+          wantedMib);
+    }
   }
 
   /// The port it listens on.
@@ -242,6 +264,7 @@ public final class Collector implements AutoCloseable {
         config.sampling().decisionWait(),
         config.sampling().decisionWaitAfterRoot(),
         config.sampling().recentWindow(),
+        COPY_WAIT,
         config.sampling().linkedTraces());
   }
 

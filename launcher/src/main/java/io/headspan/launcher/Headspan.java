@@ -37,6 +37,7 @@ import picocli.CommandLine.Spec;
     footer = {
       "",
       "Every option of a role can be set in the environment too; `headspan ROLE --help` names the variable.",
+      "HEADSPAN_JAVA_OPTIONS_ROLE has further options for a role's JVM, such as -Xmx4g for HEADSPAN_JAVA_OPTIONS_COLLECTOR.",
       "Start with: headspan demo"
     })
 public final class Headspan implements Runnable {

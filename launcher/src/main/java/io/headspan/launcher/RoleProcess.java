@@ -86,9 +86,9 @@ public final class RoleProcess implements AutoCloseable {
     }
   }
 
-  /// What the resource `ROLE.args` says, one argument a line; if there is none, what becomes most
-  /// roles.
-  private static List<String> jvmArguments(String role) {
+  /// How the JVM of a role is run: what the resource `ROLE.args` says, one argument a line; if
+  /// there is none, what becomes most roles.
+  public static List<String> jvmArguments(String role) {
     try (InputStream stream = RoleProcess.class.getResourceAsStream(role + ".args")) {
       if (stream == null) {
         return List.of("-XX:+UseSerialGC");

@@ -23,8 +23,23 @@ final class NativeSink {
   /// A larger buffer is not kept for the next block.
   private static final int KEEP_MAX_BYTES = 64 << 20;
 
-  private byte[] bytes = new byte[1 << 16];
+  private byte[] bytes;
   private int size;
+
+  NativeSink() {
+    bytes = new byte[1 << 16];
+  }
+
+  private NativeSink(byte[] bytes) {
+    this.bytes = bytes;
+    size = bytes.length;
+  }
+
+  /// The same content in a buffer of its own that has no room for more, so that this one can be
+  /// used again while that one waits to be sent.
+  NativeSink copy() {
+    return new NativeSink(toByteArray());
+  }
 
   int size() {
     return size;

@@ -10,10 +10,10 @@ import java.util.stream.Collectors;
 
 /// Moves spans from the tier of all recent ones to that of the kept ones. Thread-safe.
 ///
-/// A batch of decisions is stored with its number as token, and its traces are copied with the same
-/// number as token and as one block: so whoever does it, and however often, each is there once, and
-/// what was recorded first is what is copied. A batch that is recorded and not copied is found by
-/// [#uncopied].
+/// A batch of decisions is stored with its number as token. Batches are copied together: which, is
+/// stored under the next number of a copy, whose traces are copied as one block with its first
+/// batch as token. So whoever does it, and however often, each is there once, and what was recorded
+/// first is what is copied. A batch that is recorded and not copied is found by [#uncopied].
 ///
 /// Spans of a window count in the recent tier until [#close] moves the boundary over it; only later
 /// [#drop] removes them there, since queries under way may still read them.
@@ -23,6 +23,9 @@ public final class SpanTiers {
   /// How long a part must have been there to be dropped: what was in the middle of an insert when
   /// the traces of a window were looked through is younger.
   private static final Duration SETTLED = Duration.ofSeconds(90);
+
+  /// Copies that others may plan while this one wants to.
+  private static final int PLANS_MAX = 100;
 
   /// The sampler makes fewer batches of a second.
   private static final long FIRST_PIN = 900;
@@ -166,7 +169,7 @@ public final class SpanTiers {
             .bind("batch", batch)
             .bind("pin", PINNED)
             .setting("max_query_size", "67108864"));
-    copy(batch);
+    copy(List.of(batch));
     return client.rows(size.bind("batch", batch), row -> row.integer(0)).getFirst();
   }
 
@@ -297,49 +300,109 @@ public final class SpanTiers {
         row -> row.integer(0));
   }
 
-  /// Copies the traces that were kept in a recorded batch; done once, it does nothing more.
-  public void copy(long batch) {
-    catchUp("decisions", "recent_spans", "kept_spans");
+  /// Copies the traces that were kept in recorded batches, together; what is copied already stays
+  /// as it is. To read the recent tier costs about the same for one batch as for many.
+  public void copy(List<Long> batches) {
+    List<Long> left = List.copyOf(batches);
+    for (int tries = 0; !left.isEmpty(); tries++) {
+      if (tries == PLANS_MAX) {
+        throw new IllegalStateException("others are always first to plan copies: batches=" + left);
+      }
+      catchUp("tier_copies", "decision_batches");
+      Map<Long, Long> planned = planned(left);
+      planned.values().stream().distinct().sorted().forEach(this::carryOut);
+      left = left.stream().filter(batch -> !planned.containsKey(batch)).toList();
+      if (!left.isEmpty()) {
+        plan(left);
+      }
+    }
+  }
+
+  /// The copies that batches are of, by batch.
+  private Map<Long, Long> planned(List<Long> batches) {
+    Map<Long, Long> planned = new HashMap<>();
     client
         .rows(
             SqlQuery.of(
-                    """
-                    SELECT count(), countIf(kept), countIf(kept AND again),
-                        countIf(kept AND threshold != 0),
-                        toUnixTimestamp64Nano(minIf(start, kept)), toUnixTimestamp64Nano(maxIf(end, kept))
-                    FROM decisions WHERE batch = {batch:UInt64}
-                    """)
-                .bind("batch", batch),
-            row ->
-                new Extent(
-                    row.integer(0),
-                    row.integer(1),
-                    row.integer(2),
-                    row.integer(3),
-                    row.integer(4),
-                    row.integer(5)))
-        .forEach(extent -> {
-          if (extent.kept() > 0) {
-            copy(batch, extent);
-          }
-          client.run(
-              SqlQuery.of(
-                      """
-                      INSERT INTO decision_batches
-                      SELECT {batch:UInt64}, now64(3), {traces:UInt64}, {kept:UInt64}
-                      """)
-                  .bind("batch", batch)
-                  .bind("traces", extent.traces())
-                  .bind("kept", extent.kept())
-                  .setting("deduplicate_insert_select", "enable_even_for_bad_queries")
-                  .setting(DEDUPLICATE, "batch-" + batch));
-        });
+                    "SELECT batch, number FROM tier_copies WHERE batch IN {batches:Array(UInt64)}")
+                .bind("batches", batches),
+            row -> Map.entry(row.integer(0), row.integer(1)))
+        .forEach(each -> planned.put(each.getKey(), each.getValue()));
+    return planned;
   }
 
-  private record Extent(
-      long traces, long kept, long again, long weighted, long startNs, long endNs) {}
+  /// Makes batches one copy, unless another one gets the number: who saw it knows whose they are.
+  private void plan(List<Long> batches) {
+    long number =
+        client
+            .rows(SqlQuery.of("SELECT max(number) + 1 FROM tier_copies"), row -> row.integer(0))
+            .getFirst();
+    RecordBlock<Long> block = new RecordBlock<>(batches, 2);
+    block.longs("number", _ -> number);
+    block.longs("batch", batch -> batch);
+    client.insert(
+        "tier_copies",
+        block.sink(),
+        Map.of("insert_deduplicate", "1", DEDUPLICATE, "copy-" + number));
+  }
 
-  private void copy(long batch, Extent extent) {
+  /// What a copy is about.
+  ///
+  /// @param first its first batch, which is in no other copy
+  /// @param copied of its batches
+  /// @param again kept traces of which spans may be there, none of them kept in the same copy first
+  /// @param weighted kept traces that stand for others
+  private record Extent(
+      long first, long copied, long kept, long again, long weighted, long startNs, long endNs) {}
+
+  private static final String BATCHES =
+      "batch IN (SELECT batch FROM tier_copies WHERE number = {copy:UInt64})";
+
+  /// Copies what a plan says; done once, it does nothing more.
+  private void carryOut(long copy) {
+    catchUp("decisions", "recent_spans", "kept_spans");
+    Extent extent =
+        client
+            .rows(
+                SqlQuery.of(
+                        """
+                        SELECT min(batch), (SELECT count() FROM decision_batches WHERE %1$s),
+                            countIf(kept), countIf(kept AND again), countIf(kept AND threshold != 0),
+                            toUnixTimestamp64Nano(minIf(start, kept)), toUnixTimestamp64Nano(maxIf(end, kept))
+                        FROM decisions WHERE %1$s
+                        """
+                            .formatted(BATCHES))
+                    .bind("copy", copy),
+                row ->
+                    new Extent(
+                        row.integer(0),
+                        row.integer(1),
+                        row.integer(2),
+                        row.integer(3),
+                        row.integer(4),
+                        row.integer(5),
+                        row.integer(6)))
+            .getFirst();
+    if (extent.copied() > 0) {
+      return;
+    }
+    if (extent.kept() > 0) {
+      copySpans(copy, extent);
+    }
+    client.run(
+        SqlQuery.of(
+                """
+                INSERT INTO decision_batches
+                SELECT batch, now64(3), count(), countIf(kept) FROM decisions
+                WHERE %s GROUP BY batch ORDER BY batch
+                """
+                    .formatted(BATCHES))
+            .bind("copy", copy)
+            .setting("deduplicate_insert_select", "enable_even_for_bad_queries")
+            .setting(DEDUPLICATE, "batch-" + extent.first()));
+  }
+
+  private void copySpans(long copy, Extent extent) {
     String columns = String.join(", ", copiedColumns());
     String spans = extent.weighted() == 0 ? columns : columns.replace("trace_state", TRACE_STATE);
     String missing =
@@ -350,32 +413,37 @@ public final class SpanTiers {
               (SELECT trace_id, span_id, time, duration FROM kept_spans
                WHERE time >= fromUnixTimestamp64Nano({from:Int64}, 'UTC')
                  AND time <= fromUnixTimestamp64Nano({to:Int64}, 'UTC')
-                 AND trace_id IN (SELECT trace_id FROM decisions
-                                  WHERE batch = {batch:UInt64} AND kept AND again)))
-            """;
+                 AND trace_id IN (SELECT trace_id FROM decisions WHERE %s AND kept AND again)))
+            """
+                .formatted(BATCHES);
     client.run(
         SqlQuery.of(
                 """
                 INSERT INTO kept_spans
                     (%s, decision, trace_start, root_service, root_operation, adjusted_count)
-                SELECT %s, {batch:UInt64}, trace_begin, trace_service, trace_operation,
+                SELECT %s, decided_by, trace_begin, trace_service, trace_operation,
                     %s
                 FROM recent_spans
                 INNER JOIN
                 (
-                    SELECT trace_id, again, threshold, start AS trace_begin,
-                        root_service AS trace_service, root_operation AS trace_operation
-                    FROM decisions WHERE batch = {batch:UInt64} AND kept
+                    SELECT trace_id, decided_by, all_again AS again, newest.1 AS threshold,
+                        newest.2 AS trace_begin, newest.3 AS trace_service,
+                        newest.4 AS trace_operation
+                    FROM
+                    (
+                        SELECT trace_id, max(batch) AS decided_by, min(again) AS all_again,
+                            argMax((threshold, start, root_service, root_operation), batch) AS newest
+                        FROM decisions WHERE %5$s AND kept GROUP BY trace_id
+                    )
                 ) AS kept USING (trace_id)
                 WHERE time >= fromUnixTimestamp64Nano({from:Int64}, 'UTC')
                   AND time <= fromUnixTimestamp64Nano({to:Int64}, 'UTC')
-                  AND trace_id IN (SELECT trace_id FROM decisions
-                                   WHERE batch = {batch:UInt64} AND kept)
-                %s
+                  AND trace_id IN (SELECT trace_id FROM decisions WHERE %5$s AND kept)
+                %4$s
                 ORDER BY toStartOfFiveMinutes(time), trace_id, time, span_id
                 """
-                    .formatted(columns, spans, ADJUSTED_COUNT, missing))
-            .bind("batch", batch)
+                    .formatted(columns, spans, ADJUSTED_COUNT, missing, BATCHES))
+            .bind("copy", copy)
             .bind("from", extent.startNs())
             .bind("to", extent.endNs())
             .timeout(COPY_LIMIT)
@@ -388,7 +456,7 @@ public final class SpanTiers {
             .setting("min_insert_block_size_rows", "1000000000")
             .setting("min_insert_block_size_bytes", "1000000000000")
             .setting("deduplicate_insert_select", "enable_even_for_bad_queries")
-            .setting(DEDUPLICATE, "kept-" + batch)
+            .setting(DEDUPLICATE, "kept-" + extent.first())
             // Thousands of ids looked up in each granule's filter cost more than reading it.
             .setting("use_skip_indexes", "0"));
   }

@@ -33,21 +33,28 @@ final class SpanWriter {
     if (batch.size() == 0) {
       return;
     }
+    client.insert(
+        tier.table(),
+        encoded(batch, tier),
+        Map.of(
+            "insert_deduplicate", "1",
+            "insert_deduplication_token", deduplicationToken,
+            "deduplicate_blocks_in_dependent_materialized_views", "1"));
+  }
+
+  /// The block of a batch whose origins are stored. An encoder's buffers are several times as large
+  /// and grow by doubling: few of them are kept, and none is held while the store takes its time.
+  private NativeSink encoded(SpanBatch batch, Tier tier) {
     BlockEncoder taken = encoders.poll();
     BlockEncoder encoder = taken == null ? new BlockEncoder() : taken;
     Origins origins = Origins.of(batch);
     writeOrigins(encoder, batch, origins);
     encoder.spans(batch, origins, tier);
-    client.insert(
-        tier.table(),
-        encoder.sink(),
-        Map.of(
-            "insert_deduplicate", "1",
-            "insert_deduplication_token", deduplicationToken,
-            "deduplicate_blocks_in_dependent_materialized_views", "1"));
+    NativeSink block = encoder.sink().copy();
     if (encoders.size() < ENCODERS_KEPT) {
       encoders.add(encoder);
     }
+    return block;
   }
 
   boolean isStored(SpanBatch batch) {

@@ -67,6 +67,11 @@ public record TraceContext(
     return HexFormat.of().toHexDigits(id);
   }
 
+  /// Whether a text is an id as [#hexId] writes it.
+  public static boolean isHexId(String text) {
+    return text.length() == 16 && isLowerHex(text, 0, 16);
+  }
+
   private static boolean isLowerHex(String text, int from, int to) {
     for (int i = from; i < to; i++) {
       char c = text.charAt(i);

@@ -2,6 +2,7 @@ package io.headspan.benchmarks.ingest;
 
 import io.headspan.collector.Collector;
 import io.headspan.collector.CollectorConfig;
+import io.headspan.launcher.RoleProcess;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
@@ -45,8 +46,8 @@ final class CollectorProcess implements AutoCloseable {
         List.of(
             "--enable-native-access=ALL-UNNAMED",
             "--add-opens=java.base/java.nio=ALL-UNNAMED",
-            "--sun-misc-unsafe-memory-access=allow",
-            "-XX:+UseSerialGC"));
+            "--sun-misc-unsafe-memory-access=allow"));
+    command.addAll(RoleProcess.jvmArguments("collector"));
     command.addAll(jvmFlags);
     command.addAll(
         List.of("-cp", System.getProperty("java.class.path"), CollectorProcess.class.getName()));

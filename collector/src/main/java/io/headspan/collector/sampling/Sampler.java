@@ -24,8 +24,9 @@ import org.slf4j.LoggerFactory;
 /// second to the next: what is pending, decided and copied is all in the store.
 ///
 /// Of all samplers on one store the one with the lease works. A batch of decisions has a number
-/// that follows from when the last spans of its traces arrived, so two that work at once record and
-/// copy the same batch under one token.
+/// that follows from when the last spans of its traces arrived, so two that work at once record the
+/// same batch under one token. Batches are copied some seconds later, several together: what a copy
+/// costs is to read the recent tier, which is about the same for one batch and for all of them.
 public final class Sampler implements AutoCloseable {
   private static final Logger logger = LoggerFactory.getLogger(Sampler.class);
 
@@ -48,7 +49,11 @@ public final class Sampler implements AutoCloseable {
 
   private static final long WINDOW_SECONDS = 300;
   private static final long MS_PER_SECOND = 1000;
+  private static final long SLOT_SECONDS = 10;
   private static final long BATCHES_PER_SECOND = 1000;
+
+  /// Kept spans that are copied without waiting for more: they are in memory, in the store.
+  private static final long COPIED_SPANS = 200_000;
 
   /// After so many times the recent window, and some minutes, more a window is given up, whatever
   /// is undecided in it.
@@ -67,12 +72,18 @@ public final class Sampler implements AutoCloseable {
   private final Thread thread;
   private volatile boolean closed;
 
+  private long tickMillis;
   private long leasedAtMillis;
   private boolean isLeased;
   private boolean isRecovered;
   private long lastTickMillis;
   private long linkedAtMillis;
   private long closedAtMillis;
+
+  /// Batches that are recorded and not copied, with their kept spans.
+  private final TreeMap<Long, Long> uncopied = new TreeMap<>();
+
+  private long uncopiedSinceMillis;
   private long lookedNs = System.nanoTime() - CLOSE_BEAT.toNanos();
   private boolean isAnyRecent;
 
@@ -132,6 +143,7 @@ public final class Sampler implements AutoCloseable {
   /// Does what is due.
   void tick() {
     long now = tiers.nowMillis();
+    tickMillis = now;
     if (now - leasedAtMillis >= LEASE_RENEWAL.toMillis()) {
       lease(now);
     }
@@ -149,13 +161,16 @@ public final class Sampler implements AutoCloseable {
     int found;
     do {
       // First: if it is out of date then only in that a batch is recorded already.
-      Map<Long, Long> next = tiers.nextBatches(Math.max(0, since / MS_PER_SECOND));
+      Map<Long, Long> next = tiers.nextBatches(slot(Math.max(0, since)));
       found = decide(traces.find(now, Math.max(0, since), quiet, TRACES_MAX), next);
     } while (found == TRACES_MAX && !closed);
     lastTickMillis = now;
     if (config.linkedTraces() && now - linkedAtMillis >= LINK_BEAT.toMillis()) {
       keepLinked(now);
       linkedAtMillis = now;
+    }
+    if (!uncopied.isEmpty() && now - uncopiedSinceMillis >= config.copyWait().toMillis()) {
+      copy();
     }
     if (now - closedAtMillis >= CLOSE_BEAT.toMillis()) {
       closeWindows(now);
@@ -166,7 +181,9 @@ public final class Sampler implements AutoCloseable {
   /// Copies what was decided and not copied, and begins with the oldest of what is recent.
   private void recover(long now) {
     long oldest = now - config.recentWindow().plus(MEMORY).toMillis();
-    tiers.uncopied(oldest).forEach(tiers::copy);
+    // One by one, as those of former versions were copied: that makes the same tokens.
+    tiers.uncopied(oldest).forEach(batch -> tiers.copy(List.of(batch)));
+    uncopied.clear();
     long first = tiers.firstArrivalMillis();
     lastTickMillis = first == 0 ? now : first;
     isRecovered = true;
@@ -176,7 +193,7 @@ public final class Sampler implements AutoCloseable {
     if (due.isEmpty()) {
       return 0;
     }
-    Map<Long, List<Decision>> bySecond = new TreeMap<>();
+    Map<Long, List<Decision>> bySlot = new TreeMap<>();
     List<StoredTrace> inOrder =
         traces.examine(due).stream()
             .sorted(
@@ -186,18 +203,24 @@ public final class Sampler implements AutoCloseable {
             .toList();
     for (StoredTrace trace : inOrder) {
       second.set(dueMillis(trace) / MS_PER_SECOND);
-      bySecond
-          .computeIfAbsent(trace.lastMillis() / MS_PER_SECOND, _ -> new ArrayList<>())
-          .add(decide(trace));
+      bySlot.computeIfAbsent(slot(trace.lastMillis()), _ -> new ArrayList<>()).add(decide(trace));
     }
-    return record(bySecond, next) ? due.size() : 0;
+    return record(bySlot, next) ? due.size() : 0;
   }
 
-  /// Records decisions by the second of the last arrival and copies what is kept.
+  /// The second before which the slot of a time ends. Batches are by the slot in which the last
+  /// span of a trace arrived: not by each second, or the few traces that have to be waited for
+  /// longest would make a batch each. By its end, so that a later decision has a larger number,
+  /// those made by hand included.
+  private static long slot(long millis) {
+    return (millis / MS_PER_SECOND / SLOT_SECONDS + 1) * SLOT_SECONDS;
+  }
+
+  /// Records decisions by the slot of the last arrival. What is kept is to be copied.
   ///
   /// @return false if another sampler has the lease
-  private boolean record(Map<Long, List<Decision>> bySecond, Map<Long, Long> next) {
-    for (Map.Entry<Long, List<Decision>> each : bySecond.entrySet()) {
+  private boolean record(Map<Long, List<Decision>> bySlot, Map<Long, Long> next) {
+    for (Map.Entry<Long, List<Decision>> each : bySlot.entrySet()) {
       long batch = next.getOrDefault(each.getKey(), each.getKey() * BATCHES_PER_SECOND);
       long now = tiers.nowMillis();
       // Whoever was stopped for so long knows of late spans less than the one that took over.
@@ -208,23 +231,40 @@ public final class Sampler implements AutoCloseable {
         return false;
       }
       tiers.record(batch, now, each.getValue());
-      tiers.copy(batch);
+      long kept = each.getValue().stream().filter(Decision::kept).mapToLong(Decision::rows).sum();
+      if (uncopied.isEmpty()) {
+        uncopiedSinceMillis = tickMillis;
+      }
+      uncopied.merge(batch, kept, Long::sum);
+      if (uncopiedSpans() >= COPIED_SPANS) {
+        copy();
+      }
     }
     return true;
+  }
+
+  private long uncopiedSpans() {
+    return uncopied.values().stream().mapToLong(Long::longValue).sum();
+  }
+
+  /// Copies what is recorded and not copied.
+  private void copy() {
+    if (!uncopied.isEmpty()) {
+      tiers.copy(List.copyOf(uncopied.keySet()));
+      uncopied.clear();
+    }
   }
 
   /// Keeps what is linked to kept traces, if the links and the decisions about both came lately.
   void keepLinked(long now) {
     long since = now - config.decisionWait().plus(LINK_MEMORY).toMillis();
-    Map<Long, Long> next = tiers.nextBatches(Math.max(0, since / MS_PER_SECOND));
+    Map<Long, Long> next = tiers.nextBatches(slot(Math.max(0, since)));
     var _ =
         record(
             tiers.linked(since).stream()
                 .collect(
                     Collectors.groupingBy(
-                        each -> each.lastMillis() / MS_PER_SECOND,
-                        TreeMap::new,
-                        Collectors.toList())),
+                        each -> slot(each.lastMillis()), TreeMap::new, Collectors.toList())),
             next);
   }
 
@@ -275,6 +315,7 @@ public final class Sampler implements AutoCloseable {
         logger.warn(
             "window was given up with traces that are not decided: window={}",
             Instant.ofEpochSecond(window));
+        copy();
         tiers.close(window, true);
       } else {
         return;
@@ -282,12 +323,14 @@ public final class Sampler implements AutoCloseable {
     }
   }
 
-  /// Whether all traces of a window are decided as they are, after deciding those that can be.
+  /// Whether all traces of a window are decided as they are and the kept ones copied, after
+  /// deciding those that can be.
   private boolean isDecided(long window, long now) {
     while (true) {
-      Map<Long, Long> next = tiers.nextBatches(tiers.firstArrivalMillis() / MS_PER_SECOND);
+      Map<Long, Long> next = tiers.nextBatches(slot(tiers.firstArrivalMillis()));
       List<StoredTrace> left = traces.ofWindow(window, TRACES_MAX);
       if (left.isEmpty()) {
+        copy();
         return true;
       }
       List<StoredTrace> due = left.stream().filter(trace -> dueMillis(trace) <= now).toList();

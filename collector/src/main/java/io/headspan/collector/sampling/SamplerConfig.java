@@ -11,12 +11,14 @@ import java.util.Optional;
 /// @param decisionWaitAfterRoot how long after its last span it is decided if its root has ended
 ///   and nothing of it is open
 /// @param recentWindow how long every span stays in the recent tier
+/// @param copyWait how long after a decision to keep a trace it may be copied to the kept tier
 /// @param linkedTraces whether traces that are linked to kept ones are kept with them
 public record SamplerConfig(
     Optional<String> policies,
     Duration decisionWait,
     Duration decisionWaitAfterRoot,
     Duration recentWindow,
+    Duration copyWait,
     boolean linkedTraces) {
   private static final String KEEP_ALL = "[{name: always_sample, type: always_sample}]";
 

@@ -2,6 +2,7 @@ package io.headspan.collector.spanmetrics;
 
 import io.headspan.collector.spanmetrics.SpanFacts.Source;
 import io.headspan.wire.SpanBatch;
+import io.headspan.wire.TraceContext;
 import java.time.Duration;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
@@ -156,7 +157,7 @@ final class ServiceGraph {
       return;
     }
     String inHeader = facts.text(span, SpanFacts.Key.HEADER_PARENT);
-    if (inHeader.matches("[0-9a-f]{16}")) {
+    if (TraceContext.isHexId(inHeader)) {
       Half seenTwice = half(batch, span, Long.parseUnsignedLong(inHeader, 16), nowMillis);
       if (seenTwice != null) {
         seenTwice.superseded = true;

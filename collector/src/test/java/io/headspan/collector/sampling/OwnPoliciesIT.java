@@ -144,7 +144,12 @@ class OwnPoliciesIT {
       new Sampler(
               own,
               new SamplerConfig(
-                  Optional.of(budget), Duration.ZERO, Duration.ZERO, Duration.ofHours(6), true),
+                  Optional.of(budget),
+                  Duration.ZERO,
+                  Duration.ZERO,
+                  Duration.ofHours(6),
+                  Duration.ZERO,
+                  true),
               () -> true)
           .tick();
 

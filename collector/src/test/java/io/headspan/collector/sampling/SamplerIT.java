@@ -239,12 +239,12 @@ class SamplerIT {
         storeWith(List.of(new TraceBuilder().span(1, "root", HOUR_AGO_NS, MS).build()));
     Sampler sampler = sampler(store, ERRORS, LONG);
     sampler.tick();
-    long second = number(store, "SELECT intDiv(max(batch), 1000) FROM decisions");
+    long second = store.tiers().nowMillis() / 1000;
     store.tiers().record(second * 1000 + 900, 0, List.of());
 
     store.tiers().pin(List.of(TraceBuilder.id(1)));
 
-    long pin = number(store, "SELECT max(batch) FROM decisions");
+    long pin = number(store, "SELECT max(batch) FROM decisions WHERE kept");
     assertThat(pin % 1000).isGreaterThanOrEqualTo(900);
     assertThat(store.tiers().nextBatches(0).values()).allMatch(next -> next % 1000 < 900);
   }
@@ -342,6 +342,7 @@ class SamplerIT {
 
     sampler.tick();
     sampler.keepLinked(store.tiers().nowMillis());
+    sampler.tick();
     assertThat(keptSpans(store)).containsExactly("1 consumer 0", "2 failed 1", "4 cause 0");
 
     // What comes later: the trace that 2 is linked to, another that is linked to 2, and a span of
@@ -352,7 +353,9 @@ class SamplerIT {
     store.insert(late(4).build(), "late", Tier.RECENT);
     sampler.tick();
     sampler.keepLinked(store.tiers().nowMillis());
+    sampler.tick();
     sampler.keepLinked(store.tiers().nowMillis());
+    sampler.tick();
 
     assertThat(keptSpans(store))
         .containsExactly(
@@ -373,6 +376,7 @@ class SamplerIT {
 
     sampler.tick();
     sampler.keepLinked(store.tiers().nowMillis());
+    sampler.tick();
 
     assertThat(keptSpans(store)).containsExactly("1 failed 1", "2 failed 1");
   }
@@ -466,12 +470,88 @@ class SamplerIT {
     // The rows come from other parts than the first time, and beside others.
     store.insert(new TraceBuilder().span(99, "x", HOUR_AGO_NS, MS).build(), "x", Tier.RECENT);
     execute(store, "OPTIMIZE TABLE recent_spans FINAL");
-    texts(store, "SELECT DISTINCT toString(batch) FROM decisions").stream()
-        .map(Long::parseLong)
-        .forEach(store.tiers()::copy);
+    // As one that was killed between copying and saying so leaves it.
+    execute(store, "TRUNCATE TABLE decision_batches");
+    List<Long> batches = store.tiers().uncopied(0);
+    assertThat(batches).isNotEmpty();
+    store.tiers().copy(batches);
 
+    assertThat(store.tiers().uncopied(0)).isEmpty();
     assertThat(number(store, "SELECT count() FROM kept_spans")).isEqualTo(100);
     assertThat(number(store, "SELECT count() - uniqExact(batch) FROM decision_batches")).isZero();
+  }
+
+  @Test
+  void batchesAreCopiedTogetherAndEachTraceOnce() {
+    SpanStore store =
+        storeWith(
+            List.of(
+                new TraceBuilder().span(1, "root", HOUR_AGO_NS, MS).failed().build(),
+                new TraceBuilder().span(2, "root", HOUR_AGO_NS, MS).failed().build()));
+    Sampler sampler = sampler(store, ERRORS, LONG, LONG);
+    sampler.tick();
+    store.insert(late(1).build(), "late", Tier.RECENT);
+    sampler.tick();
+    sampler.tick();
+    assertThat(number(store, "SELECT count() FROM kept_spans")).isZero();
+    List<Long> batches = store.tiers().uncopied(0);
+    assertThat(batches).hasSize(2);
+
+    store.tiers().copy(batches);
+
+    assertThat(number(store, "SELECT uniqExact(number) FROM tier_copies")).isOne();
+    assertThat(keptSpans(store)).containsExactly("1 late 1", "1 root 1", "2 root 1");
+    assertThat(store.tiers().uncopied(0)).isEmpty();
+  }
+
+  @Test
+  void aWindowIsClosedWhenWhatIsKeptOfItIsCopied() {
+    SpanStore store =
+        storeWith(List.of(new TraceBuilder().span(1, "root", HOUR_AGO_NS, MS).failed().build()));
+
+    sampler(store, ERRORS, Duration.ZERO, LONG).tick();
+
+    assertThat(number(store, "SELECT max(toUnixTimestamp(window)) FROM tier_boundary"))
+        .isPositive();
+    assertThat(keptSpans(store)).containsExactly("1 root 1");
+  }
+
+  @Test
+  void whoeverCopiesAtOnceCopiesOnce() throws Exception {
+    List<SpanBatch> traces = new ArrayList<>();
+    for (int trace = 1; trace <= 40; trace++) {
+      traces.add(new TraceBuilder().span(trace, "root", HOUR_AGO_NS, MS).failed().build());
+    }
+    SpanStore store = storeWith(traces);
+    List<Decision> decisions = new ArrayList<>();
+    QuietTraces quiet = new QuietTraces(store, LONG, SamplingPolicies.parse(ALL, () -> 0));
+    for (StoredTrace trace : quiet.find(store.tiers().nowMillis() + 1, 0, AT_ONCE, 100)) {
+      decisions.add(trace.decide(true, List.of("all"), 0));
+    }
+    List<Long> batches = new ArrayList<>();
+    for (Decision decision : decisions) {
+      batches.add(decision.lastMillis() / 1000 * 1000 + batches.size());
+      store.tiers().record(batches.getLast(), store.tiers().nowMillis(), List.of(decision));
+    }
+
+    // Each knows of some more than the others, and puts others together.
+    try (ExecutorService samplers = Executors.newFixedThreadPool(4)) {
+      List<Future<?>> copies = new ArrayList<>();
+      for (int i = 0; i < 12; i++) {
+        List<Long> known = batches.subList(i, batches.size() - i);
+        copies.add(samplers.submit(() -> store.tiers().copy(known)));
+      }
+      copies.add(samplers.submit(() -> store.tiers().copy(batches)));
+      for (Future<?> copy : copies) {
+        var _ = copy.get();
+      }
+    }
+
+    assertThat(number(store, "SELECT count() FROM kept_spans")).isEqualTo(traces.size());
+    assertThat(number(store, "SELECT uniqExact(trace_id) FROM kept_spans"))
+        .isEqualTo(traces.size());
+    assertThat(number(store, "SELECT count() - uniqExact(batch) FROM tier_copies")).isZero();
+    assertThat(store.tiers().uncopied(0)).isEmpty();
   }
 
   private SpanStore storeWith(List<SpanBatch> traces) {
@@ -487,9 +567,15 @@ class SamplerIT {
   }
 
   private static Sampler sampler(SpanStore store, String policies, Duration recentWindow) {
+    return sampler(store, policies, recentWindow, Duration.ZERO);
+  }
+
+  private static Sampler sampler(
+      SpanStore store, String policies, Duration recentWindow, Duration copyWait) {
     return new Sampler(
         store,
-        new SamplerConfig(Optional.of(policies), Duration.ZERO, Duration.ZERO, recentWindow, false),
+        new SamplerConfig(
+            Optional.of(policies), Duration.ZERO, Duration.ZERO, recentWindow, copyWait, false),
         () -> true);
   }
 

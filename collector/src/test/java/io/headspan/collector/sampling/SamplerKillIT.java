@@ -58,7 +58,7 @@ class SamplerKillIT {
 
   private static SamplerConfig config() {
     return new SamplerConfig(
-        Optional.of(ALL), Duration.ZERO, Duration.ZERO, Duration.ofHours(6), true);
+        Optional.of(ALL), Duration.ZERO, Duration.ZERO, Duration.ofHours(6), Duration.ZERO, true);
   }
 
   @BeforeEach

@@ -36,7 +36,8 @@ public record Migration(int version, String name, String checksum, List<String> 
           "0018_standing_for_several.sql",
           "0019_sampled_spans_apart.sql",
           "0020_latency_slots.sql",
-          "0021_fewer_merges.sql");
+          "0021_fewer_merges.sql",
+          "0022_copies_together.sql");
 
   /// Every migration, in order.
   public static List<Migration> all() {

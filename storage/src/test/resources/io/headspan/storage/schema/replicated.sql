@@ -1319,3 +1319,16 @@ CREATE OR REPLACE VIEW hours_by_minute AS SELECT hour FROM latency_before;
 ALTER TABLE kept_spans MODIFY SETTING merge_selector_base = 15;
 
 ALTER TABLE recent_spans MODIFY SETTING merge_selector_base = 15;
+
+-- Batches of decisions whose traces are copied to `kept_spans` together: a batch is in one copy. Numbers go up one by
+-- one, so of two samplers that put different batches together under the next number one is first. Nothing is ever
+-- deleted here, or numbers, which are tokens, would begin anew.
+CREATE TABLE IF NOT EXISTS tier_copies
+(
+    number UInt64 CODEC(Delta, ZSTD(1)),
+    batch UInt64 CODEC(Delta, ZSTD(1))
+)
+ENGINE = ReplicatedMergeTree('/clickhouse/tables/{shard}/headspan_shard/tier_copies', '{replica}')
+PARTITION BY intDiv(number, 100000)
+ORDER BY (number, batch)
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800;
