@@ -458,7 +458,7 @@ public final class SpanTiers {
             .setting("deduplicate_insert_select", "enable_even_for_bad_queries")
             .setting(DEDUPLICATE, "kept-" + extent.first())
             // Thousands of ids looked up in each granule's filter cost more than reading it.
-            .setting("use_skip_indexes", "0"));
+            .setting("ignore_data_skipping_indices", "by_trace,by_text"));
   }
 
   // OTEP 235: the member `ot` of a tracestate has the threshold `th` as up to 14 hex digits without

@@ -23,7 +23,8 @@ public final class Pseudonyms {
 
   private final byte[] key;
 
-  Pseudonyms(String secret) {
+  /// @param secret the key, in any letters
+  public Pseudonyms(String secret) {
     key = HexFormat.of().parseHex(Tokens.hash(secret));
   }
 

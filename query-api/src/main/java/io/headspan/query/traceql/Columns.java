@@ -46,6 +46,8 @@ final class Columns {
 
   /// What a kept span has from the sampler's decision about its trace, as if it were an attribute:
   /// the policies that kept it.
+  private static final String CULPRIT = "headspan.culprit";
+
   static final String SAMPLING_POLICY = "headspan.sampling.policy";
 
   /// The numbers of [io.headspan.wire.AttributeType] in columns of attributes as text.
@@ -204,13 +206,16 @@ final class Columns {
 
   /// What the bloom filter of long-tail strings and elements of arrays needs to skip granules for
   /// `key = value`; the comparison itself has to stand beside it. Empty for what has a column of
-  /// its own.
+  /// its own. Of the one key whose values tenants see by pseudonyms, the hashes are of those.
   static Optional<String> stringIndexHint(String key, String value, Bindings bindings) {
     return PROMOTED.containsKey(key)
         ? Optional.empty()
         : Optional.of(
-            "has(string_hashes,cityHash64(%s,%s))"
-                .formatted(bindings.text(key), bindings.text(value)));
+            "has(%s,cityHash64(%s,%s))"
+                .formatted(
+                    key.equals(CULPRIT) ? "string_hashes" : "text_hashes",
+                    bindings.text(key),
+                    bindings.text(value)));
   }
 
   private static String isPromoted(Promoted promoted) {

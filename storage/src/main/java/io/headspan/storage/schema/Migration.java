@@ -37,7 +37,9 @@ public record Migration(int version, String name, String checksum, List<String> 
           "0019_sampled_spans_apart.sql",
           "0020_latency_slots.sql",
           "0021_fewer_merges.sql",
-          "0022_copies_together.sql");
+          "0022_copies_together.sql",
+          "0023_hashes_as_stored.sql",
+          "0024_recent_parts_stay.sql");
 
   /// Every migration, in order.
   public static List<Migration> all() {
