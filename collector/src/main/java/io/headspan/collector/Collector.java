@@ -71,6 +71,8 @@ public final class Collector implements AutoCloseable {
   /// For so long what is kept is gathered to be copied.
   private static final Duration COPY_WAIT = Duration.ofSeconds(10);
 
+  private static final long COPIED_SPANS = 200_000;
+
   private static final long REQUEST_BYTES = 64 * 1024;
 
   private final CollectorConfig config;
@@ -265,6 +267,7 @@ public final class Collector implements AutoCloseable {
         config.sampling().decisionWaitAfterRoot(),
         config.sampling().recentWindow(),
         COPY_WAIT,
+        COPIED_SPANS,
         config.sampling().linkedTraces());
   }
 

@@ -8,6 +8,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -51,9 +52,6 @@ public final class Sampler implements AutoCloseable {
   private static final long MS_PER_SECOND = 1000;
   private static final long SLOT_SECONDS = 10;
   private static final long BATCHES_PER_SECOND = 1000;
-
-  /// Kept spans that are copied without waiting for more: they are in memory, in the store.
-  private static final long COPIED_SPANS = 200_000;
 
   /// After so many times the recent window, and some minutes, more a window is given up, whatever
   /// is undecided in it.
@@ -158,12 +156,14 @@ public final class Sampler implements AutoCloseable {
         Math.min(now, lastTickMillis)
             - config.decisionWait().toMillis()
             - QuietTraces.INSERT_LIMIT.toMillis();
-    int found;
+    List<StoredTrace> due;
+    int decided;
     do {
       // First: if it is out of date then only in that a batch is recorded already.
       Map<Long, Long> next = tiers.nextBatches(slot(Math.max(0, since)));
-      found = decide(traces.find(now, Math.max(0, since), quiet, TRACES_MAX), next);
-    } while (found == TRACES_MAX && !closed);
+      due = traces.find(now, Math.max(0, since), quiet, TRACES_MAX);
+      decided = decide(due, next);
+    } while (decided > 0 && (decided < due.size() || due.size() == TRACES_MAX) && !closed);
     lastTickMillis = now;
     if (config.linkedTraces() && now - linkedAtMillis >= LINK_BEAT.toMillis()) {
       keepLinked(now);
@@ -189,13 +189,16 @@ public final class Sampler implements AutoCloseable {
     isRecovered = true;
   }
 
+  /// @param due in the order of their last arrivals
+  /// @return how many of them were decided; 0 if another sampler has the lease
   private int decide(List<StoredTrace> due, Map<Long, Long> next) {
     if (due.isEmpty()) {
       return 0;
     }
     Map<Long, List<Decision>> bySlot = new TreeMap<>();
+    List<StoredTrace> first = firstOfSlots(due);
     List<StoredTrace> inOrder =
-        traces.examine(due).stream()
+        traces.examine(first).stream()
             .sorted(
                 Comparator.comparingLong(this::dueMillis)
                     .thenComparing(StoredTrace::traceIdHigh, Long::compareUnsigned)
@@ -205,7 +208,21 @@ public final class Sampler implements AutoCloseable {
       second.set(dueMillis(trace) / MS_PER_SECOND);
       bySlot.computeIfAbsent(slot(trace.lastMillis()), _ -> new ArrayList<>()).add(decide(trace));
     }
-    return record(bySlot, next) ? due.size() : 0;
+    return record(bySlot, next) ? first.size() : 0;
+  }
+
+  /// As many of each slot as may be kept and copied together. The others stay due: to make a second
+  /// batch of them at once, under a number that another sampler may give to other traces, would
+  /// decide some twice.
+  private List<StoredTrace> firstOfSlots(List<StoredTrace> due) {
+    Map<Long, Long> spans = new HashMap<>();
+    return due.stream()
+        .filter(trace -> {
+          long before = spans.getOrDefault(slot(trace.lastMillis()), 0L);
+          spans.put(slot(trace.lastMillis()), before + trace.rows());
+          return before == 0 || before + trace.rows() <= config.copiedSpans();
+        })
+        .toList();
   }
 
   /// The second before which the slot of a time ends. Batches are by the slot in which the last
@@ -236,7 +253,7 @@ public final class Sampler implements AutoCloseable {
         uncopiedSinceMillis = tickMillis;
       }
       uncopied.merge(batch, kept, Long::sum);
-      if (uncopiedSpans() >= COPIED_SPANS) {
+      if (uncopiedSpans() >= config.copiedSpans()) {
         copy();
       }
     }

@@ -12,6 +12,8 @@ import java.util.Optional;
 ///   and nothing of it is open
 /// @param recentWindow how long every span stays in the recent tier
 /// @param copyWait how long after a decision to keep a trace it may be copied to the kept tier
+/// @param copiedSpans so many kept spans are copied without waiting for more; they are in the
+///   store's memory then
 /// @param linkedTraces whether traces that are linked to kept ones are kept with them
 public record SamplerConfig(
     Optional<String> policies,
@@ -19,6 +21,7 @@ public record SamplerConfig(
     Duration decisionWaitAfterRoot,
     Duration recentWindow,
     Duration copyWait,
+    long copiedSpans,
     boolean linkedTraces) {
   private static final String KEEP_ALL = "[{name: always_sample, type: always_sample}]";
 

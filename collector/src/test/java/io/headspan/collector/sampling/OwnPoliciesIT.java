@@ -149,6 +149,7 @@ class OwnPoliciesIT {
                   Duration.ZERO,
                   Duration.ofHours(6),
                   Duration.ZERO,
+                  200_000,
                   true),
               () -> true)
           .tick();

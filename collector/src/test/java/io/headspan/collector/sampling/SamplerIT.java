@@ -488,7 +488,7 @@ class SamplerIT {
             List.of(
                 new TraceBuilder().span(1, "root", HOUR_AGO_NS, MS).failed().build(),
                 new TraceBuilder().span(2, "root", HOUR_AGO_NS, MS).failed().build()));
-    Sampler sampler = sampler(store, ERRORS, LONG, LONG);
+    Sampler sampler = sampler(store, ERRORS, LONG, LONG, 200_000);
     sampler.tick();
     store.insert(late(1).build(), "late", Tier.RECENT);
     sampler.tick();
@@ -505,11 +505,37 @@ class SamplerIT {
   }
 
   @Test
+  void aBatchIsNoLargerThanWhatIsCopiedTogether() {
+    List<SpanBatch> traces = new ArrayList<>();
+    for (int trace = 1; trace <= 9; trace++) {
+      traces.add(
+          new TraceBuilder()
+              .span(trace, "root", HOUR_AGO_NS, MS)
+              .failed()
+              .span(trace, "child", HOUR_AGO_NS, MS)
+              .parent(1)
+              .build());
+    }
+    SpanStore store = storeWith(traces);
+
+    sampler(store, ERRORS, LONG, Duration.ZERO, 4).tick();
+
+    assertThat(number(store, "SELECT count() FROM kept_spans")).isEqualTo(18);
+    assertThat(number(store, "SELECT uniqExact(trace_id) FROM decisions")).isEqualTo(9);
+    assertThat(
+            number(
+                store,
+                "SELECT max(spans) FROM (SELECT sum(rows) AS spans FROM decisions GROUP BY batch)"))
+        .isLessThanOrEqualTo(4);
+    assertThat(store.tiers().uncopied(0)).isEmpty();
+  }
+
+  @Test
   void aWindowIsClosedWhenWhatIsKeptOfItIsCopied() {
     SpanStore store =
         storeWith(List.of(new TraceBuilder().span(1, "root", HOUR_AGO_NS, MS).failed().build()));
 
-    sampler(store, ERRORS, Duration.ZERO, LONG).tick();
+    sampler(store, ERRORS, Duration.ZERO, LONG, 200_000).tick();
 
     assertThat(number(store, "SELECT max(toUnixTimestamp(window)) FROM tier_boundary"))
         .isPositive();
@@ -567,15 +593,25 @@ class SamplerIT {
   }
 
   private static Sampler sampler(SpanStore store, String policies, Duration recentWindow) {
-    return sampler(store, policies, recentWindow, Duration.ZERO);
+    return sampler(store, policies, recentWindow, Duration.ZERO, 200_000);
   }
 
   private static Sampler sampler(
-      SpanStore store, String policies, Duration recentWindow, Duration copyWait) {
+      SpanStore store,
+      String policies,
+      Duration recentWindow,
+      Duration copyWait,
+      long copiedSpans) {
     return new Sampler(
         store,
         new SamplerConfig(
-            Optional.of(policies), Duration.ZERO, Duration.ZERO, recentWindow, copyWait, false),
+            Optional.of(policies),
+            Duration.ZERO,
+            Duration.ZERO,
+            recentWindow,
+            copyWait,
+            copiedSpans,
+            false),
         () -> true);
   }
 

@@ -58,7 +58,13 @@ class SamplerKillIT {
 
   private static SamplerConfig config() {
     return new SamplerConfig(
-        Optional.of(ALL), Duration.ZERO, Duration.ZERO, Duration.ofHours(6), Duration.ZERO, true);
+        Optional.of(ALL),
+        Duration.ZERO,
+        Duration.ZERO,
+        Duration.ofHours(6),
+        Duration.ZERO,
+        200_000,
+        true);
   }
 
   @BeforeEach

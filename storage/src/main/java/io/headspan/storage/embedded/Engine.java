@@ -39,6 +39,8 @@ final class Engine implements AutoCloseable {
 
   static final String DEFAULT_DATABASE = "default";
 
+  private static final int MERGES_PER_THREAD = 8;
+
   private final LibChdb library;
   private final DataDirectory directory;
   private final MemorySegment control;
@@ -77,7 +79,11 @@ final class Engine implements AutoCloseable {
                 "--path=" + directory.path(),
                 "--max_server_memory_usage=" + limits.memoryBytes(),
                 "--mark_cache_size=" + limits.markCacheBytes(),
-                "--background_pool_size=" + limits.backgroundThreads()));
+                "--background_pool_size=" + limits.backgroundThreads(),
+                // A merge of millions of spans takes a minute. With two slots a thread, taken in
+                // turns, a few of those kept the small merges of all other tables waiting.
+                "--background_merges_mutations_concurrency_ratio=" + MERGES_PER_THREAD,
+                "--background_merges_mutations_scheduling_policy=shortest_task_first"));
     limits.config().ifPresent(file -> arguments.add("--config-file=" + file));
     MemorySegment control = library.connect(arguments);
     try {
