@@ -12,16 +12,22 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Deque;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 
 /// A role running in a child process: this same program with another subcommand. The child ends
 /// when this process does, however it ends. Closing asks it to end by SIGTERM and kills it only
 /// when it does not.
 public final class RoleProcess implements AutoCloseable {
+  private static final String OPTIONS = "HEADSPAN_JAVA_OPTIONS_";
+  private static final Pattern BLANKS = Pattern.compile("\\s+");
+
   private static final Duration START_TIMEOUT = Duration.ofSeconds(60);
   private static final long CLOSE_SECONDS = 30;
   private static final int LOG_LINES = 200;
@@ -87,8 +93,22 @@ public final class RoleProcess implements AutoCloseable {
   }
 
   /// How the JVM of a role is run: what the resource `ROLE.args` says, one argument a line; if
-  /// there is none, what becomes most roles.
+  /// there is none, what becomes most roles. Then what the user adds, in the environment variable
+  /// `HEADSPAN_JAVA_OPTIONS_ROLE`.
   public static List<String> jvmArguments(String role) {
+    return jvmArguments(role, System.getenv(OPTIONS + role.toUpperCase(Locale.ROOT)));
+  }
+
+  /// @param given by the user
+  static List<String> jvmArguments(String role, @Nullable String given) {
+    List<String> arguments = new ArrayList<>(ownJvmArguments(role));
+    if (given != null) {
+      given.strip().lines().flatMap(BLANKS::splitAsStream).forEach(arguments::add);
+    }
+    return arguments;
+  }
+
+  private static List<String> ownJvmArguments(String role) {
     try (InputStream stream = RoleProcess.class.getResourceAsStream(role + ".args")) {
       if (stream == null) {
         return List.of("-XX:+UseSerialGC");

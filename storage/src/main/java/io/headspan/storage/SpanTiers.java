@@ -309,11 +309,13 @@ public final class SpanTiers {
         throw new IllegalStateException("others are always first to plan copies: batches=" + left);
       }
       catchUp("tier_copies", "decision_batches");
+      // Before what is planned: a plan that is made between the two has this number, or is seen.
+      long number = nextCopy();
       Map<Long, Long> planned = planned(left);
       planned.values().stream().distinct().sorted().forEach(this::carryOut);
       left = left.stream().filter(batch -> !planned.containsKey(batch)).toList();
       if (!left.isEmpty()) {
-        plan(left);
+        plan(number, left);
       }
     }
   }
@@ -331,12 +333,16 @@ public final class SpanTiers {
     return planned;
   }
 
-  /// Makes batches one copy, unless another one gets the number: who saw it knows whose they are.
-  private void plan(List<Long> batches) {
-    long number =
-        client
-            .rows(SqlQuery.of("SELECT max(number) + 1 FROM tier_copies"), row -> row.integer(0))
-            .getFirst();
+  private long nextCopy() {
+    return client
+        .rows(SqlQuery.of("SELECT max(number) + 1 FROM tier_copies"), row -> row.integer(0))
+        .getFirst();
+  }
+
+  /// Makes batches one copy, unless another one has the number.
+  ///
+  /// @param batches planned nowhere before that number
+  private void plan(long number, List<Long> batches) {
     RecordBlock<Long> block = new RecordBlock<>(batches, 2);
     block.longs("number", _ -> number);
     block.longs("batch", batch -> batch);

@@ -9,20 +9,25 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /// Decides each trace when it has gone quiet, has the kept ones copied to the kept tier, and closes
-/// the windows of the recent tier of which all is decided. Nothing is remembered here from one
-/// second to the next: what is pending, decided and copied is all in the store.
+/// the windows of the recent tier of which all is decided. What is pending, decided and copied is
+/// all in the store: whoever begins finds it there.
 ///
 /// Of all samplers on one store the one with the lease works. A batch of decisions has a number
 /// that follows from when the last spans of its traces arrived, so two that work at once record the
@@ -53,6 +58,9 @@ public final class Sampler implements AutoCloseable {
   private static final long SLOT_SECONDS = 10;
   private static final long BATCHES_PER_SECOND = 1000;
 
+  /// From so many times the spans of a copy on, decisions wait for copies.
+  private static final int UNCOPIED_MAX = 3;
+
   /// After so many times the recent window, and some minutes, more a window is given up, whatever
   /// is undecided in it.
   private static final int OVERRUN = 3;
@@ -68,6 +76,7 @@ public final class Sampler implements AutoCloseable {
   private final AtomicLong second = new AtomicLong();
   private final String holder = UUID.randomUUID().toString();
   private final Thread thread;
+  private final Executor copier;
   private volatile boolean closed;
 
   private long tickMillis;
@@ -82,6 +91,10 @@ public final class Sampler implements AutoCloseable {
   private final TreeMap<Long, Long> uncopied = new TreeMap<>();
 
   private long uncopiedSinceMillis;
+
+  /// The copy under way; its batches are not among those above.
+  private @Nullable CompletableFuture<Void> copying;
+
   private long lookedNs = System.nanoTime() - CLOSE_BEAT.toNanos();
   private boolean isAnyRecent;
 
@@ -90,12 +103,19 @@ public final class Sampler implements AutoCloseable {
   /// @param storeIsReady whether the store can be asked
   /// @throws SamplingException if the policies are not understood
   public static Sampler start(SpanStore store, SamplerConfig config, BooleanSupplier storeIsReady) {
-    Sampler sampler = new Sampler(store, config, storeIsReady);
+    Sampler sampler =
+        new Sampler(
+            store,
+            config,
+            storeIsReady,
+            copy -> Thread.ofPlatform().name("collector-copier").daemon().start(copy));
     sampler.thread.start();
     return sampler;
   }
 
-  Sampler(SpanStore store, SamplerConfig config, BooleanSupplier storeIsReady) {
+  /// @param copier copies what is kept, for which nothing waits but a window that is to be closed
+  Sampler(SpanStore store, SamplerConfig config, BooleanSupplier storeIsReady, Executor copier) {
+    this.copier = copier;
     this.config = config;
     this.storeIsReady = storeIsReady;
     tiers = store.tiers();
@@ -170,7 +190,7 @@ public final class Sampler implements AutoCloseable {
       linkedAtMillis = now;
     }
     if (!uncopied.isEmpty() && now - uncopiedSinceMillis >= config.copyWait().toMillis()) {
-      copy();
+      beginCopy();
     }
     if (now - closedAtMillis >= CLOSE_BEAT.toMillis()) {
       closeWindows(now);
@@ -181,6 +201,7 @@ public final class Sampler implements AutoCloseable {
   /// Copies what was decided and not copied, and begins with the oldest of what is recent.
   private void recover(long now) {
     long oldest = now - config.recentWindow().plus(MEMORY).toMillis();
+    awaitCopy();
     // One by one, as those of former versions were copied: that makes the same tokens.
     tiers.uncopied(oldest).forEach(batch -> tiers.copy(List.of(batch)));
     uncopied.clear();
@@ -254,6 +275,9 @@ public final class Sampler implements AutoCloseable {
       }
       uncopied.merge(batch, kept, Long::sum);
       if (uncopiedSpans() >= config.copiedSpans()) {
+        beginCopy();
+      }
+      if (uncopiedSpans() >= UNCOPIED_MAX * config.copiedSpans()) {
         copy();
       }
     }
@@ -264,11 +288,59 @@ public final class Sampler implements AutoCloseable {
     return uncopied.values().stream().mapToLong(Long::longValue).sum();
   }
 
-  /// Copies what is recorded and not copied.
+  /// Has the first of what is recorded and not copied copied, unless a copy is under way.
+  private void beginCopy() {
+    CompletableFuture<Void> before = copying;
+    if (before != null) {
+      if (!before.isDone()) {
+        return;
+      }
+      awaitCopy();
+    }
+    List<Long> batches = firstUncopied();
+    copying = CompletableFuture.runAsync(() -> tiers.copy(batches), copier);
+  }
+
+  /// Returns when all that is recorded is copied.
   private void copy() {
-    if (!uncopied.isEmpty()) {
-      tiers.copy(List.copyOf(uncopied.keySet()));
-      uncopied.clear();
+    awaitCopy();
+    while (!uncopied.isEmpty()) {
+      beginCopy();
+      awaitCopy();
+    }
+  }
+
+  /// Takes out as many batches as may be copied together, one at least.
+  private List<Long> firstUncopied() {
+    List<Long> batches = new ArrayList<>();
+    long spans = 0;
+    Iterator<Map.Entry<Long, Long>> left = uncopied.entrySet().iterator();
+    while (left.hasNext()) {
+      Map.Entry<Long, Long> next = left.next();
+      if (!batches.isEmpty() && spans + next.getValue() > config.copiedSpans()) {
+        break;
+      }
+      batches.add(next.getKey());
+      spans += next.getValue();
+      left.remove();
+    }
+    return batches;
+  }
+
+  /// @throws StoreException that ended the copy under way
+  private void awaitCopy() {
+    CompletableFuture<Void> current = copying;
+    copying = null;
+    if (current == null) {
+      return;
+    }
+    try {
+      var _ = current.join();
+    } catch (CompletionException e) {
+      if (e.getCause() instanceof StoreException failure) {
+        throw failure;
+      }
+      throw new IllegalStateException("kept traces were not copied", e.getCause());
     }
   }
 

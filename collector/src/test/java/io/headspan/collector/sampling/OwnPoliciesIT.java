@@ -151,7 +151,8 @@ class OwnPoliciesIT {
                   Duration.ZERO,
                   200_000,
                   true),
-              () -> true)
+              () -> true,
+              Runnable::run)
           .tick();
 
       assertThat(

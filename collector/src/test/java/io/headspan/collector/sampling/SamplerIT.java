@@ -22,6 +22,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Random;
 import java.util.Set;
 import java.util.SortedSet;
 import java.util.TreeMap;
@@ -560,11 +561,13 @@ class SamplerIT {
       store.tiers().record(batches.getLast(), store.tiers().nowMillis(), List.of(decision));
     }
 
-    // Each knows of some more than the others, and puts others together.
+    // Each knows of others, and puts others together.
+    Random random = new Random(41);
     try (ExecutorService samplers = Executors.newFixedThreadPool(4)) {
       List<Future<?>> copies = new ArrayList<>();
-      for (int i = 0; i < 12; i++) {
-        List<Long> known = batches.subList(i, batches.size() - i);
+      for (int i = 0; i < 80; i++) {
+        int first = random.nextInt(batches.size() - 3);
+        List<Long> known = batches.subList(first, first + 1 + random.nextInt(3));
         copies.add(samplers.submit(() -> store.tiers().copy(known)));
       }
       copies.add(samplers.submit(() -> store.tiers().copy(batches)));
@@ -612,7 +615,8 @@ class SamplerIT {
             copyWait,
             copiedSpans,
             false),
-        () -> true);
+        () -> true,
+        Runnable::run);
   }
 
   /// One more span of a trace that [TraceBuilder] made.

@@ -105,7 +105,7 @@ class SamplerKillIT {
     assertThat(interrupted).describedAs("killed between recording and copying").isPositive();
     SamplerIT.execute(store, "TRUNCATE TABLE sampler_lease");
 
-    Sampler last = new Sampler(store, config(), () -> true);
+    Sampler last = new Sampler(store, config(), () -> true, Runnable::run);
     last.tick();
     last.tick();
 
