@@ -29,8 +29,8 @@ class AccessTimingIT {
   private static final long NOON_NS = 1_795_176_000L * 1_000_000_000L;
   private static final int LARGE_SPANS = 4_000;
   private static final int SMALL_TRACES = 500;
-  private static final int WARM_UP = 15;
-  private static final int ROUNDS = 41;
+  private static final int WARM_UP = 8;
+  private static final int ROUNDS = 25;
 
   /// What a look at the spans that are left out may take, beside the noise of two medians.
   private static final double MS_MORE = 8;
