@@ -17,9 +17,9 @@ import java.util.stream.Collectors;
 /// Finds the traces that are to be decided, and what policies ask of them.
 ///
 /// A trace is to be decided if it is quiet, which means that nothing of it arrived for a while, and
-/// there is more or other of it than when it was decided last. Looking at the arrivals of the last
-/// half minute finds nearly all; only those whose beginning is not among them are looked up in all
-/// that is recent.
+/// there is more of it, or something later, than when it was decided last. Less of it is left when
+/// one of its windows was dropped. Looking at the arrivals of the last half minute finds nearly
+/// all; only those whose beginning is not among them are looked up in all that is recent.
 final class QuietTraces {
   private static final int TRACE_SPANS_MAX = 100_000;
 
@@ -158,7 +158,7 @@ final class QuietTraces {
                                 max(kept), argMaxIf(threshold, batch, kept)) AS before
                         FROM decisions WHERE %3$s GROUP BY trace_id
                     ) AS known USING (trace_id)
-                    WHERE before.1 != total OR before.2 != latest
+                    WHERE total > before.1 OR latest > before.2
                     ORDER BY latest, trace_id
                     LIMIT {limit:UInt64}
                     """

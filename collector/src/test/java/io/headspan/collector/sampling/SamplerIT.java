@@ -506,6 +506,29 @@ class SamplerIT {
   }
 
   @Test
+  void aTraceIsNotDecidedAnewWhenOneOfItsWindowsIsDropped() {
+    SpanStore store =
+        storeWith(
+            List.of(
+                new TraceBuilder().span(1, "root", HOUR_AGO_NS, MS).failed().build(),
+                new TraceBuilder()
+                    .span(1, "child", HOUR_AGO_NS + TimeUnit.MINUTES.toNanos(10), MS)
+                    .parent(1)
+                    .build()));
+    Sampler sampler = sampler(store, ERRORS, LONG);
+    sampler.tick();
+    assertThat(number(store, "SELECT uniqExact(window) FROM trace_arrivals")).isEqualTo(2);
+    assertThat(number(store, "SELECT max(rows) FROM decisions")).isEqualTo(2);
+
+    String first = texts(store, "SELECT toString(min(window)) FROM trace_arrivals").getFirst();
+    execute(store, "ALTER TABLE trace_arrivals DROP PARTITION '" + first + "'");
+    assertThat(number(store, "SELECT sum(rows) FROM trace_arrivals")).isOne();
+    sampler.tick();
+
+    assertThat(number(store, "SELECT count() FROM decisions")).isOne();
+  }
+
+  @Test
   void aBatchIsNoLargerThanWhatIsCopiedTogether() {
     List<SpanBatch> traces = new ArrayList<>();
     for (int trace = 1; trace <= 9; trace++) {
