@@ -103,7 +103,7 @@ public final class RoleProcess implements AutoCloseable {
   static List<String> jvmArguments(String role, @Nullable String given) {
     List<String> arguments = new ArrayList<>(ownJvmArguments(role));
     if (given != null) {
-      given.strip().lines().flatMap(BLANKS::splitAsStream).forEach(arguments::add);
+      BLANKS.splitAsStream(given).filter(each -> !each.isEmpty()).forEach(arguments::add);
     }
     return arguments;
   }

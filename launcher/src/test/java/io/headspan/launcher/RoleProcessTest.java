@@ -10,7 +10,7 @@ class RoleProcessTest {
     assertThat(RoleProcess.jvmArguments("collector", null))
         .contains("-Xmx1g")
         .allMatch(each -> each.startsWith("-"));
-    assertThat(RoleProcess.jvmArguments("collector", " -Xmx4g  -Xss1m\n-Da=b"))
+    assertThat(RoleProcess.jvmArguments("collector", " -Xmx4g  -Xss1m\n  -Da=b"))
         .containsSubsequence("-Xmx1g", "-Xmx4g", "-Xss1m", "-Da=b")
         .endsWith("-Xmx4g", "-Xss1m", "-Da=b");
     assertThat(RoleProcess.jvmArguments("query", "")).containsExactly("-XX:+UseSerialGC");

@@ -27,7 +27,7 @@ public final class SpanTiers {
   /// Copies that others may plan while this one wants to.
   private static final int PLANS_MAX = 100;
 
-  /// The sampler makes fewer batches of a second.
+  /// The sampler makes fewer batches of a slot.
   private static final long FIRST_PIN = 900;
 
   /// What stands in place of a policy that kept a trace.
