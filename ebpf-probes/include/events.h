@@ -241,6 +241,7 @@ enum account_cause {
 	ACCOUNT_ANSWER = 2,	/* it wrote to a connection from which a request had been read */
 	ACCOUNT_PERIOD = 3,	/* time: there was something to tell */
 	ACCOUNT_EXIT = 4,	/* the thread ended */
+	ACCOUNT_CALL = 5,	/* it wrote the head of a call, after a pickup by a blocking read */
 };
 
 enum {
@@ -263,7 +264,8 @@ struct account_wait {
 struct account_event {
 	__u32 kind;
 	__u32 tid;		/* in the first namespace, as the kernel's own pid */
-	__u32 request;		/* number on the connection, from 1; 0 without cookie */
+	__u32 request;		/* number on the connection, from 1; 0 without cookie; of a call
+				   the sequence number of its head */
 	__u32 tenant;		/* whose thread it is */
 	__u64 cgroup_id;
 	__u64 cookie;		/* of the socket read or written; 0 if that was not the cause */
@@ -276,7 +278,8 @@ struct account_event {
 	__u64 throttled_woken_ns;	/* the part of it since woken_ns */
 	__u16 cause;
 	__u16 wait_count;	/* filled places of waits */
-	__u32 helped;		/* it slept, and a thread of its own process woke it up */
+	__u16 helped;		/* it slept, and a thread of its own process woke it up */
+	__u16 blocking;		/* pickup: by a read that waits for bytes if there are none */
 	struct account_wait waits[ACCOUNT_WAITS];
 };
 

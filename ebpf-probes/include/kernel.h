@@ -104,10 +104,13 @@ typedef struct {
 
 struct bpf_local_storage;
 
+struct socket;
+
 struct sock {
 	struct sock_common __sk_common;
 	socket_lock_t sk_lock;
 	struct sock_cgroup_data sk_cgrp_data;
+	struct socket *sk_socket;
 	struct bpf_local_storage *sk_bpf_storage;
 };
 
@@ -133,6 +136,7 @@ struct sk_buff {
 };
 
 struct mm_struct;
+struct io_uring_task;
 
 struct signal_struct {
 	atomic_t live;
@@ -171,6 +175,7 @@ struct task_struct {
 	struct task_struct *group_leader;
 	struct signal_struct *signal;
 	struct css_set *cgroups;
+	struct io_uring_task *io_uring;
 	struct bpf_local_storage *bpf_storage;
 };
 
@@ -202,12 +207,17 @@ struct inode {
 	unsigned long i_ino;
 };
 
+/* include/uapi/asm-generic/fcntl.h */
+#define O_NONBLOCK 04000
+
 struct file {
 	struct inode *f_inode;
+	unsigned int f_flags;
 };
 
 struct socket {
 	struct sock *sk;
+	struct file *file;
 };
 
 struct bpf_iter__task_file {

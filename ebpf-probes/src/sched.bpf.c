@@ -13,8 +13,8 @@
  * runnable gets its CPU, the log says who had it meanwhile, stretch by stretch: each is charged to
  * the tenant of its cgroup, in the matrix and in the thread's open record, always to both.
  *
- * A record leaves when the thread picks up a request, when it answers one, when it has something to
- * tell and leaves its CPU or wakes another thread of its process up, and at its end. What is in it
+ * A record leaves when the thread picks up a request, when it answers one or calls somebody in
+ * between, when it has something to tell and leaves its CPU or wakes another thread of its process up, and at its end. What is in it
  * is what happened since the last one, so that the sum of all records and of what is still in open
  * ones is the matrix, to the nanosecond. To which invocations a record belongs is for user space to
  * find out.
@@ -581,6 +581,49 @@ static __always_inline __u64 followed_cookie(struct sock *sk)
 	return transcript && transcript->role == HTTP_ROLE_SERVER ? transcript->cookie : 0;
 }
 
+/*
+ * Whether who reads from the socket is put to sleep until there is something. Threads that do so
+ * serve one connection at a time; those that must not sleep serve many in turns.
+ */
+static __always_inline bool is_blocking(const struct sock *sk, const struct task_struct *task)
+{
+	const struct socket *socket = sk->sk_socket;
+	const struct file *file = socket ? socket->file : NULL;
+
+	if (!file || (file->f_flags & O_NONBLOCK))
+		return false;
+	return !bpf_core_field_exists(task->io_uring) || !task->io_uring;
+}
+
+/*
+ * The thread that runs this has written `length` bytes to a socket that is no server's. If it is
+ * serving, and these bytes begin with the head of a call, it tells so. A head that goes out in
+ * several writes begins with the first, and one that waits to be sent (corked, or for the peer's
+ * window) has not been seen yet, and is not told of.
+ */
+static __always_inline void tell_call(struct sock *sk, struct thread *t, __u32 length)
+{
+	struct followed *followed = bpf_sk_storage_get(&connections, sk, NULL, 0);
+	struct tcp_sock *tcp;
+	__u32 head_seq;
+	__u64 now;
+
+	if (!followed || followed->event.role != HTTP_ROLE_CLIENT)
+		return;
+	tcp = bpf_skc_to_tcp_sock(sk);
+	head_seq = followed->event.head_seq;
+	if (!tcp || tcp->write_seq - length != head_seq)
+		return;
+	t->busy = 1;
+	barrier();
+	tell_written(t);
+	now = bpf_ktime_get_ns();
+	settle_cpu(t, now);
+	tell(t, ACCOUNT_CALL, followed->event.cookie, head_seq, now);
+	barrier();
+	t->busy = 0;
+}
+
 /* The thread that runs this has read from the socket. */
 SEC("tp_btf/tcp_rcv_space_adjust")
 int BPF_PROG(on_read, struct sock *sk)
@@ -636,7 +679,10 @@ int BPF_PROG(on_read, struct sock *sk)
 	tell_written(t);
 	now = bpf_ktime_get_ns();
 	settle_cpu(t, now);
+	t->serves = is_blocking(sk, task);
+	t->event.blocking = t->serves;
 	tell(t, ACCOUNT_PICKUP, stream->cookie, stream->request, now);
+	t->event.blocking = 0;
 	barrier();
 	t->busy = 0;
 	return 0;
@@ -654,12 +700,19 @@ int BPF_PROG(on_write, struct sock *sk, int result)
 
 	if (result <= 0 || !sk->sk_bpf_storage)
 		return 0;
+	t = thread_of(bpf_get_current_task_btf());
+	if (!t)
+		return 0;
 	stream = bpf_sk_storage_get(&streams, sk, NULL, 0);
-	if (!stream || stream->phase == STREAM_NEW)
+	if (!stream) {
+		if (t->serves)
+			tell_call(sk, t, result);
+		return 0;
+	}
+	if (stream->phase == STREAM_NEW)
 		return 0;
 	tcp = bpf_skc_to_tcp_sock(sk);
-	t = thread_of(bpf_get_current_task_btf());
-	if (!tcp || !t)
+	if (!tcp)
 		return 0;
 	request = stream->request;
 	/* Nothing was written since the last pickup: the client was quicker than this thread. */
@@ -671,6 +724,7 @@ int BPF_PROG(on_write, struct sock *sk, int result)
 	if (t->written && (t->written_cookie != stream->cookie || t->written_request != request))
 		tell_written(t);
 	settle_cpu(t, now);
+	t->serves = 0;
 	if (stream->phase == STREAM_PICKED_UP) {
 		if (request == stream->request)
 			stream->phase = STREAM_ANSWERED;

@@ -51,7 +51,7 @@ struct thread {
 	__u64 written_ns;
 	__u64 written_cookie;
 	__u32 written_request;
-	__u32 _pad;
+	__u32 serves;			/* it picked up by a blocking read, and has not answered */
 	__u64 group;			/* waiting: address of the run queue of its group ... */
 	__u64 group_throttled_ns;	/* ... and how long that has been throttled */
 	__u64 told_ns;			/* when the last record left */

@@ -14,6 +14,7 @@ import io.headspan.agent.interference.TimeAccounts;
 import io.headspan.agent.invocation.CorrelationLimits;
 import io.headspan.agent.invocation.Correlator;
 import io.headspan.agent.invocation.ParentEvidence;
+import io.headspan.agent.invocation.PeerProtocol;
 import io.headspan.agent.invocation.TracedExchange;
 import io.headspan.agent.invocation.Watch;
 import io.headspan.agent.ledger.DropReason;
@@ -86,6 +87,7 @@ final class InvocationPipeline {
     this.ledger = ledger;
     this.excludedPorts = excludedPorts;
     correlator = new Correlator(limits, random, this::deliverWithCause);
+    accounts.tellCalls(correlator::madeBy);
   }
 
   /// Takes what became known or overdue meanwhile. To be called at every beat, before the events
@@ -93,6 +95,7 @@ final class InvocationPipeline {
   void advance(long nowNs) {
     this.nowNs = nowNs;
     identities.poll(nowNs);
+    correlator.watchThreads(accounts.watchesThreads());
     correlator.advance(nowNs);
     batcher.advance(nowNs);
   }
@@ -268,7 +271,9 @@ final class InvocationPipeline {
       tellLeftOut(exchange, identity.tenant(), DropReason.EXCLUDED);
       return;
     }
-    if (exchange.protocol() == Protocol.OTHER && traced.evidence() == ParentEvidence.NONE) {
+    if (exchange.protocol() == Protocol.OTHER
+        && traced.evidence() == ParentEvidence.NONE
+        && PeerProtocol.of(exchange.requestHead(), exchange.remote().getPort()) == null) {
       tellLeftOut(exchange, identity.tenant(), DropReason.NO_CALLER);
       return;
     }

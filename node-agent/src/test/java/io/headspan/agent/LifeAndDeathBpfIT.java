@@ -20,9 +20,11 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
 import org.assertj.core.api.InstanceOfAssertFactories;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -36,6 +38,7 @@ import org.slf4j.LoggerFactory;
 /// real kernel, with real containers that really die.
 @Tag("privileged")
 class LifeAndDeathBpfIT {
+  private static final int AT_ONCE = 8;
   private static final Logger LOG = LoggerFactory.getLogger(LifeAndDeathBpfIT.class);
   private static final String TENANT = "life-" + ProcessHandle.current().pid();
 
@@ -172,7 +175,7 @@ class LifeAndDeathBpfIT {
     assertError("living", "connection_reset");
   }
 
-  /// A server that speaks just enough of Redis to be asked for keys.
+  /// A server that speaks just enough of Redis to be asked for keys; what it has is their names.
   private int startRedis() throws IOException {
     ServerSocket server = new ServerSocket(0, 16, InetAddress.getLoopbackAddress());
     open.add(server);
@@ -184,10 +187,13 @@ class LifeAndDeathBpfIT {
                   new BufferedReader(new InputStreamReader(socket.getInputStream(), US_ASCII));
               // A command is the number of its words, and each of them behind its length.
               for (String line = lines.readLine(); line != null; line = lines.readLine()) {
-                for (int i = 0; i < 4; i++) {
+                for (int i = 0; i < 3; i++) {
                   lines.readLine();
                 }
-                socket.getOutputStream().write("$3\r\n100\r\n".getBytes(US_ASCII));
+                String key = lines.readLine();
+                socket
+                    .getOutputStream()
+                    .write("$%d\r\n%s\r\n".formatted(key.length(), key).getBytes(US_ASCII));
               }
             } catch (IOException e) {
               LOG.debug("A connection ended", e);
@@ -223,9 +229,72 @@ class LifeAndDeathBpfIT {
           .containsEntry("network.peer.address", "127.0.0.1")
           .containsEntry("network.peer.port", (long) redis)
           .containsEntry("network.transport", "tcp")
-          .containsEntry("headspan.response_bytes", 9L)
+          .containsEntry("headspan.response_bytes", 11L)
           .doesNotContainKeys("url.path", "http.request.method");
     }
+  }
+
+  /// Eight at once, and each asks for a key of another length: the answers' lengths are the truth.
+  @Test
+  void tellsByTheThreadWhichOfManyInvocationsCalled() throws Exception {
+    List<CapturedSpan> calls = askForKeys(start(service("threads", "--threads", "8")), "threads");
+    Map<Long, CapturedSpan> invocations =
+        invocations("threads", AT_ONCE).stream()
+            .collect(Collectors.toMap(CapturedSpan::spanId, span -> span));
+    for (CapturedSpan call : calls) {
+      assertThat(invocations).as("parent of %s", call).containsKey(call.parentSpanId());
+      CapturedSpan parent = Objects.requireNonNull(invocations.get(call.parentSpanId()));
+      assertThat(call.traceId()).isEqualTo(parent.traceId());
+      assertThat(parent.attributes()).containsEntry("url.path", "/keys/" + keyLength(call));
+    }
+  }
+
+  /// Where threads serve in turns nobody can tell whose a call is: it is a trace of its own, or of
+  /// the only invocation there was.
+  @Test
+  void tellsOfCallsToACacheThatNobodyCanTellTheCallerOf() throws Exception {
+    List<CapturedSpan> calls = askForKeys(start(service("turns")), "turns");
+    Map<Long, CapturedSpan> invocations =
+        invocations("turns", AT_ONCE).stream()
+            .collect(Collectors.toMap(CapturedSpan::spanId, span -> span));
+    assertThat(calls).anyMatch(call -> call.parentSpanId() == 0);
+    for (CapturedSpan call : calls) {
+      CapturedSpan parent = invocations.get(call.parentSpanId());
+      if (parent == null) {
+        assertThat(call.parentSpanId()).isZero();
+      } else {
+        assertThat(parent.attributes()).containsEntry("url.path", "/keys/" + keyLength(call));
+      }
+    }
+  }
+
+  private List<CapturedSpan> askForKeys(RuncContainer container, String function) throws Exception {
+    int redis = startRedis();
+    List<CompletableFuture<HttpResponse<Void>>> requests = new ArrayList<>();
+    for (int i = 1; i <= AT_ONCE; i++) {
+      String path = "/keys/%d?redis=%d&key=%s&sleep=300".formatted(i, redis, "k".repeat(i));
+      requests.add(post(container, path));
+    }
+    for (CompletableFuture<HttpResponse<Void>> request : requests) {
+      assertThat(request.get(20, TimeUnit.SECONDS).statusCode()).isEqualTo(200);
+    }
+    List<CapturedSpan> calls =
+        CapturedSpan.await(
+            collector,
+            span ->
+                span.kind() == 3
+                    && TENANT.equals(span.resource().get("headspan.tenant"))
+                    && function.equals(span.resource().get("service.name")),
+            AT_ONCE);
+    assertThat(calls).hasSize(AT_ONCE);
+    assertThat(calls).allMatch(call -> "redis".equals(call.attributes().get("db.system.name")));
+    return calls;
+  }
+
+  /// Of an answer that has it before and is the key itself.
+  private static long keyLength(CapturedSpan call) {
+    Object bytes = Objects.requireNonNull(call.attributes().get("headspan.response_bytes"));
+    return (Long) bytes - "$1\r\n\r\n".length();
   }
 
   private void assertError(String function, String cause) {

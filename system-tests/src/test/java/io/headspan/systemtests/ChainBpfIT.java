@@ -67,6 +67,8 @@ final class ChainBpfIT {
 
   private static final int INTERNAL_SPANS = 3;
 
+  private static final String[] BY_OWN_THREAD = {"--threads", "8", "--calls", "own-thread"};
+
   private static final Pattern SDK_FILES =
       Pattern.compile("/(opentelemetry-|okhttp|okio|kotlin)[^/]*\\.jar$|/test-classes/?$");
 
@@ -97,6 +99,19 @@ final class ChainBpfIT {
     }
   }
 
+  /// Many at a time: who called is known where the thread that serves makes the calls, too.
+  @Test
+  void isATreeWhereServicesSendNoHeaderAndServeManyAtOnce() throws Exception {
+    try (HeadspanNode node = HeadspanNode.start(directory);
+        RuncContainer back = plain("back", false, null);
+        RuncContainer middle = plain("middle", false, back, BY_OWN_THREAD);
+        RuncContainer front = plain("front", false, middle, BY_OWN_THREAD)) {
+      send(front, 8);
+      assertTrees(node, PLAIN_TREE, trace -> trace.size() == PLAIN_TREE.size());
+      assertCounts(node);
+    }
+  }
+
   @Test
   void isOneTreeOfBothWhereServicesHaveAnSdk() throws Exception {
     try (HeadspanNode node = HeadspanNode.start(directory);
@@ -111,13 +126,14 @@ final class ChainBpfIT {
   }
 
   private static RuncContainer plain(
-      String function, boolean forwards, @Nullable RuncContainer next) {
+      String function, boolean forwards, @Nullable RuncContainer next, String... more) {
     List<String> arguments =
         new ArrayList<>(
             List.of("--host", "127.0.0.1", "--port", "0", "--forward", Boolean.toString(forwards)));
     if (next != null) {
       arguments.addAll(List.of("--next", url(next)));
     }
+    arguments.addAll(List.of(more));
     return RuncContainer.startHttpService(
         RuncContainer.httpService(id(function), arguments).asFunction(TENANT, function, "1"));
   }

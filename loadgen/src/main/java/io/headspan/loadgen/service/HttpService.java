@@ -3,9 +3,11 @@ package io.headspan.loadgen.service;
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
 import java.io.IOException;
+import java.io.InputStream;
 import java.lang.foreign.Arena;
 import java.lang.management.ManagementFactory;
 import java.lang.management.ThreadMXBean;
+import java.net.HttpURLConnection;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.Socket;
@@ -16,6 +18,7 @@ import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Executors;
 
@@ -25,12 +28,13 @@ import java.util.concurrent.Executors;
 ///
 /// Arguments: `--port N`, `--name TEXT`, `--work-micros N` (CPU time to burn per request), `--next
 /// URL` (POSTed to, response included), `--forward false` (hands on no headers), `--threads N`
-/// (platform threads that serve; virtual threads without limit if 0). Query parameters of a
-/// request: `status=N` answers with that status; `bytes=N` with a body of that size; `sleep=N`
-/// waits N milliseconds first; `cpu=N` burns N microseconds of CPU time first, which takes longer
-/// if others have the CPU (with `--threads` only); `halt=N` ends the process with that exit status
-/// instead; `allocate=N` takes N MiB of memory first and keeps them; `redis=PORT` asks a Redis
-/// server on this machine for two keys first.
+/// (platform threads that serve; virtual threads without limit if 0), `--calls own-thread` (the
+/// thread that serves writes the call itself; else a thread of the client does, for all). Query
+/// parameters of a request: `status=N` answers with that status; `bytes=N` with a body of that
+/// size; `sleep=N` waits N milliseconds first; `cpu=N` burns N microseconds of CPU time first,
+/// which takes longer if others have the CPU (with `--threads` only); `halt=N` ends the process
+/// with that exit status instead; `allocate=N` takes N MiB of memory first and keeps them;
+/// `redis=PORT` asks a Redis server on this machine for two keys first.
 ///
 /// Prints `ready on PORT` when it listens. Ends when it is killed.
 public final class HttpService {
@@ -40,6 +44,7 @@ public final class HttpService {
   private final long workMicros;
   private final String next;
   private final boolean forwards;
+  private final boolean callsOnOwnThread;
 
   /// Never closed: what a request allocates is lost.
   private final Arena kept = Arena.ofShared();
@@ -50,7 +55,9 @@ public final class HttpService {
           .connectTimeout(Duration.ofSeconds(5))
           .build();
 
-  private HttpService(String name, long workMicros, String next, boolean forwards) {
+  private HttpService(
+      String name, long workMicros, String next, boolean forwards, boolean callsOnOwnThread) {
+    this.callsOnOwnThread = callsOnOwnThread;
     this.name = name;
     this.workMicros = workMicros;
     this.next = next;
@@ -70,7 +77,8 @@ public final class HttpService {
             options.getOrDefault("--name", "service"),
             Long.parseLong(options.getOrDefault("--work-micros", "0")),
             options.getOrDefault("--next", ""),
-            Boolean.parseBoolean(options.getOrDefault("--forward", "true")));
+            Boolean.parseBoolean(options.getOrDefault("--forward", "true")),
+            options.getOrDefault("--calls", "").equals("own-thread"));
     String host = options.getOrDefault("--host", "0.0.0.0");
     HttpServer server =
         HttpServer.create(new InetSocketAddress(InetAddress.getByName(host), port), 1024);
@@ -109,26 +117,48 @@ public final class HttpService {
   }
 
   private String call(HttpExchange exchange) throws IOException {
-    HttpRequest.Builder request =
-        HttpRequest.newBuilder(URI.create(next))
-            .timeout(CALL_TIMEOUT)
-            .POST(HttpRequest.BodyPublishers.ofString("{\"from\":\"" + name + "\"}"));
+    Map<String, String> headers = new HashMap<>();
     for (String header : new String[] {"traceparent", "tracestate"}) {
       String value = exchange.getRequestHeaders().getFirst(header);
       if (forwards && value != null) {
-        request.header(header, value);
+        headers.put(header, value);
       }
     }
+    String body = "{\"from\":\"" + name + "\"}";
+    return callsOnOwnThread ? callOnOwnThread(headers, body) : callByClient(headers, body);
+  }
+
+  private String callOnOwnThread(Map<String, String> headers, String body) throws IOException {
+    HttpURLConnection connection = (HttpURLConnection) URI.create(next).toURL().openConnection();
+    connection.setRequestMethod("POST");
+    connection.setDoOutput(true);
+    headers.forEach(connection::setRequestProperty);
+    connection.getOutputStream().write(body.getBytes(StandardCharsets.UTF_8));
+    try (InputStream response = connection.getInputStream()) {
+      return answer(
+          connection.getResponseCode(),
+          new String(response.readAllBytes(), StandardCharsets.UTF_8));
+    }
+  }
+
+  private String callByClient(Map<String, String> headers, String body) throws IOException {
+    HttpRequest.Builder request =
+        HttpRequest.newBuilder(URI.create(next))
+            .timeout(CALL_TIMEOUT)
+            .POST(HttpRequest.BodyPublishers.ofString(body));
+    headers.forEach(request::header);
     try {
       HttpResponse<String> response =
           client.send(request.build(), HttpResponse.BodyHandlers.ofString());
-      return "{\"status\":%d,\"body\":%s}"
-          .formatted(
-              response.statusCode(), response.body().isBlank() ? "null" : response.body().strip());
+      return answer(response.statusCode(), response.body());
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new IOException("call interrupted: next=" + next, e);
     }
+  }
+
+  private static String answer(int status, String body) {
+    return "{\"status\":%d,\"body\":%s}".formatted(status, body.isBlank() ? "null" : body.strip());
   }
 
   /// Does to the process what functions do that are in trouble.
@@ -142,7 +172,10 @@ public final class HttpService {
       var _ = kept.allocate((long) mebibytes << 20);
     }
     if (query.containsKey("redis")) {
-      askRedis(Integer.parseInt(query.getOrDefault("redis", "")));
+      String key = query.get("key");
+      askRedis(
+          Integer.parseInt(query.getOrDefault("redis", "")),
+          key == null ? List.of("price", "stock") : List.of(key));
     }
     try {
       Thread.sleep(Long.parseLong(query.getOrDefault("sleep", "0")));
@@ -152,9 +185,9 @@ public final class HttpService {
     }
   }
 
-  private static void askRedis(int port) throws IOException {
+  private static void askRedis(int port, List<String> keys) throws IOException {
     try (Socket socket = new Socket(InetAddress.getLoopbackAddress(), port)) {
-      for (String key : new String[] {"price", "stock"}) {
+      for (String key : keys) {
         socket
             .getOutputStream()
             .write(

@@ -1,6 +1,7 @@
 package io.headspan.agent.interference;
 
 import io.headspan.agent.interference.InvocationAccount.Scope;
+import io.headspan.agent.invocation.CallOfThread;
 import io.headspan.agent.probe.http.HttpExchange;
 import io.headspan.agent.probe.http.HttpExchange.Protocol;
 import io.headspan.agent.probe.sched.AccountRecord;
@@ -33,12 +34,17 @@ import org.jspecify.annotations.Nullable;
 /// - Everything else is *unassigned*: time without an open request, shares that were left, what
 ///   division leaves, and requests that no exchange was captured of.
 ///
+/// A call that a thread makes while it has one open request, which it picked up by a blocking read
+/// and answers itself, is that request's ([#takeCalls]): such a thread does one thing after the
+/// other. One that reads without blocking may do anything in between.
+///
 /// So every nanosecond that a record tells of is in exactly one account, or unassigned, or still
 /// held here. One thread; times come in as arguments.
 final class AccountBook {
   private static final int CONNECTIONS_MAX = 1 << 17;
   private static final int THREADS_MAX = 1 << 17;
   private static final int VISITS_MAX = 64;
+  private static final int CALLS_MAX = 1 << 16;
 
   /// After this time nobody will ask for an answered request.
   private static final long FORGET_AFTER_NS = 300_000_000_000L;
@@ -50,6 +56,9 @@ final class AccountBook {
   private final LinkedHashMap<Long, Deque<Visit>> visits = new LinkedHashMap<>();
 
   private final Amounts unassigned = new Amounts();
+
+  /// Of answered requests, and not taken yet.
+  private List<CallOfThread> calls = new ArrayList<>();
 
   /// A thread.
   private static final class Worker {
@@ -70,13 +79,18 @@ final class AccountBook {
 
   /// A request from its pickup on, to its answer and beyond.
   private static final class Visit {
+    final long cookie;
     final int request;
     final long pickupNs;
     final long wokenNs;
     final long cgroupId;
     final int tenant;
     final Worker reader;
+    final boolean blocking;
     final Amounts poolBefore;
+
+    /// What its reader called while it had nothing else open.
+    List<CallOfThread> calls = List.of();
 
     /// What its reader waited before the pickup, since it woke up.
     final Amounts before;
@@ -88,11 +102,13 @@ final class AccountBook {
     long answeredNs;
 
     Visit(AccountRecord pickup, Worker reader, Amounts before, Amounts poolBefore) {
+      cookie = pickup.cookie();
       request = pickup.request();
       pickupNs = pickup.timeNs();
       wokenNs = pickup.wokenNs();
       cgroupId = pickup.cgroupId();
       tenant = pickup.tenant();
+      blocking = pickup.blocking();
       this.reader = reader;
       this.before = before;
       this.poolBefore = poolBefore;
@@ -111,6 +127,7 @@ final class AccountBook {
     switch (record.cause()) {
       case PICKUP -> pickUp(record, worker);
       case ANSWER -> answer(record, worker);
+      case CALL -> call(record, worker);
       case PERIOD -> share(record, worker);
       case EXIT -> {
         share(record, worker);
@@ -188,6 +205,16 @@ final class AccountBook {
         waits);
   }
 
+  /// The calls of requests that were answered since the last time.
+  List<CallOfThread> takeCalls() {
+    if (calls.isEmpty()) {
+      return List.of();
+    }
+    List<CallOfThread> taken = calls;
+    calls = new ArrayList<>();
+    return taken;
+  }
+
   /// Forgets requests that no exchange was captured of.
   void expire(long nowNs) {
     while (!visits.isEmpty()) {
@@ -244,7 +271,10 @@ final class AccountBook {
       addToPool(record.cgroupId(), rest);
     } else {
       share(record, worker);
-      worker.open.forEach(other -> other.widenTo(Scope.SHARED_THREAD));
+      worker.open.forEach(other -> {
+        other.widenTo(Scope.SHARED_THREAD);
+        other.calls = List.of();
+      });
     }
     Deque<Visit> ofConnection = connection(record.cookie());
     Pool pool = pool(record.cgroupId());
@@ -260,6 +290,21 @@ final class AccountBook {
     }
   }
 
+  private void call(AccountRecord record, Worker worker) {
+    share(record, worker);
+    if (worker.open.size() != 1) {
+      return;
+    }
+    Visit visit = worker.open.getFirst();
+    if (visit.blocking) {
+      if (visit.calls.isEmpty()) {
+        visit.calls = new ArrayList<>(2);
+      }
+      visit.calls.add(
+          new CallOfThread(record.cookie(), record.request(), visit.cookie, visit.pickupNs));
+    }
+  }
+
   private void answer(AccountRecord record, Worker worker) {
     Deque<Visit> ofConnection = visits.get(record.cookie());
     Visit visit = ofConnection == null ? null : find(ofConnection, record.request());
@@ -270,7 +315,10 @@ final class AccountBook {
     if (visit.open) {
       if (visit.reader != worker) {
         visit.widenTo(Scope.CGROUP);
+      } else if (calls.size() < CALLS_MAX) {
+        calls.addAll(visit.calls);
       }
+      visit.calls = List.of();
       share(record, worker);
       close(visit);
     } else if (worker.answered == visit) {

@@ -3,6 +3,7 @@ package io.headspan.agent.interference;
 import io.headspan.agent.identity.Identity;
 import io.headspan.agent.identity.Lookup;
 import io.headspan.agent.identity.NoIdentity;
+import io.headspan.agent.invocation.CallOfThread;
 import io.headspan.agent.ledger.Tally;
 import io.headspan.agent.libbpf.LibbpfException;
 import io.headspan.agent.probe.http.HttpExchange;
@@ -72,6 +73,7 @@ public final class TimeAccounts implements AutoCloseable {
   private volatile MatrixSnapshot matrix = MatrixSnapshot.EMPTY;
   private volatile Map<SchedCounter, Long> counters = Map.of();
   private volatile long records;
+  private Consumer<CallOfThread> calls = _ -> {};
   private boolean adoptionDue;
   private long adoptedNs;
   private long matrixReadNs;
@@ -196,6 +198,18 @@ public final class TimeAccounts implements AutoCloseable {
     }
   }
 
+  /// Whether it is told which thread serves and calls ([#tellCalls]).
+  public boolean watchesThreads() {
+    SchedProbe open = probe;
+    return open != null && open.seesAnswers();
+  }
+
+  /// From now on hands every call to `sink` of which the thread tells who made it, within a
+  /// [#poll].
+  public void tellCalls(Consumer<CallOfThread> sink) {
+    calls = sink;
+  }
+
   /// Hands the account of an exchange to `sink`: at once, within a later [#poll], or within
   /// [#flush]; nothing if it has none, or goes on and will be attached again.
   public void attach(HttpExchange exchange, Consumer<Optional<InvocationAccount>> sink) {
@@ -230,6 +244,7 @@ public final class TimeAccounts implements AutoCloseable {
       open.adoptThreads();
     }
     drain(open);
+    book.takeCalls().forEach(calls);
     settleWaiting();
     if (nowNs - matrixReadNs >= READ_MATRIX_EVERY_NS) {
       matrixReadNs = nowNs;

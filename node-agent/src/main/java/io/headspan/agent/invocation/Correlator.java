@@ -38,6 +38,11 @@ import org.jspecify.annotations.Nullable;
 ///    was lost meanwhile ([#lost]), or is not remembered any more, it may be the one, and nothing
 ///    is known.
 ///
+///    Where that names no invocation (several were open, or of one trace; the instance is older
+///    than the agent, or reports were lost) the thread may have: one that serves an invocation and
+///    nothing else until it has answered it ([#madeBy]). As it is told at the answer, a call waits
+///    [#THREAD_WITHIN_NS] for it.
+///
 /// Count and clock are read a moment apart and on different processors. An invocation that begins
 /// or ends within [#EDGE_NS] of the call's head is a candidate but does not count towards
 /// `openAtHead`: it may or may not have been counted. Where more comes between count and clock, it
@@ -63,6 +68,11 @@ public final class Correlator {
   /// An open exchange that is not confirmed for this time has ended, and its record was lost.
   static final long CONFIRM_WITHIN_NS = TimeUnit.SECONDS.toNanos(60);
 
+  /// By this time after the end of an invocation it is known what its thread called: reports of
+  /// threads come a beat later than those of exchanges, and a response has been seen whole before
+  /// its last write is told.
+  static final long THREAD_WITHIN_NS = TimeUnit.MILLISECONDS.toNanos(200);
+
   /// By this time after its head an exchange has been reported, at least as open, or is known to be
   /// lost.
   static final long REPORTED_WITHIN_NS = TimeUnit.SECONDS.toNanos(8);
@@ -87,6 +97,18 @@ public final class Correlator {
 
   /// Calls by head that wait for reports of invocations, and such that did.
   private final TimeLine callsByHead = new TimeLine();
+
+  /// What threads called, by call, in the order in which it was told.
+  private final LinkedHashMap<ExchangeId, ToldCall> callsOfThreads = new LinkedHashMap<>();
+
+  /// Calls that wait for reports of invocations or threads; the settled ones among them go in time.
+  private final Map<ExchangeId, Node> callsThatWait = new HashMap<>();
+
+  /// Those that wait for [#madeBy] and nothing else, in the order of their deadlines.
+  private final ArrayDeque<Undecided> undecided = new ArrayDeque<>();
+
+  private boolean threadsWatched;
+  private long nowNs;
 
   /// When exchanges were last lost or forgotten before their time.
   private long lostNs;
@@ -116,7 +138,17 @@ public final class Correlator {
     static ExchangeId of(HttpExchange exchange) {
       return new ExchangeId(exchange.socketCookie(), exchange.headSequence());
     }
+
+    static ExchangeId of(Node node) {
+      return new ExchangeId(node.socketCookie(), node.headSequence());
+    }
   }
+
+  /// @param toldNs when it was told
+  private record ToldCall(CallOfThread call, long toldNs) {}
+
+  /// @param reason what is missing if nothing is told of its thread
+  private record Undecided(Node call, long untilNs, MissingEvidence reason) {}
 
   /// What is open around a call.
   private static final class Candidates {
@@ -190,6 +222,33 @@ public final class Correlator {
 
     private static long lengthNs(Node invocation) {
       return invocation.tailNs() - invocation.headNs();
+    }
+
+    /// The invocation that was picked up at `pickupNs` from a socket and was open around `call`;
+    /// null if none is known, or several are.
+    @Nullable Node pickedUpAt(long pickupNs, long cookie, Node call) {
+      Node found = null;
+      long lastTailNs = call.headNs() + longestNs;
+      for (int i = invocations.firstFrom(call.headNs());
+          i < invocations.size() && invocations.time(i) <= lastTailNs;
+          i++) {
+        Node each = invocations.node(i);
+        if (each.wasPickedUpAt(pickupNs, cookie)) {
+          if (found != null) {
+            return null;
+          }
+          found = each;
+        }
+      }
+      for (Node each : open) {
+        if (each.wasPickedUpAt(pickupNs, cookie)) {
+          if (found != null) {
+            return null;
+          }
+          found = each;
+        }
+      }
+      return found;
     }
 
     /// What was open around `call`.
@@ -296,20 +355,46 @@ public final class Correlator {
     anyLost = true;
   }
 
+  /// Says whether threads are watched, so that calls wait for [#madeBy] from now on, or not.
+  public void watchThreads(boolean watched) {
+    threadsWatched = watched;
+  }
+
+  /// Takes note of who made a call, be it reported already or not.
+  public void madeBy(CallOfThread made) {
+    ExchangeId id = new ExchangeId(made.callCookie(), made.headSequence());
+    if (callsOfThreads.putIfAbsent(id, new ToldCall(made, nowNs)) == null
+        && callsOfThreads.size() > rememberedMax) {
+      callsOfThreads.pollFirstEntry();
+    }
+    Node call = callsThatWait.get(id);
+    if (call != null && isWaiting(call) && joinThread(call)) {
+      forgetWaiting(call);
+      handOut();
+    }
+  }
+
   /// Lets go what has waited too long.
   ///
   /// @param nowNs not before that of the call before
   public void advance(long nowNs) {
+    this.nowNs = nowNs;
+    settleUndecided();
+    while (!callsOfThreads.isEmpty()
+        && callsOfThreads.firstEntry().getValue().toldNs() + patienceNs - nowNs <= 0) {
+      callsOfThreads.pollFirstEntry();
+    }
     while (callsByHead.size() > 0 && callsByHead.time(0) + REPORTED_WITHIN_NS - nowNs <= 0) {
       Node call = callsByHead.node(0);
       callsByHead.remove(call.headNs(), call);
-      if (isWaiting(call)) {
+      if (isWaiting(call) && !call.awaitsThread()) {
         findAmongAll(call);
       }
     }
     while (!waiting.isEmpty()
         && (!isWaiting(waiting.element()) || waiting.element().deadlineNs() - nowNs <= 0)) {
       Node oldest = waiting.remove();
+      callsThatWait.remove(ExchangeId.of(oldest), oldest);
       if (isWaiting(oldest)) {
         giveUp(
             oldest,
@@ -489,6 +574,9 @@ public final class Correlator {
   ///
   /// @param openAtHead how many invocations were open when the call left; -1 if not known
   private boolean findInvocation(Node call, int openAtHead, Instance instance) {
+    if (!call.hasContext() && joinThread(call)) {
+      return true;
+    }
     if (openAtHead < 0) {
       return false;
     }
@@ -559,11 +647,12 @@ public final class Correlator {
         call.settleUnder(sameTrace, ParentEvidence.SAME_TRACE);
         settled(call);
       } else {
+        if (candidates.ofSameTrace > 1) {
+          askThread(call, MissingEvidence.AMBIGUOUS);
+          return;
+        }
         if (candidates.all > 0) {
-          missing.add(
-              candidates.ofSameTrace == 0
-                  ? MissingEvidence.OTHER_TRACES
-                  : MissingEvidence.AMBIGUOUS);
+          missing.add(MissingEvidence.OTHER_TRACES);
         }
         settleByHeader(call);
       }
@@ -571,17 +660,74 @@ public final class Correlator {
       missing.add(MissingEvidence.CONTEXT_CUT_OFF);
       settleByHeader(call);
     } else if (call.watch() != Watch.WHOLE_LIFE) {
-      missing.add(MissingEvidence.OPEN_NOT_COUNTED);
-      settleByHeader(call);
+      askThread(call, MissingEvidence.OPEN_NOT_COUNTED);
     } else {
       Node only = mayBeOnly && candidates.all == 1 ? candidates.any : null;
       if (only != null && only.hasSpan()) {
         join(call, only, ParentEvidence.ONLY_OPEN);
       } else {
-        missing.add(MissingEvidence.AMBIGUOUS);
+        askThread(call, MissingEvidence.AMBIGUOUS);
+      }
+    }
+  }
+
+  /// Puts a call below the invocation that its thread served, or waits until that is told.
+  ///
+  /// @param reason what is missing if it is not
+  private void askThread(Node call, MissingEvidence reason) {
+    if (joinThread(call)) {
+      return;
+    }
+    if (threadsWatched) {
+      call.awaitThread();
+      undecided.add(new Undecided(call, nowNs + THREAD_WITHIN_NS, reason));
+      waitForReport(call);
+    } else {
+      missing.add(reason);
+      settleByHeader(call);
+    }
+  }
+
+  /// Settles what has waited for its thread long enough.
+  private void settleUndecided() {
+    while (!undecided.isEmpty()) {
+      Undecided oldest = undecided.element();
+      if (threadsWatched && oldest.untilNs() - nowNs > 0) {
+        return;
+      }
+      undecided.remove();
+      Node call = oldest.call();
+      if (isWaiting(call) && !joinThread(call)) {
+        missing.add(oldest.reason());
         settleByHeader(call);
       }
     }
+  }
+
+  /// Puts a call below the invocation that its thread served, if that is known.
+  private boolean joinThread(Node call) {
+    ToldCall told = callsOfThreads.get(ExchangeId.of(call));
+    Instance instance = instances.get(call.cgroupId());
+    if (told == null || instance == null || call.contextCutOff()) {
+      return false;
+    }
+    CallOfThread made = told.call();
+    Node invocation =
+        call.headNs() < made.pickupNs()
+            ? null
+            : instance.pickedUpAt(made.pickupNs(), made.invocationCookie(), call);
+    if (invocation == null || !invocation.hasSpan()) {
+      return false;
+    }
+    if (!call.hasContext()) {
+      join(call, invocation, ParentEvidence.CALLING_THREAD);
+    } else if (invocation.carriesTraceOf(call)) {
+      call.settleUnder(invocation, ParentEvidence.CALLING_THREAD);
+      settled(call);
+    } else {
+      return false;
+    }
+    return true;
   }
 
   /// Puts `child`, which carried no context, into the trace of `parent`: now, or when that is
@@ -620,8 +766,12 @@ public final class Correlator {
 
   private void waitForReport(Node node) {
     waiting.add(node);
+    if (node.role() == HttpExchange.Role.CLIENT) {
+      callsThatWait.put(ExchangeId.of(node), node);
+    }
     if (waiting.size() > 2 * unsettled + 1024) {
       waiting.removeIf(gone -> !isWaiting(gone));
+      callsThatWait.values().removeIf(gone -> !isWaiting(gone));
     }
   }
 
@@ -646,15 +796,24 @@ public final class Correlator {
     switch (node.role()) {
       case SERVER -> callees.remove(node.key(), node);
       case CLIENT -> {
-        Instance instance = instances.get(node.cgroupId());
-        if (instance != null) {
-          instance.waitingCalls.remove(node.headNs(), node);
-          removeIfEmpty(node.cgroupId(), instance);
+        boolean joined = joinThread(node);
+        forgetWaiting(node);
+        if (joined) {
+          return;
         }
       }
     }
     missing.add(reason);
     settleByHeader(node);
+  }
+
+  private void forgetWaiting(Node call) {
+    callsThatWait.remove(ExchangeId.of(call), call);
+    Instance instance = instances.get(call.cgroupId());
+    if (instance != null) {
+      instance.waitingCalls.remove(call.headNs(), call);
+      removeIfEmpty(call.cgroupId(), instance);
+    }
   }
 
   private void forget(Node node) {

@@ -27,6 +27,7 @@ final class Node {
   private final boolean hasSpan;
   private final boolean hasContext;
   private final long cgroupId;
+  private final long socketCookie;
   private final int headSequence;
   private final int localPort;
   private final int remotePort;
@@ -36,6 +37,7 @@ final class Node {
   private long deadlineNs;
   private final long spanId;
 
+  private boolean awaitsThread;
   private boolean settled;
   private long traceIdHigh;
   private long traceIdLow;
@@ -60,6 +62,7 @@ final class Node {
     boolean hasLocalPeer = role == HttpExchange.Role.CLIENT || exchange.peerLocal();
     key = hasLocalPeer ? ConnectionKey.of(exchange) : null;
     cgroupId = exchange.cgroupId();
+    socketCookie = exchange.socketCookie();
     headSequence = exchange.headSequence();
     localPort = exchange.local().getPort();
     remotePort = exchange.remote().getPort();
@@ -129,6 +132,15 @@ final class Node {
     awaitedInvocations = count;
   }
 
+  /// Whether nothing but its thread can tell its parent, and that may be told any moment.
+  boolean awaitsThread() {
+    return awaitsThread;
+  }
+
+  void awaitThread() {
+    awaitsThread = true;
+  }
+
   /// How much of its instance is watched.
   Watch watch() {
     return watch;
@@ -161,6 +173,19 @@ final class Node {
 
   long cgroupId() {
     return cgroupId;
+  }
+
+  long socketCookie() {
+    return socketCookie;
+  }
+
+  int headSequence() {
+    return headSequence;
+  }
+
+  /// Whether it was read at `pickupNs` from this socket, as far as its own times allow.
+  boolean wasPickedUpAt(long pickupNs, long cookie) {
+    return socketCookie == cookie && headNs <= pickupNs && pickupNs <= tailNs;
   }
 
   long headNs() {

@@ -9,6 +9,8 @@ public enum ParentEvidence {
   SAME_TRACE,
   /// The call carried no context, and one invocation of the calling instance was open at all.
   ONLY_OPEN,
+  /// The thread that wrote the call served that invocation and no other, see [CallOfThread].
+  CALLING_THREAD,
   /// The request's own `traceparent`.
   HEADER,
   /// There is none: the span starts a trace.
@@ -20,6 +22,7 @@ public enum ParentEvidence {
       case CONNECTION -> "connection";
       case SAME_TRACE -> "same_trace";
       case ONLY_OPEN -> "only_open";
+      case CALLING_THREAD -> "calling_thread";
       case HEADER -> "header";
       case NONE -> "none";
     };

@@ -3,6 +3,7 @@ package io.headspan.agent.interference;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.headspan.agent.interference.InvocationAccount.Scope;
+import io.headspan.agent.invocation.CallOfThread;
 import io.headspan.agent.probe.http.HttpExchange;
 import io.headspan.agent.probe.http.HttpExchange.End;
 import io.headspan.agent.probe.http.HttpExchange.Role;
@@ -206,6 +207,42 @@ class AccountBookTest {
     assertThat(waitNs(book.unassigned(), noisy)).isEqualTo(9);
   }
 
+  @Test
+  void tellsWhatAThreadCalledThatDoesOneThingAfterTheOther() {
+    pickUpBlocking(1, 100, 1_000);
+    pickUpBlocking(2, 200, 1_100);
+    call(1, 900, 1_200);
+    call(2, 901, 1_300);
+    assertThat(book.takeCalls()).as("before the answer").isEmpty();
+    answer(1, 100, 2_000);
+    assertThat(book.takeCalls()).containsExactly(new CallOfThread(900, 0, 100, 1_000));
+    answer(2, 200, 2_100);
+    assertThat(book.takeCalls()).containsExactly(new CallOfThread(901, 0, 200, 1_100));
+    assertThat(take(exchange(100, 800, 1_990, End.RESPONSE)).cpuNs()).isEqualTo(3);
+  }
+
+  @Test
+  void doesNotTellOfCallsThatMayBeOfAnything() {
+    // Reads without blocking: a loop that serves many in turns.
+    pickUp(1, 100, 1_000);
+    call(1, 900, 1_100);
+    answer(1, 100, 1_200);
+    // Handed on: another thread answered.
+    pickUpBlocking(2, 200, 2_000);
+    call(2, 901, 2_100);
+    answer(3, 200, 2_200);
+    // Two at once.
+    pickUpBlocking(4, 300, 3_000);
+    call(4, 902, 3_050);
+    pickUpBlocking(4, 400, 3_100);
+    call(4, 903, 3_200);
+    answer(4, 300, 3_300);
+    answer(4, 400, 3_400);
+    // None.
+    call(4, 904, 4_000);
+    assertThat(book.takeCalls()).isEmpty();
+  }
+
   /// Whatever threads do, in whatever order, every nanosecond is somewhere.
   @ParameterizedTest
   @ValueSource(longs = {1, 2, 3, 4, 5, 6, 7, 8})
@@ -234,8 +271,8 @@ class AccountBookTest {
         }
         continue;
       }
-      Cause cause = Cause.of(1 + random.nextInt(4));
-      boolean ofSocket = cause == Cause.PICKUP || cause == Cause.ANSWER;
+      Cause cause = Cause.of(1 + random.nextInt(5));
+      boolean ofSocket = cause == Cause.PICKUP || cause == Cause.ANSWER || cause == Cause.CALL;
       List<Wait> waits = new ArrayList<>();
       for (int culprit : new int[] {acme, noisy, 1, 2}) {
         if (random.nextBoolean()) {
@@ -260,6 +297,7 @@ class AccountBookTest {
               random.nextInt(1_000),
               0,
               random.nextInt(8) == 0,
+              random.nextBoolean(),
               waits);
       cpuTold += record.cpuNs();
       throttledTold += record.throttledNs();
@@ -328,6 +366,7 @@ class AccountBookTest {
         throttledNs,
         0,
         false,
+        false,
         List.of(waits));
   }
 
@@ -351,7 +390,44 @@ class AccountBookTest {
         record.throttledNs(),
         record.throttledWokenNs(),
         true,
+        record.blocking(),
         record.waits());
+  }
+
+  private static AccountRecord blocking(AccountRecord record) {
+    return new AccountRecord(
+        record.cause(),
+        record.tid(),
+        record.tenant(),
+        record.cgroupId(),
+        record.cookie(),
+        record.request(),
+        record.fromNs(),
+        record.timeNs(),
+        record.wokenNs(),
+        record.cpuNs(),
+        record.blockedNs(),
+        record.throttledNs(),
+        record.throttledWokenNs(),
+        record.helped(),
+        true,
+        record.waits());
+  }
+
+  private void pickUp(int tid, long cookie, long timeNs) {
+    book.accept(record(Cause.PICKUP, tid, cookie, timeNs, 900, 0, 0, 0));
+  }
+
+  private void pickUpBlocking(int tid, long cookie, long timeNs) {
+    book.accept(blocking(record(Cause.PICKUP, tid, cookie, timeNs, 900, 0, 0, 0)));
+  }
+
+  private void call(int tid, long cookie, long timeNs) {
+    book.accept(record(Cause.CALL, tid, cookie, timeNs, 900, 3, 0, 0));
+  }
+
+  private void answer(int tid, long cookie, long timeNs) {
+    book.accept(record(Cause.ANSWER, tid, cookie, timeNs, 900, 0, 0, 0));
   }
 
   private static HttpExchange exchange(long cookie, long headNs, long tailNs, End end) {

@@ -15,6 +15,7 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.SplittableRandom;
 import org.jspecify.annotations.Nullable;
@@ -39,6 +40,9 @@ class CorrelatorSimulationTest {
   /// An exchange as it was, and as its report will come.
   private record Event(HttpExchange exchange, RequestHead head, long reportNs) {}
 
+  /// That a thread made a call, and when it will be told.
+  private record Told(CallOfThread call, long toldNs) {}
+
   /// Which exchange is which, however it is reported.
   private record Key(Role role, int sequence) {
     static Key of(HttpExchange exchange) {
@@ -56,6 +60,10 @@ class CorrelatorSimulationTest {
     final List<PendingCall> pendingCalls = new ArrayList<>();
 
     final List<HttpExchange> invocations = new ArrayList<>();
+
+    /// If threads tell of their calls, in the order in which they do.
+    final List<Told> told = new ArrayList<>();
+
     int sequence;
 
     World(long seed) {
@@ -123,6 +131,23 @@ class CorrelatorSimulationTest {
       long tailNs = endNs + micros(1, 30);
       pendingCalls.add(new PendingCall(instance, port, callee, callSequence, headNs, tailNs, sent));
       return tailNs;
+    }
+
+    /// Every thread serves one request at a time, and tells of its calls when it has answered.
+    void tellCalls(List<Event> reports) {
+      Map<Key, HttpExchange> bySequence = new HashMap<>();
+      reports.forEach(event -> bySequence.put(Key.of(event.exchange), event.exchange));
+      bySequence.forEach((key, exchange) -> {
+        Key parent = trueParent.get(key);
+        if (key.role() == Role.CLIENT && parent != null) {
+          HttpExchange invocation = Objects.requireNonNull(bySequence.get(parent));
+          told.add(
+              new Told(
+                  Exchanges.ofThread(exchange, invocation, 100),
+                  invocation.tailNs() + micros(0, 100_000)));
+        }
+      });
+      told.sort(Comparator.comparingLong(Told::toldNs));
     }
 
     /// All exchanges in the order of their reports.
@@ -241,6 +266,35 @@ class CorrelatorSimulationTest {
     assertThat(result.calleesWithTrueParent).isEqualTo(result.callees);
   }
 
+  /// At any load, if every thread tells what it called.
+  @ParameterizedTest
+  @ValueSource(ints = {5_000, 400, 50})
+  void findsEveryParentWithoutContextWhereThreadsTell(int gapMicros) {
+    World world = world(41, new Passing[] {Passing.NOT_AT_ALL}, 2_000, gapMicros);
+    List<Event> reports = world.reports();
+    world.tellCalls(reports);
+    Result result = play(world, reports, 41);
+    assertThat(result.wrong).isZero();
+    assertThat(result.calls - result.callsWithTrueParent).isEqualTo(result.notReported);
+    assertThat(result.notReported).as("calls at the edge").isLessThan(result.calls / 20);
+    assertThat(result.calleesWithTrueParent).isEqualTo(result.callees);
+  }
+
+  @ParameterizedTest
+  @ValueSource(longs = {51, 52, 53, 54})
+  void neverGivesAWrongParentWhereThreadsTellAndReportsAreLost(long seed) {
+    World world = world(seed, Passing.values(), 2_000, 400);
+    List<Event> reports = world.reports();
+    world.tellCalls(reports);
+    world.told.removeIf(_ -> world.random.nextInt(5) == 0);
+    Set<Event> lost = new HashSet<>(reports);
+    lost.removeIf(_ -> world.random.nextInt(20) > 0);
+    Result result = play(world, reports, lost, seed);
+    assertThat(result.wrong).isZero();
+    assertThat(result.spans).isEqualTo(reports.size() - lost.size());
+    assertThat(result.byThread).isGreaterThan(500);
+  }
+
   /// The same reports and, of a third of the exchanges, up to three while they were open.
   private static List<Event> withOpen(World world, List<Event> reports) {
     List<Event> all = new ArrayList<>(reports);
@@ -277,6 +331,7 @@ class CorrelatorSimulationTest {
     int spans;
     int wrong;
     int byEvidence;
+    int byThread;
     int calls;
     int callsWithTrueParent;
     int callees;
@@ -294,8 +349,15 @@ class CorrelatorSimulationTest {
     List<TracedExchange> spans = new ArrayList<>();
     Correlator correlator =
         new Correlator(CorrelationLimits.DEFAULT, new SplittableRandom(seed), spans::add);
+    correlator.watchThreads(!world.told.isEmpty());
     long nowNs = 0;
+    int told = 0;
     for (Event event : reports) {
+      for (; told < world.told.size() && world.told.get(told).toldNs() <= event.reportNs; told++) {
+        nowNs = Math.max(nowNs, world.told.get(told).toldNs());
+        correlator.advance(nowNs);
+        correlator.madeBy(world.told.get(told).call());
+      }
       nowNs = Math.max(nowNs, event.reportNs);
       if (lost.contains(event)) {
         correlator.lost(nowNs);
@@ -303,6 +365,7 @@ class CorrelatorSimulationTest {
         correlator.report(event.exchange, event.head, Watch.WHOLE_LIFE, nowNs);
       }
     }
+    world.told.stream().skip(told).map(Told::call).forEach(correlator::madeBy);
     correlator.advance(nowNs + CorrelationLimits.DEFAULT.patience().toNanos());
     assertThat(correlator.waiting()).isZero();
     assertThat(correlator.remembered()).isZero();
@@ -330,8 +393,9 @@ class CorrelatorSimulationTest {
       TracedExchange parent = bySpanId.get(span.parentSpanId());
       boolean found = parent != null && Key.of(parent.exchange()).equals(truth);
       switch (span.evidence()) {
-        case CONNECTION, SAME_TRACE, ONLY_OPEN -> {
+        case CONNECTION, SAME_TRACE, ONLY_OPEN, CALLING_THREAD -> {
           result.byEvidence++;
+          result.byThread += span.evidence() == ParentEvidence.CALLING_THREAD ? 1 : 0;
           if (!found || parent == null || !sameTrace(parent, span)) {
             result.wrong++;
           }

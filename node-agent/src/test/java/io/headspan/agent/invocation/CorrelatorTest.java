@@ -327,6 +327,95 @@ class CorrelatorTest {
     assertThat(spans.getLast().evidence()).isEqualTo(ParentEvidence.SAME_TRACE);
   }
 
+  /// Two requests at once, none of them with a header: only the thread knows whose the call is.
+  @Test
+  void asksTheThreadWhereSeveralInvocationsAreOpen() {
+    correlator.watchThreads(true);
+    HttpExchange first = served(A, OUTSIDE, 1, 0, 100);
+    HttpExchange second = served(A, OUTSIDE, 2, 5, 90);
+    HttpExchange call = called(A, 4000, B, 11, 19, 81, 2);
+    report(call, head(CarriedContext.NONE));
+    report(second, head(CarriedContext.NONE));
+    report(first, head(FROM_USER));
+    assertThat(spans).as("the call waits for its thread").hasSize(2);
+    correlator.madeBy(Exchanges.ofThread(call, first, 1_000));
+    TracedExchange span = span(HttpExchange.Role.CLIENT, A);
+    assertThat(span.evidence()).isEqualTo(ParentEvidence.CALLING_THREAD);
+    assertThat(span.parentSpanId()).isEqualTo(spans.get(1).spanId());
+    assertThat(span.traceIdLow()).isEqualTo(0x7a);
+    assertThat(correlator.missing().count(MissingEvidence.AMBIGUOUS)).isZero();
+  }
+
+  @Test
+  void waitsForTheThreadNotForLong() {
+    correlator.watchThreads(true);
+    report(served(A, OUTSIDE, 1, 0, 100), head(FROM_USER));
+    report(served(A, OUTSIDE, 2, 5, 90), head(FROM_USER));
+    report(called(A, 4000, B, 11, 19, 81, 2), head(CarriedContext.NONE));
+    pass(199_000);
+    assertThat(spans).hasSize(2);
+    pass(1_000);
+    assertThat(span(HttpExchange.Role.CLIENT, A).evidence()).isEqualTo(ParentEvidence.NONE);
+    assertThat(correlator.missing().count(MissingEvidence.AMBIGUOUS)).isEqualTo(1);
+    assertThat(correlator.waiting()).isZero();
+  }
+
+  /// Told before the call and its invocation are reported.
+  @Test
+  void remembersWhatTheThreadToldBefore() {
+    correlator.watchThreads(true);
+    HttpExchange first = served(A, OUTSIDE, 1, 0, 100);
+    HttpExchange call = called(A, 4000, B, 11, 19, 81, 2);
+    correlator.madeBy(Exchanges.ofThread(call, first, 1_000));
+    report(served(A, OUTSIDE, 2, 5, 90), head(FROM_USER));
+    report(first, head(FROM_USER));
+    report(call, head(FROM_USER));
+    TracedExchange span = span(HttpExchange.Role.CLIENT, A);
+    assertThat(span.evidence()).isEqualTo(ParentEvidence.CALLING_THREAD);
+    assertThat(span.parentSpanId()).isEqualTo(spans.get(1).spanId());
+  }
+
+  /// What the call carries was given to another trace: the function began one of its own.
+  @Test
+  void believesTheHeaderMoreThanTheThread() {
+    correlator.watchThreads(true);
+    HttpExchange first = served(A, OUTSIDE, 1, 0, 100);
+    HttpExchange call = called(A, 4000, B, 11, 19, 81, 1);
+    correlator.madeBy(Exchanges.ofThread(call, first, 1_000));
+    report(first, head(FROM_USER));
+    report(call, head(context(0x7b, 0xc2)));
+    pass(10_001_000);
+    assertThat(span(HttpExchange.Role.CLIENT, A).evidence()).isEqualTo(ParentEvidence.HEADER);
+  }
+
+  /// Of an instance older than the agent not all connections are followed; the thread is.
+  @Test
+  void asksTheThreadOfAnInstanceOlderThanTheAgent() {
+    correlator.watchThreads(true);
+    HttpExchange invocation = served(A, OUTSIDE, 1, 0, 100);
+    HttpExchange call = called(A, 4000, B, 11, 19, 81, 1);
+    correlator.report(invocation, head(FROM_USER), Watch.SINCE_LATER, nowNs);
+    correlator.report(call, head(CarriedContext.NONE), Watch.SINCE_LATER, nowNs);
+    correlator.madeBy(Exchanges.ofThread(call, invocation, 1_000));
+    assertThat(span(HttpExchange.Role.CLIENT, A).evidence())
+        .isEqualTo(ParentEvidence.CALLING_THREAD);
+  }
+
+  /// A pickup that no exchange on that connection covers proves nothing.
+  @Test
+  void doesNotTakeTheThreadsWordForAnInvocationThatIsNotKnown() {
+    correlator.watchThreads(true);
+    HttpExchange first = served(A, OUTSIDE, 1, 0, 100);
+    HttpExchange call = called(A, 4000, B, 11, 19, 81, 2);
+    report(served(A, OUTSIDE, 2, 5, 90), head(FROM_USER));
+    report(first, head(FROM_USER));
+    report(call, head(CarriedContext.NONE));
+    correlator.madeBy(Exchanges.ofThread(call, first, -1));
+    correlator.madeBy(Exchanges.ofThread(call, served(B, OUTSIDE, 7, 0, 100), 1_000));
+    pass(200_000);
+    assertThat(span(HttpExchange.Role.CLIENT, A).evidence()).isEqualTo(ParentEvidence.NONE);
+  }
+
   @Test
   void doesNotJoinACallWhoseContextMayBeCutOff() {
     report(served(A, OUTSIDE, 1, 0, 100), head(FROM_USER));

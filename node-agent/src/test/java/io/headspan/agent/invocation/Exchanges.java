@@ -71,6 +71,20 @@ final class Exchanges {
         exchange.peerLocal());
   }
 
+  /// Each exchange has a connection of its own.
+  static long cookie(Role role, int sequence) {
+    return 2L * sequence + (role == Role.SERVER ? 1 : 2);
+  }
+
+  /// That the thread of an invocation made a call, which it had read `afterNs` behind its head.
+  static CallOfThread ofThread(HttpExchange call, HttpExchange invocation, long afterNs) {
+    return new CallOfThread(
+        call.socketCookie(),
+        call.headSequence(),
+        invocation.socketCookie(),
+        invocation.headNs() + afterNs);
+  }
+
   static RequestHead head(@Nullable TraceContext context) {
     return new RequestHead(
         "GET", "/", 1, context == null ? CarriedContext.NONE : CarriedContext.VALID, context);
@@ -96,7 +110,7 @@ final class Exchanges {
       boolean peerLocal) {
     return new HttpExchange(
         role,
-        role == Role.SERVER ? 1 : 2,
+        cookie(role, sequence),
         instance,
         local,
         remote,

@@ -44,7 +44,8 @@ final class AccountEventLayout {
               JAVA_LONG.withName("throttled_woken_ns"),
               JAVA_SHORT.withName("cause"),
               JAVA_SHORT.withName("wait_count"),
-              JAVA_INT.withName("helped"),
+              JAVA_SHORT.withName("helped"),
+              JAVA_SHORT.withName("blocking"),
               sequenceLayout(WAITS, WAIT).withName("waits"))
           .withName("account_event");
 
@@ -63,6 +64,7 @@ final class AccountEventLayout {
   private static final long WAIT_COUNT = offset("wait_count");
   private static final long REQUEST = offset("request");
   private static final long HELPED = offset("helped");
+  private static final long BLOCKING = offset("blocking");
   private static final long WAITS_AT = offset("waits");
   private static final VarHandle CULPRIT = WAIT.varHandle(groupElement("tenant"));
   private static final VarHandle COUNT = WAIT.varHandle(groupElement("count"));
@@ -98,7 +100,8 @@ final class AccountEventLayout {
         sample.get(JAVA_LONG, BLOCKED_NS),
         sample.get(JAVA_LONG, THROTTLED_NS),
         sample.get(JAVA_LONG, THROTTLED_WOKEN_NS),
-        sample.get(JAVA_INT, HELPED) != 0,
+        sample.get(JAVA_SHORT, HELPED) != 0,
+        sample.get(JAVA_SHORT, BLOCKING) != 0,
         waits);
   }
 

@@ -8,7 +8,8 @@ import java.util.List;
 /// @param tid the thread, in the kernel's first namespace
 /// @param tenant number of the tenant whose thread it is
 /// @param cookie of the socket that it read or wrote; 0 if that was not the cause
-/// @param request number of the request on that connection, from 1
+/// @param request number of the request on that connection, from 1; of a call the sequence number
+///   of its first byte
 /// @param fromNs the thread's record before, or when it was first watched
 /// @param timeNs when what caused the record happened
 /// @param wokenNs when the thread last woke up; 0 if that was not seen
@@ -17,6 +18,7 @@ import java.util.List;
 /// @param throttledNs runnable while its group's quota was used up
 /// @param throttledWokenNs the part of it since `wokenNs`
 /// @param helped whether it slept and a thread of its own process woke it up
+/// @param blocking of a pickup: whether the read would have waited for bytes if there had been none
 /// @param waits runnable otherwise, by who had the CPU
 public record AccountRecord(
     Cause cause,
@@ -33,6 +35,7 @@ public record AccountRecord(
     long throttledNs,
     long throttledWokenNs,
     boolean helped,
+    boolean blocking,
     List<Wait> waits) {
   /// What ended the period: `enum account_cause` in events.h.
   public enum Cause {
@@ -43,7 +46,9 @@ public record AccountRecord(
     /// There was something to tell.
     PERIOD(3),
     /// It ended.
-    EXIT(4);
+    EXIT(4),
+    /// It wrote the head of a call, when it had picked up a request by a blocking read.
+    CALL(5);
 
     private final int kernelNumber;
 
@@ -63,6 +68,7 @@ public record AccountRecord(
         case 2 -> ANSWER;
         case 3 -> PERIOD;
         case 4 -> EXIT;
+        case 5 -> CALL;
         default -> throw new IllegalArgumentException("unknown cause: cause=" + kernelNumber);
       };
     }
