@@ -112,13 +112,13 @@ final class ClusterStore implements SpanStore {
   }
 
   @Override
-  public TraceSpans trace(long traceIdHigh, long traceIdLow, int maxSpans, List<String> tenants) {
-    return traces.read(traceIdHigh, traceIdLow, maxSpans, tenants);
+  public TraceSpans trace(long traceIdHigh, long traceIdLow, TraceRead read) {
+    return traces.read(traceIdHigh, traceIdLow, read);
   }
 
   @Override
-  public Map<String, TraceSpans> traces(List<String> traceIds, int maxSpans, List<String> tenants) {
-    return traces.read(traceIds, maxSpans, tenants);
+  public Map<String, TraceSpans> traces(List<String> traceIds, TraceRead read) {
+    return traces.read(traceIds, read);
   }
 
   @Override
@@ -174,6 +174,10 @@ final class ClusterStore implements SpanStore {
   @Override
   public void cancel(String queryId) {
     reads.cancel(queryId);
+    List<ShardStore> all = shards;
+    if (all != null) {
+      all.forEach(shard -> shard.cancel(queryId));
+    }
   }
 
   @Override

@@ -108,13 +108,13 @@ final class ShardStore implements SpanStore {
   }
 
   @Override
-  public TraceSpans trace(long traceIdHigh, long traceIdLow, int maxSpans, List<String> tenants) {
-    return traces.read(traceIdHigh, traceIdLow, maxSpans, tenants);
+  public TraceSpans trace(long traceIdHigh, long traceIdLow, TraceRead read) {
+    return traces.read(traceIdHigh, traceIdLow, read);
   }
 
   @Override
-  public Map<String, TraceSpans> traces(List<String> traceIds, int maxSpans, List<String> tenants) {
-    return traces.read(traceIds, maxSpans, tenants);
+  public Map<String, TraceSpans> traces(List<String> traceIds, TraceRead read) {
+    return traces.read(traceIds, read);
   }
 
   @Override

@@ -85,13 +85,13 @@ public sealed interface SpanStore extends AutoCloseable permits ShardStore, Clus
   /// @param maxSpans the most spans to return: the earliest ones
   /// @throws StoreException if the store cannot be reached or fails
   default SpanBatch trace(long traceIdHigh, long traceIdLow, int maxSpans) {
-    return trace(traceIdHigh, traceIdLow, maxSpans, List.of()).spans();
+    return trace(traceIdHigh, traceIdLow, TraceRead.of(maxSpans)).spans();
   }
 
-  /// The same of the spans that some tenants have in the trace, as if there were no others.
+  /// The same as far as `read` may see it, and under its limits.
   ///
-  /// @param tenants whose spans; all if empty
-  TraceSpans trace(long traceIdHigh, long traceIdLow, int maxSpans, List<String> tenants);
+  /// @throws StoreException also of kind LIMIT_EXCEEDED if it ran into one
+  TraceSpans trace(long traceIdHigh, long traceIdLow, TraceRead read);
 
   /// The same of several traces, by id: as few statements as can be. Those without spans are left
   /// out.
@@ -99,14 +99,14 @@ public sealed interface SpanStore extends AutoCloseable permits ShardStore, Clus
   /// @param traceIds 32 hex digits each
   default Map<String, SpanBatch> traces(List<String> traceIds, int maxSpans) {
     Map<String, SpanBatch> found = new HashMap<>();
-    traces(traceIds, maxSpans, List.of()).forEach((id, trace) -> found.put(id, trace.spans()));
+    traces(traceIds, TraceRead.of(maxSpans)).forEach((id, trace) -> found.put(id, trace.spans()));
     return found;
   }
 
-  /// The same of the spans that some tenants have in the traces, as if there were no others.
+  /// The same as far as `read` may see them, and under its limits.
   ///
-  /// @param tenants whose spans; all if empty
-  Map<String, TraceSpans> traces(List<String> traceIds, int maxSpans, List<String> tenants);
+  /// @throws StoreException also of kind LIMIT_EXCEEDED if it ran into one
+  Map<String, TraceSpans> traces(List<String> traceIds, TraceRead read);
 
   /// The parts of a cluster, in order; the store itself if it is one server. A trace is in one of
   /// them whole. They are closed with this.

@@ -9,6 +9,7 @@ import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
@@ -43,35 +44,38 @@ final class TraceReader {
           dropped_attributes, dropped_events, dropped_links\
       """;
 
-  // Both tiers whole: a trace is complete by its id wherever the boundary is. One SELECT per tier
-  // and
-  // nothing around them, for most of the time goes into the analysis of so many columns. The recent
-  // one first: what is moved meanwhile is then read twice, and not missed.
-  private static final String BOTH_TIERS =
-      Stream.of("recent_spans", "kept_spans")
-          .map(tier ->
-              """
-              SELECT
-                  %1$s,
-                  CAST(runtime != '', 'UInt8') AS captured, toString(service) AS service_name,
-                  toString(tenant) AS tenant_name,
-                  string_values[indexOf(string_keys, 'headspan.header_parent')] AS header_parent,
-                  toUInt32(window) AS window_second, CAST(%2$d, 'UInt8') AS recent
-              FROM %3$s
-              WHERE %%1$s
-              ORDER BY %%2$s
-              """
-                  .formatted(COLUMNS, tier.equals("recent_spans") ? 1 : 0, tier))
-          .collect(Collectors.joining("UNION ALL\n"));
+  private static final String ITS_ID = "trace_id = unhex({id:String})";
 
-  private static final String ONE =
-      BOTH_TIERS.formatted("trace_id = unhex({id:String})", "time, span_id LIMIT {limit:UInt64}");
+  /// Where a trace is: a row for each tier and window. The recent tier first: what is moved
+  /// meanwhile is then found twice, and not missed. `direct` is what came to the kept tier without
+  /// having been recent.
+  private static final String WHERE_IT_IS =
+      """
+      SELECT CAST(1, 'UInt8') AS recent, toUInt32(window) AS window_second,
+          CAST(0, 'UInt8') AS direct
+      FROM recent_spans WHERE %1$s GROUP BY window
+      UNION ALL
+      SELECT CAST(0, 'UInt8') AS recent, toUInt32(window) AS window_second,
+          CAST(min(decision) = 0, 'UInt8') AS direct
+      FROM kept_spans WHERE %1$s GROUP BY window
+      """
+          .formatted(ITS_ID);
+
+  private static final String RECENT =
+      ofTier(Tier.RECENT, ITS_ID, "time, span_id LIMIT {limit:UInt64}");
+
+  private static final String KEPT =
+      ofTier(Tier.KEPT, ITS_ID, "time, span_id LIMIT {limit:UInt64}");
 
   private static final String SEVERAL =
-      BOTH_TIERS.formatted(
-          "trace_id IN (SELECT toFixedString(substring(unhex({ids:String}), number * 16 + 1, 16),"
-              + " 16) FROM numbers({count:UInt64}))",
-          "trace_id, time, span_id LIMIT {limit:UInt64} BY trace_id");
+      Stream.of(Tier.RECENT, Tier.KEPT)
+          .map(tier ->
+              ofTier(
+                  tier,
+                  "trace_id IN (SELECT toFixedString(substring(unhex({ids:String}),"
+                      + " number * 16 + 1, 16), 16) FROM numbers({count:UInt64}))",
+                  "trace_id, time, span_id LIMIT {limit:UInt64} BY trace_id"))
+          .collect(Collectors.joining("UNION ALL\n"));
 
   /// Traces in one statement.
   private static final int TRACES_MAX = 500;
@@ -87,21 +91,114 @@ final class TraceReader {
     origins = new StoredOrigins(client);
   }
 
-  TraceSpans read(long traceIdHigh, long traceIdLow, int maxSpans, List<String> tenants) {
-    SqlQuery query =
-        SqlQuery.of(ONE)
-            .bind("id", TraceContext.hexId(traceIdHigh) + TraceContext.hexId(traceIdLow))
-            .bind("limit", maxSpans + 1)
-            .setting("max_threads", "1")
-            .setting("use_skip_indexes_on_data_read", "0");
-    if (!tenants.isEmpty()) {
-      query = query.setting("additional_table_filters", ofTenants(tenants));
+  /// A trace, or traces, whole in a tier. Most of the time goes into the analysis of so many
+  /// columns, so that nothing stands around it.
+  private static String ofTier(Tier tier, String condition, String order) {
+    return """
+    SELECT
+        %s,
+        CAST(runtime != '', 'UInt8') AS captured, toString(service) AS service_name,
+        toString(tenant) AS tenant_name,
+        string_values[indexOf(string_keys, 'headspan.header_parent')] AS header_parent,
+        toUInt32(window) AS window_second, CAST(%d, 'UInt8') AS recent
+    FROM %s
+    WHERE %s
+    ORDER BY %s
+    """
+        .formatted(COLUMNS, tier == Tier.RECENT ? 1 : 0, tier.table(), condition, order);
+  }
+
+  /// The statements of one read, under its limits.
+  private final class Statements {
+    private final TraceRead read;
+    private final long endNs;
+    private int count;
+
+    Statements(TraceRead read) {
+      this.read = read;
+      endNs = System.nanoTime() + read.timeout().toNanos();
     }
+
+    List<NativeBlock> select(SqlQuery statement) {
+      read.checkpoint().run();
+      // None at all would mean no limit.
+      Duration left = Duration.ofNanos(Math.max(1_000_000, endNs - System.nanoTime()));
+      SqlQuery query = statement.timeout(left).maxMemoryBytes(read.maxMemoryBytes());
+      List<String> ids = read.statementIds();
+      if (!ids.isEmpty()) {
+        query = query.id(ids.get(count % ids.size()));
+      }
+      count++;
+      if (!read.tenants().isEmpty()) {
+        query = query.setting("additional_table_filters", TraceReader.ofTenants(read.tenants()));
+      }
+      List<NativeBlock> blocks = new ArrayList<>();
+      client.select(query, blocks::add);
+      return blocks;
+    }
+  }
+
+  /// Where a trace is.
+  private static final class Places {
+    final Set<Long> recent = new HashSet<>();
+    final Set<Long> kept = new HashSet<>();
+    final Set<Long> direct = new HashSet<>();
+
+    static Places of(List<NativeBlock> blocks) {
+      Places places = new Places();
+      for (NativeBlock block : blocks) {
+        for (int row = 0; row < block.rows(); row++) {
+          long window = NativeBlock.integer(block.column("window_second"), row);
+          boolean isRecent = NativeBlock.integer(block.column("recent"), row) != 0;
+          (isRecent ? places.recent : places.kept).add(window);
+          if (NativeBlock.integer(block.column("direct"), row) != 0) {
+            places.direct.add(window);
+          }
+        }
+      }
+      return places;
+    }
+
+    /// Whether there may be more in the kept tier than in these rows of the recent one, which has
+    /// all that came to it until a window is dropped as a whole.
+    boolean needKept(List<NativeBlock> recentRows, int maxSpans) {
+      Set<Long> read = new HashSet<>();
+      int rows = 0;
+      for (NativeBlock block : recentRows) {
+        rows += block.rows();
+        NativeColumn windows = block.column("window_second");
+        for (int row = 0; row < block.rows(); row++) {
+          read.add(NativeBlock.integer(windows, row));
+        }
+      }
+      return !direct.isEmpty()
+          || !read.containsAll(recent)
+          || !read.containsAll(kept)
+          || (rows > maxSpans && !kept.isEmpty());
+    }
+  }
+
+  TraceSpans read(long traceIdHigh, long traceIdLow, TraceRead read) {
+    Statements statements = new Statements(read);
+    String id = TraceContext.hexId(traceIdHigh) + TraceContext.hexId(traceIdLow);
+    Places places = Places.of(statements.select(ofOneTrace(WHERE_IT_IS, id)));
     List<NativeBlock> blocks = new ArrayList<>();
-    client.select(query, blocks::add);
+    if (!places.recent.isEmpty()) {
+      blocks.addAll(statements.select(ofOneTrace(RECENT, id).bind("limit", read.maxSpans() + 1)));
+    }
+    if (places.needKept(blocks, read.maxSpans())) {
+      blocks.addAll(statements.select(ofOneTrace(KEPT, id).bind("limit", read.maxSpans() + 1)));
+    }
     loadOrigins(blocks);
     return assembled(
-        blocks.stream().map(block -> new Rows(block, 0, block.rows())).toList(), maxSpans);
+        blocks.stream().map(block -> new Rows(block, 0, block.rows())).toList(), read.maxSpans());
+  }
+
+  private static SqlQuery ofOneTrace(String sql, String id) {
+    return SqlQuery.of(sql)
+        .bind("id", id)
+        .setting("max_threads", "1")
+        .setting("use_skip_indexes_on_data_read", "0");
   }
 
   /// Others' rows are left out before the limit counts them.
@@ -114,24 +211,21 @@ final class TraceReader {
     return "{'recent_spans':" + condition + ",'kept_spans':" + condition + "}";
   }
 
-  Map<String, TraceSpans> read(List<String> traceIds, int maxSpans, List<String> tenants) {
+  Map<String, TraceSpans> read(List<String> traceIds, TraceRead read) {
+    Statements statements = new Statements(read);
     Map<String, TraceSpans> traces = new HashMap<>();
     for (int from = 0; from < traceIds.size(); from += TRACES_MAX) {
       List<String> some = traceIds.subList(from, Math.min(traceIds.size(), from + TRACES_MAX));
-      List<NativeBlock> blocks = new ArrayList<>();
-      SqlQuery query =
-          SqlQuery.of(SEVERAL)
-              .bind("ids", String.join("", some))
-              .bind("count", some.size())
-              .bind("limit", maxSpans + 1);
-      if (!tenants.isEmpty()) {
-        query = query.setting("additional_table_filters", ofTenants(tenants));
-      }
-      client.select(query, blocks::add);
+      List<NativeBlock> blocks =
+          statements.select(
+              SqlQuery.of(SEVERAL)
+                  .bind("ids", String.join("", some))
+                  .bind("count", some.size())
+                  .bind("limit", read.maxSpans() + 1));
       loadOrigins(blocks);
       byTrace(blocks)
           .forEach((id, rows) -> {
-            TraceSpans trace = assembled(rows, maxSpans);
+            TraceSpans trace = assembled(rows, read.maxSpans());
             if (trace.spans().size() > 0) {
               traces.put(id, trace);
             }

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.headspan.wire.AttributeType;
 import io.headspan.wire.SpanBatch;
+import io.headspan.wire.SpanExcerpt;
 import io.headspan.wire.signal.NodeReport;
 import io.headspan.wire.signal.NodeSignal;
 import java.io.IOException;
@@ -12,6 +13,7 @@ import java.net.ServerSocket;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.BitSet;
 import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.List;
@@ -73,13 +75,13 @@ final class SpanStoreIT {
   void returnsTheEarliestSpansOfALongTrace() {
     SpanBatch batch = oneTrace(50);
     store.insert(batch, "long");
-    TraceSpans trace = store.trace(1, 2, 10, List.of());
+    TraceSpans trace = store.trace(1, 2, TraceRead.of(10));
     assertThat(trace.isCut()).isTrue();
     assertThat(trace.spans().size()).isEqualTo(10);
     for (int i = 0; i < 10; i++) {
       assertThat(trace.spans().startNs(i)).isEqualTo(NOON_NS + i);
     }
-    assertThat(store.trace(1, 2, 50, List.of()).isCut()).isFalse();
+    assertThat(store.trace(1, 2, TraceRead.of(50)).isCut()).isFalse();
   }
 
   @Test
@@ -87,9 +89,31 @@ final class SpanStoreIT {
     SpanBatch batch = oneTrace(50);
     store.insert(batch, "once");
     store.insert(batch, "and again");
-    TraceSpans trace = store.trace(1, 2, 40, List.of());
+    TraceSpans trace = store.trace(1, 2, TraceRead.of(40));
     assertThat(trace.isCut()).isTrue();
     assertThat(trace.spans().size()).isLessThanOrEqualTo(40);
+  }
+
+  /// As where a sampler is switched on in the middle of a window.
+  @Test
+  void returnsWhatIsInEitherTierOfOneWindow() {
+    SpanBatch all = oneTrace(4);
+    store.insert(SpanExcerpt.of(all, BitSet.valueOf(new long[] {0b0101})), "recent", Tier.RECENT);
+    store.insert(SpanExcerpt.of(all, BitSet.valueOf(new long[] {0b1010})), "kept", Tier.KEPT);
+    assertThat(BatchText.traces(store.trace(1, 2, 10))).isEqualTo(BatchText.traces(all));
+  }
+
+  @Test
+  void readsATraceUnderTheLimitsOfItsCaller() {
+    store.insert(oneTrace(2_000), "large");
+    TraceRead tight = TraceRead.of(2_000).within(Duration.ofSeconds(30), 100_000);
+    assertThatThrownBy(() -> store.trace(1, 2, tight))
+        .isInstanceOfSatisfying(
+            StoreException.class,
+            e -> assertThat(e.kind()).isEqualTo(StoreException.Kind.LIMIT_EXCEEDED));
+    assertThatThrownBy(() -> store.traces(List.of(BatchText.traceId(oneTrace(1), 0)), tight))
+        .isInstanceOf(StoreException.class);
+    assertThat(store.trace(1, 2, TraceRead.of(2_000)).spans().size()).isEqualTo(2_000);
   }
 
   @Test

@@ -5,6 +5,7 @@ import io.headspan.query.access.Pseudonyms;
 import io.headspan.storage.RowReader;
 import io.headspan.storage.SpanStore;
 import io.headspan.storage.SqlQuery;
+import io.headspan.storage.TraceRead;
 import io.headspan.storage.TraceSpans;
 import io.headspan.wire.otlp.OtlpEncoder;
 import io.opentelemetry.proto.trace.v1.TracesData;
@@ -39,7 +40,7 @@ public final class Queries {
   ///
   /// @throws io.headspan.storage.StoreException as [SpanStore#query] does
   public <T> List<T> run(Request request, SqlQuery query, RowReader<T> reader) {
-    String id = "headspan-query-" + UUID.randomUUID();
+    String id = newId();
     request.onCancel(() -> store.cancel(id));
     checkWanted(request);
     return store.query(
@@ -73,12 +74,11 @@ public final class Queries {
   /// @param traceIds 32 hex digits each
   /// @throws io.headspan.storage.StoreException as [SpanStore#traces] does
   public Map<String, StoredTrace> traces(Request request, List<String> traceIds) {
-    checkWanted(request);
     VisibleTenants visible = request.visible(pseudonyms);
     int spans = (int) Math.min(limits.traceSpans(), RESULT_ROWS / Math.max(1, traceIds.size()));
     Map<String, StoredTrace> traces = new HashMap<>();
     store
-        .traces(traceIds, spans, visible.tenants())
+        .traces(traceIds, traceRead(request, visible, spans))
         .forEach((id, trace) -> traces.put(id, seen(visible, trace)));
     return traces;
   }
@@ -91,9 +91,24 @@ public final class Queries {
   ///
   /// @throws io.headspan.storage.StoreException as [SpanStore#trace] does
   public StoredTrace trace(Request request, long traceIdHigh, long traceIdLow) {
-    checkWanted(request);
     VisibleTenants visible = request.visible(pseudonyms);
     return seen(
-        visible, store.trace(traceIdHigh, traceIdLow, limits.traceSpans(), visible.tenants()));
+        visible,
+        store.trace(traceIdHigh, traceIdLow, traceRead(request, visible, limits.traceSpans())));
+  }
+
+  /// A read that is under the limits and ends with its request, as a query does.
+  private TraceRead traceRead(Request request, VisibleTenants visible, int spans) {
+    TraceRead read =
+        TraceRead.of(spans)
+            .ofTenants(visible.tenants())
+            .within(limits.timeout(), limits.memoryBytes())
+            .named(newId(), () -> checkWanted(request));
+    request.onCancel(() -> read.statementIds().forEach(store::cancel));
+    return read;
+  }
+
+  private static String newId() {
+    return "headspan-query-" + UUID.randomUUID();
   }
 }

@@ -93,6 +93,56 @@ class CancellationIT {
     }
   }
 
+  /// The store is held, so that the read is surely under way.
+  @Test
+  void readOfATraceEndsWhenItsCallerGoes() throws Exception {
+    Queries queries =
+        new Queries(store, new QueryLimits(Duration.ofSeconds(50), 1 << 30, 10), Optional.empty());
+    CompletableFuture<Void> began = new CompletableFuture<>();
+    CompletableFuture<RuntimeException> failure = new CompletableFuture<>();
+    try (QueryThreads threads = new QueryThreads(2, 2, Clock.systemUTC());
+        Access access = Access.of(AccessSettings.OPEN, IllegalArgumentException::new);
+        Server server =
+            Server.builder()
+                .bossGroupFactory(AcceptLoop::start)
+                .decorator(access::decorate)
+                .http(0)
+                .requestTimeout(Duration.ofSeconds(55))
+                .service(
+                    "/trace",
+                    threads.service(request -> {
+                      began.complete(null);
+                      try {
+                        queries.trace(request, 1, 2);
+                      } catch (StoreException | RequestException e) {
+                        failure.complete(e);
+                      }
+                      return HttpResponse.of("done");
+                    }))
+                .build()) {
+      server.start().join();
+      signal("STOP");
+      try {
+        try (Socket caller = new Socket("127.0.0.1", server.activeLocalPort())) {
+          caller
+              .getOutputStream()
+              .write("GET /trace HTTP/1.1\r\nHost: x\r\n\r\n".getBytes(StandardCharsets.US_ASCII));
+          began.get(10, TimeUnit.SECONDS);
+        }
+        // Well before the store's own limit, and that of its client.
+        assertThat(failure.get(20, TimeUnit.SECONDS)).isNotNull();
+      } finally {
+        signal("CONT");
+      }
+    }
+  }
+
+  private static void signal(String name) throws Exception {
+    Process kill =
+        new ProcessBuilder("kill", "-" + name, Long.toString(process.pid())).inheritIO().start();
+    assertThat(kill.waitFor()).isZero();
+  }
+
   private static void awaitRunning(long count) throws InterruptedException {
     long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(20);
     while (store.query(RUNNING, row -> row.integer(0)).getFirst() != count) {
