@@ -95,6 +95,7 @@ public final class SpanBatcher {
     final int cpuNs = table.intern("headspan.cpu_ns");
     final int stolenNs = table.intern("headspan.stolen_ns");
     final int culprit = table.intern("headspan.culprit");
+    final int culpritNs = table.intern("headspan.culprit_ns");
     final int throttledNs = table.intern("headspan.throttled_ns");
     final int blockedNs = table.intern("headspan.blocked_ns");
 
@@ -294,7 +295,12 @@ public final class SpanBatcher {
     open.number(span, open.queueNs, account.queueNs());
     open.number(span, open.cpuNs, account.cpuNs());
     open.number(span, open.stolenNs, account.stolenNs());
-    account.culprit().ifPresent(culprit -> open.text(span, open.culprit, culprit));
+    account
+        .culprit()
+        .ifPresent(most -> {
+          open.text(span, open.culprit, most.culprit());
+          open.number(span, open.culpritNs, most.ns());
+        });
     open.number(span, open.throttledNs, account.throttledNs());
     Long blockedNs = account.blockedNs();
     if (blockedNs != null) {

@@ -1,7 +1,8 @@
 package io.headspan.agent.interference;
 
-import java.util.Comparator;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
@@ -57,12 +58,15 @@ public record InvocationAccount(
     return waits.stream().filter(this::isStolen).mapToLong(Wait::ns).sum();
   }
 
-  /// Who took most of it, if anybody took any.
-  public Optional<String> culprit() {
-    return waits.stream()
+  /// Who took most of it, if anybody took any, and how much.
+  public Optional<Wait> culprit() {
+    Map<String, Long> taken = new LinkedHashMap<>();
+    waits.stream()
         .filter(this::isStolen)
-        .max(Comparator.comparingLong(Wait::ns))
-        .map(Wait::culprit);
+        .forEach(wait -> taken.merge(wait.culprit(), wait.ns(), Long::sum));
+    return taken.entrySet().stream()
+        .max(Map.Entry.comparingByValue())
+        .map(most -> new Wait(most.getKey(), most.getValue()));
   }
 
   private boolean isStolen(Wait wait) {

@@ -6,6 +6,7 @@ import io.headspan.agent.http.CarriedContext;
 import io.headspan.agent.http.RequestHead;
 import io.headspan.agent.identity.Identity;
 import io.headspan.agent.identity.InstanceRuntime;
+import io.headspan.agent.interference.InvocationAccount;
 import io.headspan.agent.invocation.ParentEvidence;
 import io.headspan.agent.invocation.TracedExchange;
 import io.headspan.agent.ledger.Ledger;
@@ -25,6 +26,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
@@ -74,6 +76,34 @@ class SpanBatcherTest {
   private void add(SpanBatch batch, TenantCounts spans) {
     assertThat(spans.total()).isEqualTo(batch.size());
     batches.add(batch);
+  }
+
+  @Test
+  void saysWhoTookMostOfTheTimeAndHowMuch() {
+    InvocationAccount account =
+        new InvocationAccount(
+            InvocationAccount.Scope.THREAD,
+            "acme",
+            10,
+            20,
+            0,
+            40L,
+            List.of(
+                new InvocationAccount.Wait("batch", 7),
+                new InvocationAccount.Wait("media", 5),
+                new InvocationAccount.Wait("acme", 90),
+                new InvocationAccount.Wait("media", 6)));
+    batcher.add(
+        traced(server(200, End.RESPONSE), head("GET", "/", CONTEXT), 0xabcd),
+        CONTAINER,
+        Circumstances.ORDINARY,
+        Optional.of(account),
+        0);
+    SpanBatch batch = flushed();
+    assertThat(attributes(batch, batch.spanAttributes(), 0))
+        .containsEntry("headspan.stolen_ns", 18L)
+        .containsEntry("headspan.culprit", "media")
+        .containsEntry("headspan.culprit_ns", 11L);
   }
 
   @Test

@@ -52,7 +52,7 @@ class AccountBookTest {
     assertThat(account.throttledNs()).isEqualTo(70);
     // What it waited between its wake-up and the pickup is the request's, what came before is not.
     assertThat(account.stolenNs()).isEqualTo(230 + 30);
-    assertThat(account.culprit()).contains("noisy");
+    assertThat(account.culprit()).contains(new InvocationAccount.Wait("noisy", 230 + 30));
     assertThat(waitNs(book.unassigned(), noisy)).isEqualTo(10);
     assertThat(waitNs(book.held(), noisy)).isZero();
   }

@@ -90,7 +90,7 @@ class TimeAccountsBpfIT {
 
       InvocationAccount account = node.next(isPath("/work")).account();
       assertThat(account.scope()).isEqualTo(Scope.THREAD);
-      assertThat(account.culprit()).contains("noisy");
+      assertThat(account.culprit()).map(InvocationAccount.Wait::culprit).contains("noisy");
       assertThat(account.cpuNs()).isCloseTo(400_000_000L, TENTH);
       assertThat(waitNs(account, "noisy")).isCloseTo(neighbourNs, TENTH);
       // Whatever made it late: the neighbour, and perhaps others on this machine.
