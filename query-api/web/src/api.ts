@@ -280,13 +280,19 @@ export interface ExplainedSide {
   versions: { version: string; invocations: number }[];
 }
 
-/** One cause, and what of the added latency is its doing. */
-export interface ExplainedCause {
+/** What time went to; of a call, what it went to at whom it called, as far as that is known. */
+export interface ExplainedKind {
   kind: string;
-  text: string;
   culprit?: string;
   service?: string;
   operation?: string;
+  error?: string;
+  within?: ExplainedKind;
+}
+
+/** One cause, and what of the added latency is its doing. */
+export interface ExplainedCause extends ExplainedKind {
+  text: string;
   nowMs: number;
   baselineMs: number;
   addedMs: number;
@@ -324,6 +330,7 @@ export interface Explanation {
   counterfactuals: {
     culprit: string;
     statistic: string;
+    bound: string;
     nowMs: number;
     withoutMs: number;
     lowMs: number;

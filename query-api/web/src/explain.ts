@@ -1,5 +1,5 @@
 import * as api from "./api.ts";
-import type { ExplainedCause, ExplainedSide, ExplainedStatistic, Explanation } from "./api.ts";
+import type { ExplainedCause, ExplainedKind, ExplainedSide, ExplainedStatistic, Explanation } from "./api.ts";
 import { baselineParameter, functionChoice } from "./choice.ts";
 import { type Child, el, place, replace } from "./dom.ts";
 import * as format from "./format.ts";
@@ -16,6 +16,9 @@ const ACCOUNT_OF_KIND: Record<string, string> = {
   throttled: "throttled",
   blocked: "blocked",
 };
+
+/** A cause that added less than this part of what the first one did is not worth a row. */
+const WORTH_A_ROW = 0.01;
 
 async function show(context: ViewContext): Promise<void> {
   const { parameters } = context.place;
@@ -143,6 +146,7 @@ function statistic(context: ViewContext, name: string, one: ExplainedStatistic):
   }
   const causes = [...(one.components ?? []), ...(one.residual ? [one.residual] : [])];
   const most = Math.max(...causes.map((cause) => Math.abs(cause.addedMs)), 1e-9);
+  const [shown, small] = told(causes, most);
   return [
     el(
       "h2",
@@ -175,14 +179,44 @@ function statistic(context: ViewContext, name: string, one: ExplainedStatistic):
       el(
         "tbody",
         null,
-        causes.map((cause) => causeRow(context, cause, most)),
+        shown.map((cause) => causeRow(context, cause, most)),
+        small.length > 0 && smallRow(small),
       ),
     ),
   ];
 }
 
+/** Those that are worth a row, what is unexplained included, and the others, if they are several. */
+function told(causes: ExplainedCause[], most: number): [ExplainedCause[], ExplainedCause[]] {
+  const small = causes.filter((cause) => cause.kind !== "rest" && Math.abs(cause.addedMs) < most * WORTH_A_ROW);
+  return small.length < 2 ? [causes, []] : [causes.filter((cause) => !small.includes(cause)), small];
+}
+
+function smallRow(small: ExplainedCause[]): HTMLElement {
+  const sum = (read: (cause: ExplainedCause) => number): number =>
+    small.reduce((total, cause) => total + read(cause), 0);
+  const shares = small.every((cause) => cause.share !== undefined);
+  return el(
+    "tr",
+    { class: "weak" },
+    el("td", { title: small.map((cause) => cause.text).join("\n") }, `${small.length} smaller ones`),
+    el("td", { class: "number nowrap" }, signed(sum((cause) => cause.addedMs))),
+    el("td", { class: "wide-only" }),
+    el("td", { class: "number nowrap" }, shares ? format.percent(sum((cause) => cause.share ?? 0)) : ""),
+    el("td", { class: "wide-only" }),
+    el("td"),
+  );
+}
+
+/** What the time went to where the calls end. */
+function last(cause: ExplainedKind): ExplainedKind {
+  let one = cause;
+  while (one.within) one = one.within;
+  return one;
+}
+
 function causeRow(context: ViewContext, cause: ExplainedCause, most: number): HTMLElement {
-  const account = ACCOUNT_OF_KIND[cause.kind] ?? (cause.kind === "rest" ? "plain" : "call");
+  const account = ACCOUNT_OF_KIND[last(cause).kind] ?? (cause.kind === "rest" ? "plain" : "call");
   const bar = place(el("span", { class: `bar account ${account}` }), {
     width: `${(Math.abs(cause.addedMs) / most) * 50}%`,
     [cause.addedMs < 0 ? "right" : "left"]: "50%",
@@ -216,9 +250,9 @@ function counterfactuals(answer: Explanation): Child {
           { class: "counterfactual" },
           `${one.statistic} is ${format.duration(one.nowMs * 1e6)}; without `,
           el("strong", null, one.culprit),
-          ` it would be `,
+          ` it would be ${one.bound === "lower" ? "" : "about "}`,
           el("strong", null, format.duration(one.withoutMs * 1e6)),
-          ` or less `,
+          one.bound === "lower" ? ` or less ` : ` `,
           el(
             "span",
             { class: "faint" },

@@ -2,6 +2,8 @@ package io.headspan.launcher;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.io.PrintWriter;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -14,7 +16,13 @@ import picocli.CommandLine.Spec;
     mixinStandardHelpOptions = true,
     description = "Say what the added latency of a function consists of, against a baseline.")
 final class ExplainCommand implements Callable<Integer> {
-  private static final String LINE = "  %-52s %10s %10s %10s %21s %7s%n";
+  private static final String AMOUNTS = " %10s %10s %10s %21s %7s%n";
+
+  /// The shortest first column.
+  private static final int NARROW = 52;
+
+  /// A component that added less than this part of what the first one did is not worth a line.
+  private static final double WORTH_A_LINE = 0.01;
 
   @Mixin private ComparisonOption comparison = new ComparisonOption();
 
@@ -44,10 +52,10 @@ final class ExplainCommand implements Callable<Integer> {
     difference(out, "mean", answer.path("mean"));
     for (JsonNode without : answer.path("counterfactuals")) {
       out.printf(
-          "without %s: %s %.1f ms or less (%.1f to %.1f), now %.1f ms%n",
+          "without %s: %s %s (%.1f to %.1f), now %.1f ms%n",
           without.path("culprit").asText(),
           without.path("statistic").asText(),
-          without.path("withoutMs").asDouble(),
+          bounded(without),
           without.path("lowMs").asDouble(),
           without.path("highMs").asDouble(),
           without.path("nowMs").asDouble());
@@ -55,6 +63,11 @@ final class ExplainCommand implements Callable<Integer> {
     for (JsonNode note : answer.path("notes")) {
       out.println("note: " + note.asText());
     }
+  }
+
+  private static String bounded(JsonNode without) {
+    String ms = "%.1f ms".formatted(without.path("withoutMs").asDouble());
+    return without.path("bound").asText().equals("lower") ? ms + " or less" : "about " + ms;
   }
 
   private static void range(PrintWriter out, String name, JsonNode range) {
@@ -81,22 +94,58 @@ final class ExplainCommand implements Callable<Integer> {
           difference.path("needed").asLong());
       return;
     }
-    out.printf(LINE, name + ", ms", "now", "baseline", "added", "95 %", "share");
-    for (JsonNode component : difference.path("components")) {
-      line(out, component.path("text").asText(), component);
+    List<JsonNode> components = new ArrayList<>();
+    difference.path("components").forEach(components::add);
+    double mostMs = components.stream().mapToDouble(ExplainCommand::added).max().orElse(0);
+    List<JsonNode> told =
+        components.stream().filter(each -> added(each) >= WORTH_A_LINE * mostMs).toList();
+    int width = told.stream().mapToInt(each -> text(each).length()).reduce(NARROW, Math::max);
+    String line = "  %-" + width + "s" + AMOUNTS;
+    out.printf(line, name + ", ms", "now", "baseline", "added", "95 %", "share");
+    for (JsonNode component : told) {
+      line(out, line, text(component), component);
     }
-    line(out, "unexplained", difference.path("residual"));
-    line(out, "all", difference);
+    components.removeAll(told);
+    if (!components.isEmpty()) {
+      small(out, line, components);
+    }
+    line(out, line, "unexplained", difference.path("residual"));
+    line(out, line, "all", difference);
     JsonNode exemplars = difference.path("components").path(0).path("exemplars");
     if (!exemplars.isEmpty()) {
       out.println("  look at trace " + exemplars.path(0).asText());
     }
   }
 
-  private static void line(PrintWriter out, String what, JsonNode amounts) {
+  private static String text(JsonNode component) {
+    return component.path("text").asText();
+  }
+
+  private static double added(JsonNode component) {
+    return Math.abs(component.path("addedMs").asDouble());
+  }
+
+  /// Their sum; of an interval of it nothing is known.
+  private static void small(PrintWriter out, String line, List<JsonNode> components) {
+    double share = sum(components, "share");
+    out.printf(
+        line,
+        components.size() + (components.size() == 1 ? " smaller one" : " smaller ones"),
+        "%.2f".formatted(sum(components, "nowMs")),
+        "%.2f".formatted(sum(components, "baselineMs")),
+        "%.2f".formatted(sum(components, "addedMs")),
+        "",
+        components.getFirst().has("share") ? Math.round(100 * share) + " %" : "");
+  }
+
+  private static double sum(List<JsonNode> components, String field) {
+    return components.stream().mapToDouble(each -> each.path(field).asDouble()).sum();
+  }
+
+  private static void line(PrintWriter out, String line, String what, JsonNode amounts) {
     JsonNode share = amounts.path("share");
     out.printf(
-        LINE,
+        line,
         what,
         number(amounts.path("nowMs")),
         number(amounts.path("baselineMs")),

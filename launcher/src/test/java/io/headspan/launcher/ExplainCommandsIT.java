@@ -101,6 +101,9 @@ final class ExplainCommandsIT {
       builder
           .spanAttributes()
           .add(span, table.intern("headspan.culprit"), AttributeType.STRING, table.intern("bravo"));
+      builder
+          .spanAttributes()
+          .add(span, table.intern("headspan.culprit_ns"), AttributeType.INT, stolenNs);
     }
   }
 
@@ -124,6 +127,7 @@ final class ExplainCommandsIT {
                 + " taken by tenant bravo; without tenant bravo the mean latency would be 5.0 ms or less.")
         .containsPattern(
             "CPU time taken by tenant bravo +30.00 +0.00 +30.00 +30.00 to 30.00 +100 %")
+        .contains("without bravo: mean 5.0 ms or less (5.0 to 5.0), now 35.0 ms")
         .contains("p99: insufficient evidence");
   }
 

@@ -69,6 +69,11 @@ class AccessIT {
   private static final long NOON_NS = 1_795_176_000_000_000_000L;
   private static final String RANGE = "start=1795175900&end=1795176200";
   private static final String FROM_TO = "from=1795175900&to=1795176200";
+
+  /// So that explain has components to tell of.
+  private static final String ENOUGH_ON_BOTH_SIDES =
+      "?service=bravo-shop&baseline=1795175900/1795176200&" + FROM_TO;
+
   private static final String SHARED_TRACE = "12340000000000000001";
 
   /// One that has none of bravo's spans.
@@ -233,7 +238,8 @@ class AccessIT {
               ours + route + "?service=shared&tenant=acme&" + FROM_TO,
               ours + route + "?service=shared&baseline=version:acme-1&" + FROM_TO,
               ours + route + "?service=acme-shop&baseline=acme-1&" + FROM_TO,
-              ours + route + "?service=bravo-shop&baseline=1795175900/1795176010&" + FROM_TO));
+              ours + route + "?service=bravo-shop&baseline=1795175900/1795176010&" + FROM_TO,
+              ours + route + ENOUGH_ON_BOTH_SIDES));
     }
     questions.put(
         ours + "neighbours",
@@ -371,8 +377,17 @@ class AccessIT {
               startNs,
               times,
               Map.of("headspan.culprit", i % 2 == 0 ? "acme" : "charlie"));
-      spans.called(bravo, trace, served, startNs + 1_000_000, 2, false);
+      long called = spans.called(bravo, trace, served, startNs + 1_000_000, 2, false);
       spans.served(new Function("bravo", "shared", "1"), trace, served, startNs, times, Map.of());
+      if (withAcme) {
+        spans.served(
+            acme,
+            trace,
+            called,
+            startNs + 1_200_000,
+            new Times(1.5, 0, 0.5, 1, 0, 0),
+            Map.of("headspan.culprit", "charlie"));
+      }
     }
     if (withAcme) {
       spans.nextId(0x99990);
@@ -556,6 +571,17 @@ class AccessIT {
   }
 
   @Test
+  void explainsACallOfATenantByItsOwnAccountsOnly() throws Exception {
+    String path = "/api/headspan/v1/explain" + ENOUGH_ON_BOTH_SIDES;
+    String ofOperator = as(OPERATOR, bothGuarded, path).body();
+    assertThat(ofOperator).contains("CPU time taken from acme-shop (GET /item) by tenant charlie");
+    JsonNode components = json(BRAVO, path).at("/mean/components");
+    assertThat(components.findValuesAsText("text"))
+        .contains("calls to somebody unknown (GET /item)");
+    assertThat(components.findValues("within")).isEmpty();
+  }
+
+  @Test
   void answersOfOwnDataAreThere() throws Exception {
     JsonNode search =
         json(BRAVO, "/api/search?limit=100&" + RANGE + "&q=" + TestHttp.encoded("{}"));
@@ -615,7 +641,7 @@ class AccessIT {
             json(OPERATOR, "/api/headspan/v1/functions?" + RANGE)
                 .get("functions")
                 .findValuesAsText("count"))
-        .contains("1040");
+        .contains("1080");
     assertThat(as(OPERATOR, bothGuarded, "/metrics").statusCode()).isEqualTo(200);
     assertThat(as(BRAVO, bothGuarded, "/metrics").statusCode()).isEqualTo(403);
   }

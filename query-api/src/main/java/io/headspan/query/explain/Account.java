@@ -1,11 +1,13 @@
 package io.headspan.query.explain;
 
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
-/// An invocation's duration taken apart: each nanosecond is in one cause, and the causes add up to
-/// the duration exactly.
+/// An invocation's duration taken apart: each nanosecond is in one cause or in one branch, and they
+/// add up to the duration exactly.
 ///
 /// What the agent measured overlaps in two places. Time that a woken thread waited for its CPU
 /// before it read the request is both queue time and stolen (or throttled) time: it counts as
@@ -13,27 +15,44 @@ import java.util.Map;
 /// sleep as blocked. What is in none of them (waits behind threads of the same tenant, CPUs that
 /// wake up, work that nobody accounted for) is the rest; it is negative where several threads
 /// worked for the invocation at a time.
-final class Account {
-  private Account() {}
+///
+/// @param causes with the time of each; a call's is without what its callee's invocation has of it
+/// @param branches invocations that this one waited for
+record Account(Map<Cause, Double> causes, List<Branch> branches) {
+  /// A callee's invocation. Its own clock may be another node's, so no more is taken from it than
+  /// how long it and its parts took.
+  ///
+  /// @param cause the call
+  /// @param factor how much of each of the callee's nanoseconds was waited for: less than 1 if a
+  ///   part of the call is not on the critical path
+  record Branch(Cause cause, Invocation callee, double factor) {
+    double ns() {
+      return factor * callee.durationNs();
+    }
+  }
 
-  static Map<Cause, Double> of(Invocation invocation) {
+  static Account of(Invocation invocation) {
     long takenNs = invocation.stolenNs() + invocation.throttledNs();
     long queueNs = Math.max(0, invocation.queueNs() - takenInQueueNs(invocation, takenNs));
     long leftNs = Math.max(0, invocation.durationNs() - queueNs - invocation.cpuNs() - takenNs);
-    Map<Cause, Double> account = new LinkedHashMap<>();
-    add(account, Cause.CPU, (double) invocation.cpuNs());
-    add(account, Cause.QUEUE, (double) queueNs);
-    add(account, Cause.stolen(invocation.culprit()), (double) invocation.stolenNs());
-    add(account, Cause.THROTTLED, (double) invocation.throttledNs());
-    double calledNs = addCalls(account, invocation, leftNs);
+    long culpritNs = invocation.takenByCulpritNs();
+    Map<Cause, Double> causes = new LinkedHashMap<>();
+    List<Branch> branches = new ArrayList<>();
+    add(causes, Cause.CPU, (double) invocation.cpuNs());
+    add(causes, Cause.QUEUE, (double) queueNs);
+    add(causes, Cause.stolen(invocation.culprit()), (double) culpritNs);
+    add(causes, Cause.stolenByOthers(), (double) (invocation.stolenNs() - culpritNs));
+    add(causes, Cause.THROTTLED, (double) invocation.throttledNs());
+    double calledNs = addCalls(causes, branches, invocation, leftNs);
     double blockedNs = invocation.blockedNs() == Invocation.UNKNOWN ? 0 : invocation.blockedNs();
     add(
-        account,
+        causes,
         Cause.BLOCKED,
         Math.min(Math.max(0, blockedNs - calledNs), Math.max(0, leftNs - calledNs)));
-    double known = account.values().stream().mapToDouble(Double::doubleValue).sum();
-    add(account, Cause.REST, invocation.durationNs() - known);
-    return account;
+    double known = causes.values().stream().mapToDouble(Double::doubleValue).sum();
+    double branchedNs = branches.stream().mapToDouble(Branch::ns).sum();
+    add(causes, Cause.REST, invocation.durationNs() - known - branchedNs);
+    return new Account(causes, branches);
   }
 
   /// How much of the stolen and throttled time lay before the pickup. What followed the pickup is
@@ -52,7 +71,8 @@ final class Account {
 
   /// @param leftNs the most that calls can have taken
   /// @return what they took
-  private static double addCalls(Map<Cause, Double> account, Invocation invocation, long leftNs) {
+  private static double addCalls(
+      Map<Cause, Double> causes, List<Branch> branches, Invocation invocation, long leftNs) {
     List<CriticalCalls.Part> parts = CriticalCalls.of(invocation);
     double allNs = parts.stream().mapToLong(CriticalCalls.Part::ns).sum();
     if (allNs == 0) {
@@ -60,24 +80,32 @@ final class Account {
     }
     double scale = Math.min(1, leftNs / allNs);
     for (CriticalCalls.Part part : parts) {
-      Cause cause =
-          wasRepeated(part.call(), invocation.calls())
-              ? Cause.retry(part.call())
-              : Cause.call(part.call());
-      add(account, cause, part.ns() * scale);
+      double ns = part.ns() * scale;
+      Cause cause = cause(part.call(), invocation);
+      @Nullable Invocation callee = part.call().callee();
+      if (callee == null) {
+        add(causes, cause, ns);
+      } else {
+        long wholeNs = Math.max(part.call().durationNs(), callee.durationNs());
+        Branch branch = new Branch(cause, callee, ns / wholeNs);
+        branches.add(branch);
+        // The way there and back.
+        add(causes, cause, ns * (wholeNs - callee.durationNs()) / wholeNs);
+      }
     }
     return allNs * scale;
   }
 
-  private static boolean wasRepeated(Call call, List<Call> calls) {
-    return call.failed()
-        && calls.stream()
-            .anyMatch(other -> other.sameTarget(call) && other.startNs() >= call.endNs());
+  private static Cause cause(Call call, Invocation caller) {
+    if (!call.failed()) {
+      return Cause.call(call);
+    }
+    return caller.wasRepeated(call) ? Cause.retry(call) : Cause.failed(call);
   }
 
-  private static void add(Map<Cause, Double> account, Cause cause, double ns) {
+  private static void add(Map<Cause, Double> causes, Cause cause, double ns) {
     if (ns != 0) {
-      account.merge(cause, ns, Double::sum);
+      causes.merge(cause, ns, Double::sum);
     }
   }
 }

@@ -1,19 +1,28 @@
 package io.headspan.query.explain;
 
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
 /// What a part of an invocation's time went to.
 ///
 /// @param kind of which kind
 /// @param subject who: the culprit, the called service, the version; "" where the kind says all
 /// @param operation which operation of the called service; "" for other kinds
-record Cause(Kind kind, String subject, String operation) {
-  static final Cause CPU = new Cause(Kind.CPU, "", "");
-  static final Cause QUEUE = new Cause(Kind.QUEUE, "", "");
-  static final Cause THROTTLED = new Cause(Kind.THROTTLED, "", "");
-  static final Cause BLOCKED = new Cause(Kind.BLOCKED, "", "");
-  static final Cause COLD_START = new Cause(Kind.COLD_START, "", "");
+/// @param error with which type of error a call failed; "" for other kinds
+/// @param within what the time of a call went to at its callee; null where nothing more is known
+record Cause(Kind kind, String subject, String operation, String error, @Nullable Cause within) {
+  static final Cause CPU = of(Kind.CPU, "");
+  static final Cause QUEUE = of(Kind.QUEUE, "");
+  static final Cause THROTTLED = of(Kind.THROTTLED, "");
+  static final Cause BLOCKED = of(Kind.BLOCKED, "");
+  static final Cause COLD_START = of(Kind.COLD_START, "");
 
   /// What no other cause accounts for.
-  static final Cause REST = new Cause(Kind.REST, "", "");
+  static final Cause REST = of(Kind.REST, "");
+
+  /// Those that took less of an invocation's stolen time than its culprit.
+  private static final String OTHERS = "{others}";
 
   enum Kind {
     CPU("cpu"),
@@ -24,6 +33,7 @@ record Cause(Kind kind, String subject, String operation) {
     COLD_START("cold-start"),
     CALL("call"),
     RETRY("retry"),
+    FAILED("failed-call"),
     VERSION("version"),
     REST("rest");
 
@@ -39,24 +49,77 @@ record Cause(Kind kind, String subject, String operation) {
     }
   }
 
+  private static Cause of(Kind kind, String subject) {
+    return new Cause(kind, subject, "", "", null);
+  }
+
   static Cause stolen(String culprit) {
-    return new Cause(Kind.STOLEN, culprit, "");
+    return of(Kind.STOLEN, culprit);
+  }
+
+  static Cause stolenByOthers() {
+    return stolen(OTHERS);
   }
 
   static Cause call(Call call) {
-    return new Cause(Kind.CALL, call.service(), call.operation());
+    return new Cause(Kind.CALL, call.service(), call.operation(), "", null);
   }
 
   static Cause retry(Call call) {
-    return new Cause(Kind.RETRY, call.service(), call.operation());
+    return new Cause(Kind.RETRY, call.service(), call.operation(), call.error(), null);
+  }
+
+  static Cause failed(Call call) {
+    return new Cause(Kind.FAILED, call.service(), call.operation(), call.error(), null);
   }
 
   static Cause version(String version) {
-    return new Cause(Kind.VERSION, version, "");
+    return of(Kind.VERSION, version);
+  }
+
+  /// This call, for what it waited for at its callee. What the callee cannot account for is the
+  /// call's, and all of a failed call is the failure's, unless that was a failed call too.
+  Cause through(Cause atCallee) {
+    if (atCallee.kind == Kind.REST || (isFailure() && !atCallee.last().isFailure())) {
+      return this;
+    }
+    return new Cause(kind, subject, operation, error, atCallee);
+  }
+
+  /// Of a call, all calls of its kind to the same service.
+  Cause ofService() {
+    return of(kind, subject);
+  }
+
+  private boolean isFailure() {
+    return kind == Kind.FAILED || kind == Kind.RETRY;
+  }
+
+  /// What it was where the calls end.
+  private Cause last() {
+    Cause last = this;
+    while (last.within != null) {
+      last = last.within;
+    }
+    return last;
   }
 
   /// What it is, in words that end a sentence: "most of it is …".
   String text() {
+    List<String> way = new ArrayList<>();
+    Cause last = this;
+    while (last.within != null) {
+      way.add(last.callee());
+      last = last.within;
+    }
+    if (way.isEmpty()) {
+      return alone();
+    }
+    String place = way.removeLast();
+    return last.at(place) + (way.isEmpty() ? "" : ", through " + String.join(" and ", way));
+  }
+
+  private String alone() {
     return switch (kind) {
       case CPU -> "its own CPU time";
       case QUEUE -> "queueing before a thread took the request";
@@ -65,9 +128,28 @@ record Cause(Kind kind, String subject, String operation) {
       case BLOCKED -> "waiting (sleep, locks, disk) outside of calls";
       case COLD_START -> "cold starts";
       case CALL -> "calls to " + callee();
-      case RETRY -> "failed calls to " + callee() + " that were repeated";
+      case RETRY -> "failed calls to " + callee() + " that were repeated" + type();
+      case FAILED -> "failed calls to " + callee() + type();
       case VERSION -> "version " + subject + ", whose code takes longer";
       case REST -> "unexplained";
+    };
+  }
+
+  /// The same at somebody who was called.
+  private String at(String place) {
+    return switch (kind) {
+      case CPU -> "CPU time of " + place;
+      case QUEUE -> "queueing at " + place + " before a thread took the request";
+      case STOLEN -> "CPU time taken from " + place + " by " + culprit();
+      case THROTTLED -> "throttling of " + place + " by its own CPU quota";
+      case BLOCKED -> "waiting (sleep, locks, disk) of " + place + " outside of calls";
+      case COLD_START -> "cold starts of " + place;
+      case CALL -> "calls from " + place + " to " + callee();
+      case RETRY ->
+          "failed calls from " + place + " to " + callee() + " that were repeated" + type();
+      case FAILED -> "failed calls from " + place + " to " + callee() + type();
+      case VERSION -> "version " + subject + " of " + place + ", whose code takes longer";
+      case REST -> "unexplained time of " + place;
     };
   }
 
@@ -78,11 +160,16 @@ record Cause(Kind kind, String subject, String operation) {
       case "{kernel}" -> "kernel threads";
       case "{untenanted}" -> "containers without a tenant";
       case "{unknown}", "" -> "somebody unknown";
+      case OTHERS -> "others than who took most";
       default -> "tenant " + subject;
     };
   }
 
   private String callee() {
     return operation.isEmpty() ? subject : subject + " (" + operation + ")";
+  }
+
+  private String type() {
+    return error.isEmpty() ? "" : ": " + error;
   }
 }

@@ -4,7 +4,9 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
+import java.util.stream.Collectors;
 import java.util.stream.DoubleStream;
 import java.util.stream.IntStream;
 
@@ -29,10 +31,16 @@ record Difference(
 
   private static final int EXEMPLARS = 3;
 
+  /// The most causes that are told apart; calls beyond are told of by service.
+  static final int CAUSES = 200;
+
   /// Below this part of the latency a difference is not worth a sentence.
   private static final double WORTH_TELLING = 0.02;
 
-  static Difference between(Sample now, Sample baseline, long fewest, boolean isOfEnough) {
+  static Difference between(Sample allNow, Sample allBefore, long fewest, boolean isOfEnough) {
+    Set<Cause> told = largest(allNow, allBefore);
+    Sample now = allNow.telling(told);
+    Sample baseline = allBefore.telling(told);
     Set<Cause> causes = new HashSet<>(now.causes());
     causes.addAll(baseline.causes());
     causes.remove(Cause.REST);
@@ -52,6 +60,19 @@ record Difference(
         component(Cause.REST, now, durations(now), baseline, durations(baseline)),
         fewest,
         isOfEnough);
+  }
+
+  /// Those that are told apart: operations of SDKs, and with them causes, may be without number.
+  private static Set<Cause> largest(Sample now, Sample baseline) {
+    Map<Cause, Double> most = now.means(_ -> true);
+    baseline.means(_ -> true).forEach((cause, ns) -> most.merge(cause, ns, Math::max));
+    return most.entrySet().stream()
+        .sorted(
+            Map.Entry.<Cause, Double>comparingByValue(Comparator.reverseOrder())
+                .thenComparing(each -> each.getKey().toString()))
+        .limit(CAUSES)
+        .map(Map.Entry::getKey)
+        .collect(Collectors.toSet());
   }
 
   private static double[] values(Sample sample, Cause cause) {

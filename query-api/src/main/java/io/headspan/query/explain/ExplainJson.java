@@ -5,6 +5,7 @@ import io.headspan.query.traceql.TimeRange;
 import java.io.IOException;
 import java.time.Instant;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /// An [Explanation] as JSON. The shape is documented in docs/explain.md and does not change; fields
 /// may be added.
@@ -143,17 +144,30 @@ final class ExplainJson {
   }
 
   private void cause(Cause cause) throws IOException {
+    kind(cause);
+    json.writeStringField("text", cause.text());
+  }
+
+  private void kind(Cause cause) throws IOException {
     json.writeStringField("kind", cause.kind().id());
     switch (cause.kind()) {
       case STOLEN -> json.writeStringField("culprit", cause.subject());
-      case CALL, RETRY -> {
+      case CALL, RETRY, FAILED -> {
         json.writeStringField("service", cause.subject());
         json.writeStringField("operation", cause.operation());
+        if (!cause.error().isEmpty()) {
+          json.writeStringField("error", cause.error());
+        }
       }
       case VERSION -> json.writeStringField("version", cause.subject());
       case CPU, QUEUE, THROTTLED, BLOCKED, COLD_START, REST -> {}
     }
-    json.writeStringField("text", cause.text());
+    @Nullable Cause within = cause.within();
+    if (within != null) {
+      json.writeObjectFieldStart("within");
+      kind(within);
+      json.writeEndObject();
+    }
   }
 
   private void amounts(Component component) throws IOException {
@@ -168,6 +182,7 @@ final class ExplainJson {
     json.writeStartObject();
     json.writeStringField("culprit", each.culprit());
     json.writeStringField("statistic", each.statistic().id());
+    json.writeStringField("bound", each.bound().id());
     milliseconds("nowMs", each.nowNs());
     milliseconds("withoutMs", each.withoutNs());
     milliseconds("lowMs", each.lowNs());

@@ -42,11 +42,11 @@ final class Explainer {
         nowSummary,
         beforeSummary,
         Difference.between(
-            sides.band(),
-            sides.bandBefore(),
+            sides.band().whole(),
+            sides.bandBefore().whole(),
             ENOUGH_FOR_BAND,
             hasTail(nowSummary) && hasTail(beforeSummary)),
-        Difference.between(sides.all(), sides.allBefore(), ENOUGH_FOR_MEAN, true),
+        Difference.between(sides.all().whole(), sides.allBefore().whole(), ENOUGH_FOR_MEAN, true),
         retries(sides.all()),
         retries(sides.allBefore()),
         reader.counterfactuals(now),
@@ -60,43 +60,69 @@ final class Explainer {
   }
 
   /// The samples of a range and its baseline.
-  private record Sides(Sample all, Sample allBefore, Sample band, Sample bandBefore) {
+  private record Sides(
+      DeepSample all, DeepSample allBefore, DeepSample band, DeepSample bandBefore) {
     Sides withColdStarts() {
       return new Sides(
-          all.withColdStarts(all),
-          allBefore.withColdStarts(allBefore),
-          band.withColdStarts(all),
-          bandBefore.withColdStarts(allBefore));
+          coldStarts(all, all),
+          coldStarts(allBefore, allBefore),
+          coldStarts(band, all),
+          coldStarts(bandBefore, allBefore));
+    }
+
+    private static DeepSample coldStarts(DeepSample sample, DeepSample typical) {
+      return sample.map((role, each) -> each.withColdStarts(typical.role(role)));
     }
 
     /// What a new version's code takes longer than the baseline is the version's doing, except for
-    /// what the versions of the baseline take longer now too.
-    Sides withVersions(Set<String> versions) {
-      if (versions.isEmpty() || allBefore.size() < ENOUGH_FOR_MEAN) {
-        return this;
+    /// what the versions of the baseline take longer now too. So it is with the functions that were
+    /// called.
+    ///
+    /// @param own the new versions of the function itself
+    Sides withVersions(Set<String> own) {
+      return new Sides(
+          all.map((role, sample) -> withVersions(own, role, sample, allBefore.role(role))),
+          allBefore,
+          band.map((role, sample) ->
+              withVersions(
+                  own,
+                  role,
+                  sample,
+                  bandBefore.role(role).size() >= ENOUGH_FOR_BAND
+                      ? bandBefore.role(role)
+                      : allBefore.role(role))),
+          bandBefore);
+    }
+
+    /// @param usual what to compare the new versions with
+    private Sample withVersions(Set<String> own, List<Cause> role, Sample sample, Sample usual) {
+      Sample now = all.role(role);
+      Sample before = allBefore.role(role);
+      Set<String> versions = role.equals(DeepSample.OWN) ? own : newVersions(now, before);
+      if (versions.isEmpty() || before.size() < ENOUGH_FOR_MEAN) {
+        return sample;
       }
-      Map<Cause, Double> usual = allBefore.means(_ -> true);
+      Map<Cause, Double> expected = usual.means(_ -> true);
+      shift(now, before, versions).forEach((cause, ns) -> expected.merge(cause, ns, Double::sum));
+      Sample changed = sample;
+      for (String version : versions) {
+        changed = changed.withVersion(version, expected);
+      }
+      return changed;
+    }
+
+    /// What those versions that are not new take longer than the baseline.
+    private static Map<Cause, Double> shift(Sample now, Sample before, Set<String> versions) {
       Map<Cause, Double> shift = new HashMap<>();
-      if (all.count(invocation -> !versions.contains(invocation.version())) >= ENOUGH_FOR_MEAN) {
+      if (now.count(invocation -> !versions.contains(invocation.version())) >= ENOUGH_FOR_MEAN) {
+        Map<Cause, Double> usual = before.means(_ -> true);
         Map<Cause, Double> others =
-            all.means(invocation -> !versions.contains(invocation.version()));
+            now.means(invocation -> !versions.contains(invocation.version()));
         for (Cause cause : List.of(Cause.CPU, Cause.BLOCKED, Cause.REST)) {
           shift.put(cause, others.getOrDefault(cause, 0.0) - usual.getOrDefault(cause, 0.0));
         }
       }
-      Sample changed = all;
-      Sample changedBand = band;
-      for (String version : versions) {
-        changed = changed.withVersion(version, plus(usual, shift));
-        changedBand = changedBand.withVersion(version, plus(bandBefore.means(_ -> true), shift));
-      }
-      return new Sides(changed, allBefore, changedBand, bandBefore);
-    }
-
-    private static Map<Cause, Double> plus(Map<Cause, Double> usual, Map<Cause, Double> shift) {
-      Map<Cause, Double> sum = new HashMap<>(usual);
-      shift.forEach((cause, ns) -> sum.merge(cause, ns, Double::sum));
-      return sum;
+      return shift;
     }
   }
 
@@ -110,9 +136,16 @@ final class Explainer {
         .collect(Collectors.toSet());
   }
 
-  private static double retries(Sample sample) {
-    return sample.mean(account ->
-        account.keySet().stream().filter(cause -> cause.kind() == Cause.Kind.RETRY).count());
+  private static Set<String> newVersions(Sample now, Sample before) {
+    Map<String, Double> known = before.versions();
+    double all = before.weights().sum();
+    return now.versions().keySet().stream()
+        .filter(version -> known.getOrDefault(version, 0.0) < RARE * all)
+        .collect(Collectors.toSet());
+  }
+
+  private static double retries(DeepSample sample) {
+    return sample.role(DeepSample.OWN).mean(Invocation::retries);
   }
 
   private static List<String> notes(InvocationReader.Source source, Summary now, Summary before) {

@@ -3,6 +3,7 @@ package io.headspan.query.explain;
 import io.headspan.query.http.Queries;
 import io.headspan.query.http.Request;
 import io.headspan.query.http.RequestException;
+import io.headspan.storage.Row;
 import io.headspan.storage.SqlQuery;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -11,7 +12,6 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Collectors;
-import org.jspecify.annotations.Nullable;
 
 /// Reads invocations, their accounts and their calls from the store.
 ///
@@ -50,6 +50,30 @@ final class InvocationReader {
           + "AND time<=fromUnixTimestamp64Nano({to:Int64},'UTC')+INTERVAL 10 MINUTE";
 
   private static final String CULPRIT = "string_values[indexOf(string_keys,'headspan.culprit')]";
+
+  private static final String CULPRIT_NS =
+      "if(mapContains(ints,'headspan.culprit_ns'),ints['headspan.culprit_ns'],-1)";
+
+  /// What the culprit took of it; all that was stolen where the agent did not say.
+  private static final String TAKEN =
+      "least(stolen_ns,if(mapContains(ints,'headspan.culprit_ns'),ints['headspan.culprit_ns'],stolen_ns))";
+
+  /// An invocation's account.
+  private static final String ACCOUNT =
+      "version, bitTest(promoted,1) AS measured, queue_ns, cpu_ns, stolen_ns, "
+          + CULPRIT
+          + " AS culprit, "
+          + CULPRIT_NS
+          + " AS culprit_ns, ints['headspan.throttled_ns'] AS throttled_ns, "
+          + "if(mapContains(ints,'headspan.blocked_ns'),ints['headspan.blocked_ns'],-1) AS blocked_ns, "
+          + "faas_coldstart";
+
+  private static final String ACCOUNT_NAMES =
+      "version, measured, queue_ns, cpu_ns, stolen_ns, culprit, culprit_ns, throttled_ns, blocked_ns, "
+          + "faas_coldstart";
+
+  private static final int CLIENT = 3;
+  private static final int PRODUCER = 4;
 
   private final Queries queries;
   private final Request request;
@@ -241,12 +265,12 @@ final class InvocationReader {
   }
 
   /// Some of all invocations.
-  Sample sample(Source source, Summary summary) {
+  DeepSample sample(Source source, Summary summary) {
     return read(source, "true", summary.spans(), Map.of());
   }
 
   /// Some of those around the 99th percentile.
-  Sample band(Source source, Summary summary) {
+  DeepSample band(Source source, Summary summary) {
     return read(
         source,
         "duration>={band_from:Int64} AND duration<={band_to:Int64}",
@@ -254,116 +278,112 @@ final class InvocationReader {
         Map.of("band_from", summary.bandFromNs(), "band_to", summary.bandToNs()));
   }
 
-  private Sample read(Source source, String condition, long expected, Map<String, Long> values) {
+  private DeepSample read(
+      Source source, String condition, long expected, Map<String, Long> values) {
     String chosen =
         invocations(source) + " AND " + condition + " AND cityHash64(span_id)<={hash:UInt64}";
     SqlQuery query =
         SqlQuery.of(
             """
-            SELECT lower(hex(trace_id)), span_id, toUnixTimestamp64Nano(time), duration, version, \
-            bitTest(promoted,1), queue_ns, cpu_ns, stolen_ns, %s, ints['headspan.throttled_ns'], \
-            if(mapContains(ints,'headspan.blocked_ns'),ints['headspan.blocked_ns'],-1), faas_coldstart, \
-            adjusted_count \
-            FROM spans WHERE %s LIMIT %d\
+            SELECT lower(hex(trace_id)), span_id, toUnixTimestamp64Nano(time), duration, \
+            %s, adjusted_count FROM spans WHERE %s LIMIT %d\
             """
-                .formatted(CULPRIT, chosen, 2 * SAMPLE));
-    Map<String, Map<Long, List<Call>>> calls = calls(source, chosen, expected, values);
-    return Sample.of(
+                .formatted(ACCOUNT, chosen, 2 * SAMPLE));
+    Map<String, TraceCalls> calls = calls(source, chosen, expected, values);
+    return DeepSample.of(
         queries.run(
             request,
             sampled(query, source.scope(), expected, values),
-            row ->
-                new Invocation(
-                    row.text(0),
-                    row.integer(2),
-                    Math.max(0, row.integer(3)),
-                    row.text(4),
-                    row.flag(5),
-                    row.integer(6),
-                    row.integer(7),
-                    row.integer(8),
-                    row.text(9),
-                    row.integer(10),
-                    row.integer(11),
-                    row.flag(12),
-                    calls
-                        .getOrDefault(row.text(0), Map.of())
-                        .getOrDefault(row.integer(1), List.of()),
-                    row.number(13))));
+            row -> {
+              String traceId = row.text(0);
+              return calls
+                  .getOrDefault(traceId, TraceCalls.NONE)
+                  .invocation(served(traceId, row, 1), row.number(14));
+            }));
   }
 
-  /// A span of the function below its invocation.
-  private record Inner(String traceId, long spanId, long parentId, boolean isCall, Call call) {}
-
-  /// The calls by trace id and by the span id of the nearest span above that is no call's and no
-  /// internal one's: the invocation that made them.
-  private Map<String, Map<Long, List<Call>>> calls(
+  /// The calls of the traces of a sample, by trace id.
+  ///
+  /// @param chosen which invocations belong to the sample
+  private Map<String, TraceCalls> calls(
       Source source, String chosen, long expected, Map<String, Long> values) {
     String traces = "SELECT trace_id FROM spans WHERE " + chosen + " LIMIT " + 2 * SAMPLE;
     String sql =
         """
         SELECT lower(hex(trace_id)), span_id, parent_span_id, kind, toUnixTimestamp64Nano(time), \
-        duration, operation, status=2, callee, \
-        if(db_system!='',toString(db_system),string_values[indexOf(string_keys,'server.address')]), \
-        ints['server.port'] \
-        FROM (SELECT * FROM spans WHERE %1$s AND service={service:String} AND kind NOT IN (2,5) \
-        AND NOT open AND %2$s AND trace_id IN (%3$s) ORDER BY duration DESC LIMIT %4$d BY trace_id) AS calls \
+        duration, operation, status=2, error, peer, port, callee, \
+        callee_id, callee_start, callee_duration, %5$s \
+        FROM (SELECT trace_id, span_id, parent_span_id, kind, time, duration, operation, status, \
+        string_values[indexOf(string_keys,'error.type')] AS error, \
+        if(db_system!='',toString(db_system),string_values[indexOf(string_keys,'server.address')]) AS peer, \
+        ints['server.port'] AS port \
+        FROM spans WHERE %1$s AND kind NOT IN (2,5) AND NOT open \
+        AND (service!={service:String} OR %2$s) AND trace_id IN (%3$s) \
+        ORDER BY service={service:String} DESC, duration DESC LIMIT %4$d BY trace_id) AS calls \
         LEFT ANY JOIN (SELECT trace_id AS callee_trace, parent_span_id AS caller, \
-        toString(service) AS callee FROM spans WHERE %1$s AND kind IN (2,5) AND parent_span_id!=0 \
-        AND NOT open AND trace_id IN (%3$s)) AS served \
+        toString(service) AS callee, span_id AS callee_id, \
+        toUnixTimestamp64Nano(time) AS callee_start, duration AS callee_duration, %6$s \
+        FROM spans WHERE %1$s AND kind IN (2,5) AND parent_span_id!=0 \
+        AND NOT open AND trace_id IN (%3$s) \
+        ORDER BY measured DESC, duration DESC LIMIT 1 BY trace_id, parent_span_id) AS served \
         ON calls.trace_id=served.callee_trace AND calls.span_id=served.caller\
         """
-            .formatted(TIME_OF_CALLS, side(source), traces, CALLS_PER_TRACE);
-    Map<String, List<Inner>> byTrace =
-        queries
-            .run(
-                request,
-                sampled(SqlQuery.of(sql), source.scope(), expected, values),
-                row -> {
-                  long startNs = row.integer(4);
-                  int kind = (int) row.integer(3);
-                  return new Inner(
-                      row.text(0),
-                      row.integer(1),
-                      row.integer(2),
-                      kind == 3 || kind == 4,
-                      new Call(
-                          callee(row.text(8), row.text(9), row.integer(10)),
-                          row.text(6),
-                          startNs,
-                          startNs + Math.max(0, row.integer(5)),
-                          row.flag(7)));
-                })
-            .stream()
-            .collect(Collectors.groupingBy(Inner::traceId));
-    Map<String, Map<Long, List<Call>>> calls = new HashMap<>();
-    byTrace.forEach((trace, inner) -> calls.put(trace, byInvocation(inner)));
-    return calls;
+            .formatted(
+                TIME_OF_CALLS, side(source), traces, CALLS_PER_TRACE, ACCOUNT_NAMES, ACCOUNT);
+    return queries
+        .run(
+            request,
+            sampled(SqlQuery.of(sql), source.scope(), expected, values),
+            row -> {
+              String traceId = row.text(0);
+              int kind = (int) row.integer(3);
+              long startNs = row.integer(4);
+              Call call =
+                  new Call(
+                      callee(row.text(11), row.text(9), row.integer(10)),
+                      row.text(6),
+                      startNs,
+                      startNs + Math.max(0, row.integer(5)),
+                      row.flag(7),
+                      row.text(8),
+                      null);
+              // Whoever sends a message does not wait for what becomes of it.
+              boolean isAnswered = kind == CLIENT && row.integer(12) != 0;
+              return new TraceCalls.Inner(
+                  traceId,
+                  row.integer(1),
+                  row.integer(2),
+                  kind == CLIENT || kind == PRODUCER,
+                  call,
+                  isAnswered ? served(traceId, row, 12) : null);
+            })
+        .stream()
+        .collect(
+            Collectors.groupingBy(
+                TraceCalls.Inner::traceId,
+                Collectors.collectingAndThen(Collectors.toList(), TraceCalls::of)));
   }
 
-  private static Map<Long, List<Call>> byInvocation(List<Inner> inner) {
-    Map<Long, Inner> byId = new HashMap<>();
-    inner.forEach(span -> byId.put(span.spanId(), span));
-    Map<Long, List<Call>> calls = new HashMap<>();
-    for (Inner span : inner) {
-      if (span.isCall()) {
-        calls.computeIfAbsent(top(span, byId), _ -> new ArrayList<>()).add(span.call());
-      }
-    }
-    return calls;
-  }
-
-  /// The parent that is not among the spans below invocations. Parents may form a circle.
-  private static long top(Inner span, Map<Long, Inner> byId) {
-    long parentId = span.parentId();
-    for (int steps = 0; steps < byId.size(); steps++) {
-      @Nullable Inner parent = byId.get(parentId);
-      if (parent == null) {
-        break;
-      }
-      parentId = parent.parentId();
-    }
-    return parentId;
+  /// @param at where the span id is; its start, duration and account follow
+  private static TraceCalls.Served served(String traceId, Row row, int at) {
+    return new TraceCalls.Served(
+        row.integer(at),
+        new Invocation(
+            traceId,
+            row.integer(at + 1),
+            Math.max(0, row.integer(at + 2)),
+            row.text(at + 3),
+            row.flag(at + 4),
+            row.integer(at + 5),
+            row.integer(at + 6),
+            row.integer(at + 7),
+            row.text(at + 8),
+            row.integer(at + 9),
+            row.integer(at + 10),
+            row.integer(at + 11),
+            row.flag(at + 12),
+            List.of(),
+            1));
   }
 
   private static String callee(String service, String address, long port) {
@@ -384,10 +404,10 @@ final class InvocationReader {
             bound(
                 SqlQuery.of(
                     """
-                    SELECT %1$s AS culprit, sum(stolen_ns*adjusted_count) AS taken FROM spans \
-                    WHERE %2$s AND stolen_ns>0 GROUP BY culprit ORDER BY taken DESC, culprit LIMIT %3$d\
+                    SELECT %1$s AS culprit, sum(%2$s*adjusted_count) AS taken FROM spans \
+                    WHERE %3$s AND stolen_ns>0 GROUP BY culprit ORDER BY taken DESC, culprit LIMIT %4$d\
                     """
-                        .formatted(CULPRIT, invocations(source), CULPRITS)),
+                        .formatted(CULPRIT, TAKEN, invocations(source), CULPRITS)),
                 source.scope()),
             row -> row.text(0));
     List<Counterfactual> all = new ArrayList<>();
@@ -413,9 +433,10 @@ final class InvocationReader {
             bound(
                     SqlQuery.of(
                         """
-                        SELECT %s AS mean, %s, sqrt(greatest(0,%s-pow(mean-{typical:Int64},2))), %s, %s \
-                        FROM (SELECT duration, adjusted_count, greatest(duration-if(%s={culprit:String},stolen_ns,0),0) AS without \
-                        FROM spans WHERE %s)\
+                        SELECT %s AS mean, %s, sqrt(greatest(0,%s-pow(mean-{typical:Int64},2))), %s, %s, \
+                        countIf(is_culprit AND culprit_ns<0 AND stolen_ns>0) \
+                        FROM (SELECT duration, adjusted_count, stolen_ns, %s={culprit:String} AS is_culprit, %s AS culprit_ns, \
+                        greatest(duration-if(is_culprit,%s,0),0) AS without FROM spans WHERE %s)\
                         """
                             .formatted(
                                 mean("without"),
@@ -425,16 +446,21 @@ final class InvocationReader {
                                 quantiles(levels, "without", weighted),
                                 quantiles("0.99", "duration", weighted),
                                 CULPRIT,
+                                CULPRIT_NS,
+                                TAKEN,
                                 invocations(source))),
                     source.scope())
                 .bind("culprit", culprit)
                 .bind("typical", Math.round(summary.meanNs())),
             row -> {
+              Counterfactual.Bound bound =
+                  row.integer(5) == 0 ? Counterfactual.Bound.LOWER : Counterfactual.Bound.NONE;
               double errorNs = Z95 * row.number(2) / Math.sqrt(invocations - 1);
               Counterfactual mean =
                   new Counterfactual(
                       culprit,
                       Counterfactual.Statistic.MEAN,
+                      bound,
                       row.number(1),
                       row.number(0),
                       row.number(0) - errorNs,
@@ -446,6 +472,7 @@ final class InvocationReader {
                       new Counterfactual(
                           culprit,
                           Counterfactual.Statistic.P99,
+                          bound,
                           row.numbers(4)[0],
                           quantiles[1],
                           quantiles[0],

@@ -8,6 +8,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.function.Predicate;
 import java.util.function.ToDoubleFunction;
+import java.util.stream.Collectors;
 import java.util.stream.DoubleStream;
 
 /// Some invocations with their accounts.
@@ -16,10 +17,6 @@ import java.util.stream.DoubleStream;
 record Sample(List<Invocation> invocations, List<Map<Cause, Double>> accounts) {
   /// The fewest invocations whose mean stands for something.
   private static final int ENOUGH_FOR_A_TYPE = 10;
-
-  static Sample of(List<Invocation> invocations) {
-    return new Sample(invocations, invocations.stream().map(Account::of).toList());
-  }
 
   int size() {
     return invocations.size();
@@ -41,19 +38,40 @@ record Sample(List<Invocation> invocations, List<Map<Cause, Double>> accounts) {
     return sums;
   }
 
-  /// The mean of something in the accounts; 0 if there are none.
-  double mean(ToDoubleFunction<Map<Cause, Double>> value) {
+  /// The mean of something of each invocation; 0 if there are none.
+  double mean(ToDoubleFunction<Invocation> value) {
     double sum = 0;
     for (int i = 0; i < size(); i++) {
-      sum += invocations.get(i).weight() * value.applyAsDouble(accounts.get(i));
+      sum += invocations.get(i).weight() * value.applyAsDouble(invocations.get(i));
     }
     double weights = weights().sum();
     return weights == 0 ? 0 : sum / weights;
   }
 
+  /// The same, with the time of calls that are not `told` apart as that of all calls to the
+  /// service.
+  Sample telling(Set<Cause> told) {
+    return mapped(
+        _ -> true,
+        account -> {
+          Map<Cause, Double> changed = new HashMap<>();
+          account.forEach((cause, ns) ->
+              changed.merge(told.contains(cause) ? cause : cause.ofService(), ns, Double::sum));
+          return changed;
+        });
+  }
+
   /// How many each stands for.
   DoubleStream weights() {
     return invocations.stream().mapToDouble(Invocation::weight);
+  }
+
+  /// How many invocations of each version they stand for.
+  Map<String, Double> versions() {
+    return invocations.stream()
+        .collect(
+            Collectors.groupingBy(
+                Invocation::version, Collectors.summingDouble(Invocation::weight)));
   }
 
   long count(Predicate<Invocation> which) {

@@ -51,11 +51,17 @@ final class Sentence {
           explanation.counterfactual(statistic, first.cause().subject());
       without.ifPresent(each ->
           text.append(
-              "; without %s %s would be %s or less"
-                  .formatted(
-                      first.cause().culprit(), name(statistic), milliseconds(each.withoutNs()))));
+              "; without %s %s would be %s"
+                  .formatted(first.cause().culprit(), name(statistic), without(each))));
     }
     return text.append('.').toString();
+  }
+
+  private static String without(Counterfactual each) {
+    return switch (each.bound()) {
+      case LOWER -> milliseconds(each.withoutNs()) + " or less";
+      case NONE -> "about " + milliseconds(each.withoutNs());
+    };
   }
 
   private static String also(Difference difference, int skip) {

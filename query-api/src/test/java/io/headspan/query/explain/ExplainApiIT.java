@@ -100,7 +100,13 @@ class ExplainApiIT {
               old,
               after(i),
               slow ? new Times(35, 20.2, 3, 30, 0, 1.5) : USUAL,
-              slow ? Map.of("headspan.culprit", i % 150 == 0 ? "charlie" : "bravo") : Map.of(),
+              slow
+                  ? Map.of(
+                      "headspan.culprit",
+                      i % 150 == 0 ? "charlie" : "bravo",
+                      "headspan.culprit_ns",
+                      30_000_000L)
+                  : Map.of(),
               1);
       case "released" ->
           invocation(

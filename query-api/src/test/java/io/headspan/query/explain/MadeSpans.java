@@ -13,6 +13,7 @@ import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /// Spans as an agent would send them, with accounts that a test chose.
 public final class MadeSpans {
@@ -77,12 +78,28 @@ public final class MadeSpans {
       long startNs,
       double durationMs,
       boolean failed) {
-    return add(
-        function,
+    return called(function, traceId, parentId, startNs, durationMs, failed ? "" : null);
+  }
+
+  /// Adds a call and returns its span id.
+  ///
+  /// @param error with which type of error it failed, "" if with none; null if it did not fail
+  public long called(
+      Function function,
+      long traceId,
+      long parentId,
+      long startNs,
+      double durationMs,
+      @Nullable String error) {
+    Span.Builder span =
         span(traceId, parentId, startNs, durationMs)
             .setName("GET /item")
             .setKind(Span.SpanKind.SPAN_KIND_CLIENT)
-            .setStatus(Status.newBuilder().setCodeValue(failed ? 2 : 0)));
+            .setStatus(Status.newBuilder().setCodeValue(error == null ? 0 : 2));
+    if (error != null && !error.isEmpty()) {
+      span.addAttributes(attribute("error.type", error));
+    }
+    return add(function, span);
   }
 
   private Span.Builder span(long traceId, long parentId, long startNs, double durationMs) {
