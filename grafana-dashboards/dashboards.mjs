@@ -22,6 +22,8 @@ const POLICY = "span.headspan.sampling.policy";
 
 /** Invocations that fulfil `more`. */
 const served = (more = "") => `{ kind = server${more && ` && ${more}`} }`;
+/** Invocations of which somebody else took something: others have no culprit. */
+const robbed = (more = "") => served(`span.headspan.stolen_ns > 0${more && ` && ${more}`}`);
 const failed = (more = "") => served(`status = error${more && ` && ${more}`}`);
 const over = (what, filter, by) => `${filter} | ${what}${by ? ` by (${by})` : ""}`;
 const rate = (filter, by) => over("rate()", filter, by);
@@ -120,7 +122,7 @@ const DASHBOARDS = [
       lines("p99 by function", "points lead to traces", quantile("duration", ".99", served(chosen), SERVICE), { unit: "s" }),
       lines("Queue time p99", "from a request's first byte to the thread that read it", quantile("span.headspan.queue_ns", ".99", served(chosen), SERVICE), { unit: "ns" }),
       lines("Backlog", "requests that waited to be read, on average", level("queue", served(chosen), SERVICE)),
-      lines("Time stolen", "processors' worth of time, by who took it", level("stolen", served(chosen), CULPRIT)),
+      lines("Time stolen", "processors' worth of time, by who took it", level("stolen", robbed(chosen), CULPRIT)),
       traces("Newest failures", "", failed(chosen)),
     ],
   },
@@ -136,7 +138,7 @@ const DASHBOARDS = [
       heat("Latency", "spans by duration", over("histogram_over_time(duration)", served(functionIs))),
       lines("Percentiles", "points lead to traces", over("quantile_over_time(duration, .5, .95, .99)", served(functionIs)), { unit: "s" }),
       stacked("Own CPU", "processors' worth", level("cpu", served(functionIs))),
-      stacked("Stolen", "processors' worth, by who took it", level("stolen", served(functionIs), CULPRIT)),
+      stacked("Stolen", "processors' worth, by who took it", level("stolen", robbed(functionIs), CULPRIT)),
       stacked("Throttled", "processors' worth", level("throttled", served(functionIs))),
       stacked("Queueing", "requests that waited to be read, on average", level("queue", served(functionIs))),
       stacked("Blocked", "invocations asleep, on average", level("blocked", served(functionIs))),
@@ -155,7 +157,7 @@ const DASHBOARDS = [
       lines("Errors", "share of invocations that failed", share(failed(tenantIs), served(tenantIs), SERVICE), { unit: "percentunit" }),
       lines("p99", "by function; points lead to traces", quantile("duration", ".99", served(tenantIs), SERVICE), { unit: "s" }),
       stacked("Processors used", "by function", level("cpu", served(tenantIs), SERVICE)),
-      stacked("Robbed by", "processors' worth, by who took it", level("stolen", served(tenantIs), CULPRIT)),
+      stacked("Robbed by", "processors' worth, by who took it", level("stolen", robbed(tenantIs), CULPRIT)),
       stacked("Taken from", "processors' worth, by who lost it", level("stolen", served(`${CULPRIT} = "$tenant"`), TENANT)),
       bars("Most robbed functions", "", `${sum("stolen", served(tenantIs), SERVICE)} | topk(10)`, { unit: "ns", width: 12 }),
       bars("Throttled by their own quota", "", `${sum("throttled", served(tenantIs), SERVICE)} | topk(10)`, { unit: "ns", width: 12 }),
@@ -170,7 +172,7 @@ const DASHBOARDS = [
       lines("p99", "by function; points lead to traces", quantile("duration", ".99", served(nodeIs), SERVICE), { unit: "s" }),
       lines("Runtimes", "invocations per second", rate(served(nodeIs), "resource.headspan.runtime"), { unit: "reqps" }),
       stacked("Processors used", "by tenant", level("cpu", served(nodeIs), TENANT)),
-      stacked("Stolen", "processors' worth, by who took it", level("stolen", served(nodeIs), CULPRIT)),
+      stacked("Stolen", "processors' worth, by who took it", level("stolen", robbed(nodeIs), CULPRIT)),
       stacked("Throttled", "processors' worth, by tenant", level("throttled", served(nodeIs), TENANT)),
       bars("Invocations by tenant", "in the time shown", over("count_over_time()", served(nodeIs), TENANT), { unit: "locale", width: 12 }),
       bars("Most robbed here", "", `${sum("stolen", served(nodeIs), SERVICE)} | topk(10)`, { unit: "ns", width: 12 }),
@@ -181,9 +183,9 @@ const DASHBOARDS = [
     title: "Headspan: interference",
     variables: [],
     panels: [
-      stacked("Who took from whom", "processors' worth", level("stolen", served("span.headspan.stolen_ns > 0"), `${TENANT}, ${CULPRIT}`), { width: 24 }),
-      bars("Matrix", "stolen in the time shown, by who lost and who took", sum("stolen", served("span.headspan.stolen_ns > 0"), `${TENANT}, ${CULPRIT}`), { unit: "ns", width: 12, height: 10 }),
-      bars("Biggest culprits", "", `${sum("stolen", served(), CULPRIT)} | topk(10)`, { unit: "ns", width: 6, height: 10 }),
+      stacked("Who took from whom", "processors' worth; own load is in none of it", level("stolen", robbed(), `${TENANT}, ${CULPRIT}`), { width: 24 }),
+      bars("Matrix", "stolen in the time shown, by who lost and who took", sum("stolen", robbed(), `${TENANT}, ${CULPRIT}`), { unit: "ns", width: 12, height: 10 }),
+      bars("Biggest culprits", "by who took most of each invocation's", `${sum("stolen", robbed(), CULPRIT)} | topk(10)`, { unit: "ns", width: 6, height: 10 }),
       bars("Most robbed functions", "", `${sum("stolen", served(), SERVICE)} | topk(10)`, { unit: "ns", width: 6, height: 10 }),
       lines("Stolen per invocation, p99", "by function", quantile("span.headspan.stolen_ns", ".99", served(), SERVICE), { unit: "ns", width: 12 }),
       lines("Throttled by the own quota", "processors' worth; nobody else's doing", level("throttled", served(), SERVICE), { width: 12 }),

@@ -23,9 +23,9 @@ public final class ShopTraffic {
   private static final long NS_PER_MS = 1_000_000L;
 
   /// Minutes, counted from the first, in which the neighbour is noisy.
-  private static final int NOISY_FROM = 12;
+  public static final int NOISY_FROM = 12;
 
-  private static final int NOISY_UNTIL = 16;
+  public static final int NOISY_UNTIL = 16;
 
   private record Function(String tenant, String name, String runtime, String node, long workNs) {}
 
@@ -106,7 +106,8 @@ public final class ShopTraffic {
       long queueNs = exponential(200_000) + (cold ? 180 * NS_PER_MS : 0);
       long cpuNs = function.workNs / 2 + exponential(function.workNs / 2);
       boolean robbed = noisy && function.node.equals("node-1") && !function.equals(TRANSCODE);
-      long stolenNs = robbed ? exponential(60 * NS_PER_MS) : random.nextInt(100_000);
+      long stolenNs =
+          robbed ? exponential(60 * NS_PER_MS) : Math.max(0, random.nextInt(100_000) - 50_000);
       long throttledNs = random.nextInt(12) == 0 ? exponential(5 * NS_PER_MS) : 0;
       long at = atNs + queueNs + cpuNs / 2 + stolenNs;
       long callsFrom = at;
@@ -135,8 +136,10 @@ public final class ShopTraffic {
               .addAttributes(number("headspan.stolen_ns", stolenNs))
               .addAttributes(number("headspan.throttled_ns", throttledNs))
               .addAttributes(number("headspan.blocked_ns", blockedNs))
-              .addAttributes(text("headspan.scope", "thread"))
-              .addAttributes(text("headspan.culprit", robbed ? "media" : culprit(function)));
+              .addAttributes(text("headspan.scope", "thread"));
+      if (stolenNs > 0) {
+        span.addAttributes(text("headspan.culprit", robbed ? "media" : culprit(function)));
+      }
       if (cold) {
         span.addAttributes(
             KeyValue.newBuilder()

@@ -239,19 +239,29 @@ public final class SpanMetrics implements StoredListener, MultiCollector {
   }
 
   private void collectWaits(MetricSnapshots.Builder snapshots, long nowMillis) {
-    CounterSnapshot.Builder total =
+    CounterSnapshot.Builder taken =
         CounterSnapshot.builder()
             .name("headspan_interference_seconds")
             .help("Time that threads of one tenant waited while threads of another ran");
+    CounterSnapshot.Builder own =
+        CounterSnapshot.builder()
+            .name("headspan_own_wait_seconds")
+            .help("Time that threads of one tenant waited for one another, or for an idle CPU");
     waits.forEach(
         nowMillis,
-        (wait, ns, sinceMillis) ->
-            total.dataPoint(
-                point(
-                    Labels.of("victim", wait.victim(), "culprit", wait.culprit()),
-                    ServiceGraph.seconds(ns[0]),
-                    sinceMillis)));
-    snapshots.metricSnapshot(total.build());
+        (wait, ns, sinceMillis) -> {
+          double seconds = ServiceGraph.seconds(ns[0]);
+          if (NodeSignal.Interference.isTaken(wait.victim(), wait.culprit())) {
+            Labels labels = Labels.of("victim", wait.victim(), "culprit", wait.culprit());
+            taken.dataPoint(point(labels, seconds, sinceMillis));
+          } else {
+            String reason = wait.culprit().equals(wait.victim()) ? "own_load" : "idle";
+            Labels labels = Labels.of("tenant", wait.victim(), "reason", reason);
+            own.dataPoint(point(labels, seconds, sinceMillis));
+          }
+        });
+    snapshots.metricSnapshot(taken.build());
+    snapshots.metricSnapshot(own.build());
   }
 
   private static CounterDataPointSnapshot point(Labels labels, double value) {

@@ -257,10 +257,17 @@ class SpanMetricsTest {
               START_NS,
               1,
               new NodeSignal.Interference(
-                  List.of(new NodeSignal.Interference.Cell("acme", "globex", 1_500_000_000L, 3)))));
+                  List.of(
+                      new NodeSignal.Interference.Cell("acme", "globex", 1_500_000_000L, 3),
+                      new NodeSignal.Interference.Cell("acme", "acme", 4_000_000_000L, 9),
+                      new NodeSignal.Interference.Cell("acme", "{idle}", 250_000_000L, 5)))));
     }
     assertThat(counters("headspan_interference_seconds"))
         .containsExactly(Map.entry("culprit=globex,victim=acme", 3.0));
+    assertThat(counters("headspan_own_wait_seconds"))
+        .containsExactly(
+            Map.entry("reason=idle,tenant=acme", 0.5),
+            Map.entry("reason=own_load,tenant=acme", 8.0));
   }
 
   private Map<String, Double> counters(String name) {

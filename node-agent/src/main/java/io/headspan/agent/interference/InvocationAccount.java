@@ -1,5 +1,6 @@
 package io.headspan.agent.interference;
 
+import io.headspan.wire.signal.NodeSignal;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -70,8 +71,6 @@ public record InvocationAccount(
   }
 
   private boolean isStolen(Wait wait) {
-    return wait.ns() > 0
-        && !wait.culprit().equals(tenant)
-        && !wait.culprit().equals(TenantNumbers.IDLE);
+    return wait.ns() > 0 && NodeSignal.Interference.isTaken(tenant, wait.culprit());
   }
 }

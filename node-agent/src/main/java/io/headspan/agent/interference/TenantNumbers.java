@@ -1,6 +1,7 @@
 package io.headspan.agent.interference;
 
 import io.headspan.agent.probe.sched.TenantNumber;
+import io.headspan.wire.signal.NodeSignal;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -12,7 +13,7 @@ import org.jspecify.annotations.Nullable;
 /// Those that are no tenants have names that no tenant can have, in braces.
 final class TenantNumbers {
   static final String UNKNOWN = "{unknown}";
-  static final String IDLE = "{idle}";
+  static final String IDLE = NodeSignal.Interference.IDLE;
   static final String KERNEL = "{kernel}";
   static final String HOST = "{host}";
   static final String UNTENANTED = "{untenanted}";

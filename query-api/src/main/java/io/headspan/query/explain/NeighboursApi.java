@@ -10,19 +10,17 @@ import io.headspan.query.http.Request;
 import io.headspan.query.http.RequestException;
 import io.headspan.query.traceql.TimeRange;
 import io.headspan.storage.SqlQuery;
+import io.headspan.wire.signal.NodeSignal;
 import java.io.IOException;
 import java.time.Duration;
-import java.util.Comparator;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
-import java.util.function.Function;
 
 /// `/api/headspan/v1/neighbours`: who waited for whom, over time.
 public final class NeighboursApi {
   private static final double NS_PER_MS = 1e6;
   private static final long NS_PER_SECOND = 1_000_000_000;
-  private static final int PAIRS = 100;
+  private static final int MOST_PAIRS = 100;
+  private static final int MOST_TENANTS = 1000;
 
   /// How many points a series has if the caller does not say.
   private static final long POINTS = 60;
@@ -32,22 +30,51 @@ public final class NeighboursApi {
   /// How often agents report.
   private static final long SHORTEST_STEP_SECONDS = 1;
 
-  private static final String SQL =
+  /// Own load and an idle CPU are nobody else's doing. For tenants, names of culprits are
+  /// pseudonyms by now, but for their own and those in braces.
+  private static final String TAKEN = "culprit!=victim AND culprit!={idle:String}";
+
+  private static final String WHERE =
+      """
+      FROM interference_matrix \
+      WHERE time>fromUnixTimestamp64Nano({from:Int64},'UTC') \
+      AND time<=fromUnixTimestamp64Nano({to:Int64},'UTC') \
+      AND ({victim:String}='' OR victim={victim:String}) \
+      AND ({culprit:String}='' OR culprit={culprit:String})\
+      """;
+
+  private static final String PAIRS_SQL =
       """
       SELECT victim, culprit, sum(wait) AS total, sum(count), groupArray(bucket), groupArray(wait) \
       FROM (SELECT victim, culprit, \
       intDiv(toUnixTimestamp64Nano(time)-1-{from:Int64},{step:Int64}) AS bucket, \
-      sum(wait_ns) AS wait, sum(waits) AS count FROM interference_matrix \
-      WHERE time>fromUnixTimestamp64Nano({from:Int64},'UTC') \
-      AND time<=fromUnixTimestamp64Nano({to:Int64},'UTC') \
-      AND ({victim:String}='' OR victim={victim:String}) \
-      AND ({culprit:String}='' OR culprit={culprit:String}) \
+      sum(wait_ns) AS wait, sum(waits) AS count %s AND %s \
       GROUP BY victim, culprit, bucket ORDER BY bucket) \
-      GROUP BY victim, culprit HAVING total>0 ORDER BY total DESC, victim, culprit LIMIT {pairs:UInt32}\
-      """;
+      GROUP BY victim, culprit HAVING total>0 ORDER BY total DESC, victim, culprit LIMIT {most:UInt32}\
+      """
+          .formatted(WHERE, TAKEN);
+
+  private static final String VICTIMS_SQL =
+      """
+      SELECT victim, sumIf(wait_ns,%s) AS lost, sumIf(wait_ns,culprit=victim) AS own, \
+      sumIf(wait_ns,culprit={idle:String} AND culprit!=victim) AS idle %s \
+      GROUP BY victim HAVING lost+own+idle>0 ORDER BY lost DESC, own+idle DESC, victim LIMIT {most:UInt32}\
+      """
+          .formatted(TAKEN, WHERE);
+
+  private static final String CULPRITS_SQL =
+      """
+      SELECT culprit, sum(wait_ns) AS taken %s AND %s \
+      GROUP BY culprit HAVING taken>0 ORDER BY taken DESC, culprit LIMIT {most:UInt32}\
+      """
+          .formatted(WHERE, TAKEN);
 
   private record Pair(
       String victim, String culprit, long waitNs, long waits, long[] buckets, long[] waitsNs) {}
+
+  private record Victim(String tenant, long lostNs, long ownNs, long idleNs) {}
+
+  private record Culprit(String tenant, long takenNs) {}
 
   private final Queries queries;
 
@@ -72,13 +99,7 @@ public final class NeighboursApi {
     List<Pair> pairs =
         queries.run(
             request,
-            SqlQuery.of(SQL)
-                .bind("from", range.fromNs())
-                .bind("to", range.toNs())
-                .bind("step", stepNs)
-                .bind("victim", request.parameter("victim").orElse(""))
-                .bind("culprit", request.parameter("culprit").orElse(""))
-                .bind("pairs", PAIRS),
+            bound(PAIRS_SQL, request, range, MOST_PAIRS).bind("step", stepNs),
             row ->
                 new Pair(
                     row.text(0),
@@ -87,6 +108,16 @@ public final class NeighboursApi {
                     row.integer(3),
                     row.integers(4),
                     row.integers(5)));
+    List<Victim> victims =
+        queries.run(
+            request,
+            bound(VICTIMS_SQL, request, range, MOST_TENANTS),
+            row -> new Victim(row.text(0), row.integer(1), row.integer(2), row.integer(3)));
+    List<Culprit> culprits =
+        queries.run(
+            request,
+            bound(CULPRITS_SQL, request, range, MOST_TENANTS),
+            row -> new Culprit(row.text(0), row.integer(1)));
     return Json.response(json -> {
       json.writeStartObject();
       json.writeStringField("from", ExplainJson.time(range.fromNs()));
@@ -97,10 +128,21 @@ public final class NeighboursApi {
         pair(json, pair, range.fromNs(), stepNs);
       }
       json.writeEndArray();
-      totals(json, "victims", "lostMs", pairs, Pair::victim);
-      totals(json, "culprits", "takenMs", pairs, Pair::culprit);
+      victims(json, victims);
+      culprits(json, culprits);
+      apart(json, victims);
       json.writeEndObject();
     });
+  }
+
+  private static SqlQuery bound(String sql, Request request, TimeRange range, int most) {
+    return SqlQuery.of(sql)
+        .bind("from", range.fromNs())
+        .bind("to", range.toNs())
+        .bind("victim", request.parameter("victim").orElse(""))
+        .bind("culprit", request.parameter("culprit").orElse(""))
+        .bind("idle", NodeSignal.Interference.IDLE)
+        .bind("most", most);
   }
 
   private static long usualStepNs(TimeRange range) {
@@ -126,22 +168,40 @@ public final class NeighboursApi {
     json.writeEndObject();
   }
 
-  private static void totals(
-      JsonGenerator json, String list, String field, List<Pair> pairs, Function<Pair, String> who)
-      throws IOException {
-    Map<String, Long> totals = new HashMap<>();
-    pairs.forEach(pair -> totals.merge(who.apply(pair), pair.waitNs(), Long::sum));
-    json.writeArrayFieldStart(list);
-    for (Map.Entry<String, Long> total :
-        totals.entrySet().stream()
-            .sorted(
-                Map.Entry.<String, Long>comparingByValue(Comparator.reverseOrder())
-                    .thenComparing(Map.Entry.comparingByKey()))
-            .toList()) {
+  private static void victims(JsonGenerator json, List<Victim> victims) throws IOException {
+    json.writeArrayFieldStart("victims");
+    for (Victim victim : victims) {
+      if (victim.lostNs() > 0) {
+        json.writeStartObject();
+        json.writeStringField("tenant", victim.tenant());
+        json.writeNumberField("lostMs", victim.lostNs() / NS_PER_MS);
+        json.writeEndObject();
+      }
+    }
+    json.writeEndArray();
+  }
+
+  private static void culprits(JsonGenerator json, List<Culprit> culprits) throws IOException {
+    json.writeArrayFieldStart("culprits");
+    for (Culprit culprit : culprits) {
       json.writeStartObject();
-      json.writeStringField("tenant", total.getKey());
-      json.writeNumberField(field, total.getValue() / NS_PER_MS);
+      json.writeStringField("tenant", culprit.tenant());
+      json.writeNumberField("takenMs", culprit.takenNs() / NS_PER_MS);
       json.writeEndObject();
+    }
+    json.writeEndArray();
+  }
+
+  private static void apart(JsonGenerator json, List<Victim> victims) throws IOException {
+    json.writeArrayFieldStart("apart");
+    for (Victim victim : victims) {
+      if (victim.ownNs() + victim.idleNs() > 0) {
+        json.writeStartObject();
+        json.writeStringField("tenant", victim.tenant());
+        json.writeNumberField("ownMs", victim.ownNs() / NS_PER_MS);
+        json.writeNumberField("idleMs", victim.idleNs() / NS_PER_MS);
+        json.writeEndObject();
+      }
     }
     json.writeEndArray();
   }

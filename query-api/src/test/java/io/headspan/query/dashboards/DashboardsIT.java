@@ -238,6 +238,9 @@ class DashboardsIT {
       }
     }
     assertThat(shown.keySet()).isEqualTo(expected.keySet());
+    assertThat(shown.keySet())
+        .as("who took nothing is no culprit")
+        .noneMatch(labels -> labels.contains("span.headspan.culprit=nil"));
     double error = query.contains("quantile") ? QUANTILE_ERROR : ROUNDING;
     shown.forEach((labels, values) ->
         assertClose(labels, values, requireNonNull(expected.get(labels)), error));

@@ -29,8 +29,12 @@ public sealed interface NodeSignal {
     public record Entry(String tenant, String state, String reason, long spans) {}
   }
 
-  /// How long threads of one tenant waited in the report's interval for threads of another.
+  /// How long threads of one tenant waited in the report's interval, and who had the CPU meanwhile:
+  /// another tenant, the same one, or nobody.
   record Interference(List<Cell> cells) implements NodeSignal {
+    /// In place of a culprit: the CPU was idle, on its way to wake up.
+    public static final String IDLE = "{idle}";
+
     public Interference {
       cells = List.copyOf(cells);
     }
@@ -40,10 +44,15 @@ public sealed interface NodeSignal {
       return cells.size();
     }
 
-    /// What one tenant took from another.
+    /// Whether such a wait is somebody else's doing: own load is not, nor is an idle CPU.
+    public static boolean isTaken(String victim, String culprit) {
+      return !culprit.equals(victim) && !culprit.equals(IDLE);
+    }
+
+    /// One pair.
     ///
     /// @param victim the tenant that waited; empty for none
-    /// @param culprit the tenant that ran meanwhile; empty for none
+    /// @param culprit the tenant that ran meanwhile; empty for none, [#IDLE] if nobody did
     /// @param waitNs time waited
     /// @param waits how often
     public record Cell(String victim, String culprit, long waitNs, long waits) {}

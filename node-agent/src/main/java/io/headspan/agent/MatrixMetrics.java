@@ -1,0 +1,56 @@
+package io.headspan.agent;
+
+import io.headspan.agent.interference.MatrixSnapshot;
+import io.headspan.wire.signal.NodeSignal;
+import io.micrometer.core.instrument.FunctionCounter;
+import io.micrometer.core.instrument.MeterRegistry;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.concurrent.atomic.AtomicLong;
+
+/// The matrix of who waited for whom, in Prometheus' words. What nobody else took, waits behind own
+/// load and for an idle CPU, has a name of its own: a sum by culprit is of culprits only. The pairs
+/// of tenants are not known beforehand, so [#refresh] adds those that are new.
+final class MatrixMetrics {
+  private static final double NANOS = 1e9;
+
+  private final MeterRegistry registry;
+  private final Map<Pair, AtomicLong> waitNs = new HashMap<>();
+
+  private record Pair(String victim, String culprit) {}
+
+  MatrixMetrics(MeterRegistry registry) {
+    this.registry = registry;
+  }
+
+  /// Takes over a reading.
+  synchronized void refresh(MatrixSnapshot matrix) {
+    for (MatrixSnapshot.Cell cell : matrix.cells()) {
+      waitNs
+          .computeIfAbsent(new Pair(cell.victim(), cell.culprit()), this::register)
+          .set(cell.waitNs());
+    }
+  }
+
+  private AtomicLong register(Pair pair) {
+    AtomicLong total = new AtomicLong();
+    if (NodeSignal.Interference.isTaken(pair.victim(), pair.culprit())) {
+      FunctionCounter.builder("headspan.agent.runqueue.wait", total, ns -> ns.get() / NANOS)
+          .description(
+              "Time that the victim's threads were runnable while the culprit's had the CPU")
+          .baseUnit("seconds")
+          .tag("victim", pair.victim())
+          .tag("culprit", pair.culprit())
+          .register(registry);
+    } else {
+      FunctionCounter.builder("headspan.agent.own.wait", total, ns -> ns.get() / NANOS)
+          .description(
+              "Time that the tenant's threads were runnable while others of it had the CPU, or nobody")
+          .baseUnit("seconds")
+          .tag("tenant", pair.victim())
+          .tag("reason", pair.culprit().equals(pair.victim()) ? "own_load" : "idle")
+          .register(registry);
+    }
+    return total;
+  }
+}
