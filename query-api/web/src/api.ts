@@ -217,11 +217,17 @@ export interface NeighbourPair {
   series: { time: string; waitMs: number }[];
 }
 
-export async function neighbours(
-  range: Range,
-  stepSeconds: number,
-  signal: AbortSignal,
-): Promise<{ pairs: NeighbourPair[]; stepMs: number }> {
+/** The largest pairs, and what all pairs come to. */
+export interface Neighbours {
+  stepMs: number;
+  pairs: NeighbourPair[];
+  victims: { tenant: string; lostMs: number }[];
+  culprits: { tenant: string; takenMs: number }[];
+  /** Waits that are nobody else's doing. */
+  apart: { tenant: string; ownMs: number; idleMs: number }[];
+}
+
+export async function neighbours(range: Range, stepSeconds: number, signal: AbortSignal): Promise<Neighbours> {
   const parameters = { from: range.start, to: range.end, step: stepSeconds };
   return get("api/headspan/v1/neighbours", parameters, signal);
 }
@@ -253,17 +259,22 @@ export async function sampling(range: Range, signal: AbortSignal): Promise<Sampl
 
 export interface LogRecord {
   timeUnixNano: string;
+  /** Zeros if it belongs to no span. */
+  spanId: string;
   severity: number;
   severityText: string;
   body: unknown;
+  service: string;
+  attributes: Record<string, unknown>;
 }
 
+/** Log records of a trace; of one of its spans, and from a severity on, if wanted. */
 export async function logs(
   traceId: string,
-  spanId: string,
+  wanted: { spanId?: string; minSeverity?: number },
   signal: AbortSignal,
 ): Promise<{ logs: LogRecord[]; partial: boolean }> {
-  return get(`api/headspan/v1/traces/${encodeURIComponent(traceId)}/logs`, { spanId }, signal);
+  return get(`api/headspan/v1/traces/${encodeURIComponent(traceId)}/logs`, wanted, signal);
 }
 
 /** The times of one side that explain compares, and its invocations. */

@@ -7,6 +7,10 @@ export type Wanted =
   | { readonly kind: "joiner" }
   | { readonly kind: "combination" }
   | { readonly kind: "stage" }
+  /** Behind a metrics function: its groups, a second stage, a comparison, hints. */
+  | { readonly kind: "metrics" }
+  | { readonly kind: "secondStage" }
+  | { readonly kind: "hint" }
   | { readonly kind: "start" }
   | { readonly kind: "nothing" };
 
@@ -28,7 +32,18 @@ export interface Suggestion {
 }
 
 type TokenKind =
-  "word" | "string" | "comparison" | "joiner" | "open" | "close" | "brace" | "unbrace" | "pipe" | "comma" | "other";
+  | "word"
+  | "string"
+  | "structure"
+  | "comparison"
+  | "joiner"
+  | "open"
+  | "close"
+  | "brace"
+  | "unbrace"
+  | "pipe"
+  | "comma"
+  | "other";
 
 interface Token {
   readonly kind: TokenKind;
@@ -38,7 +53,7 @@ interface Token {
 }
 
 const TOKEN =
-  /(?<string>"(?:\\.|[^"\\])*"?|`[^`]*`?)|(?<comparison>!=|=~|!~|<=|>=|=|<|>)|(?<joiner>&&|\|\|)|(?<pipe>\|)|(?<brace>\{)|(?<unbrace>\})|(?<open>\()|(?<close>\))|(?<comma>,)|(?<word>(?:[^\s{}()=!<>~&|,"`]|(?<=\.)"(?:\\.|[^"\\])*"?)+)|(?<other>\S)/gu;
+  /(?<string>"(?:\\.|[^"\\])*"?|`[^`]*`?)|(?<structure>[!&](?:>>|<<|>|<)|&?~|>>|<<)|(?<comparison>!=|=~|!~|<=|>=|=|<|>)|(?<joiner>&&|\|\|)|(?<pipe>\|)|(?<brace>\{)|(?<unbrace>\})|(?<open>\()|(?<close>\))|(?<comma>,)|(?<word>(?:[^\s{}()=!<>~&|,"`]|(?<=\.)"(?:\\.|[^"\\])*"?)+)|(?<other>\S)/gu;
 
 function tokens(text: string): Token[] {
   const found: Token[] = [];
@@ -52,6 +67,24 @@ function tokens(text: string): Token[] {
     });
   }
   return found;
+}
+
+const METRICS = new Set([
+  "rate",
+  "count_over_time",
+  "min_over_time",
+  "max_over_time",
+  "avg_over_time",
+  "sum_over_time",
+  "quantile_over_time",
+  "histogram_over_time",
+  "compare",
+]);
+
+/** Whether a query asks for series and not for traces. */
+export function isMetrics(query: string): boolean {
+  const all = tokens(query);
+  return all.some((token, i) => METRICS.has(token.text) && token.kind === "word" && all[i + 1]?.kind === "open");
 }
 
 const STAGES_WITH_FIELDS = new Set([
@@ -74,7 +107,7 @@ export function completionAt(text: string, cursor: number): Completion {
   const before = text.slice(0, cursor);
   const all = tokens(before);
   const last = all.at(-1);
-  const typing = last !== undefined && last.to === cursor && isOpenEnded(last);
+  const typing = last !== undefined && last.to === cursor && (isOpenEnded(last) || beginsStructure(all));
   const done = typing ? all.slice(0, -1) : all;
   const from = typing ? last.from : cursor;
   const prefix = before.slice(from);
@@ -97,41 +130,64 @@ function isOpenEnded(token: Token): boolean {
   return token.kind === "string" && (token.text.length === 1 || !token.text.endsWith(token.text.charAt(0)));
 }
 
+/** `!` and `&` between filters are the begin of an operator; in a filter `!` is a whole one. */
+function beginsStructure(all: readonly Token[]): boolean {
+  const last = all.at(-1);
+  const previous = all.at(-2);
+  return /^[!&]$/.test(last?.text ?? "") && (previous?.kind === "unbrace" || previous?.kind === "close");
+}
+
 function conditionStart(done: readonly Token[]): number {
   return done.at(-2)?.from ?? 0;
 }
 
 function wantedAfter(done: readonly Token[]): Wanted {
   let braces = 0;
+  let metrics = false;
+  let closed = "";
   const calls: string[] = [];
   for (const [index, token] of done.entries()) {
-    if (token.kind === "brace") braces += 1;
+    if (token.kind === "brace") {
+      braces += 1;
+      // Another pipeline begins, but for the filter that compare() takes.
+      if (calls.at(-1) !== "compare") metrics = false;
+    }
     if (token.kind === "unbrace") braces = Math.max(0, braces - 1);
     if (token.kind === "open" && braces === 0) {
       const previous = done[index - 1];
-      calls.push(previous?.kind === "word" ? previous.text : "");
+      calls.push(previous?.kind === "word" && /^[a-z]/i.test(previous.text) ? previous.text : "");
     }
-    if (token.kind === "close" && braces === 0) calls.pop();
+    if (token.kind === "close" && braces === 0) {
+      closed = calls.pop() ?? "";
+      metrics ||= METRICS.has(closed);
+    }
   }
   const last = done.at(-1);
   if (braces > 0) return wantedInBraces(done);
   if (!last) return { kind: "start" };
   const call = calls.at(-1);
   if (call) {
-    const takesField = STAGES_WITH_FIELDS.has(call) && (last.kind === "open" || last.kind === "comma");
+    const first = last.kind === "open";
+    const another = last.kind === "comma";
+    if (call === "compare") return { kind: first ? "start" : "nothing" };
+    if (call === "with") return { kind: first || another ? "hint" : "nothing" };
+    const takesField = STAGES_WITH_FIELDS.has(call) && (first || (another && call !== "quantile_over_time"));
     return { kind: takesField ? "field" : "nothing" };
   }
   switch (last.kind) {
     case "pipe":
-      return { kind: "stage" };
+      return { kind: metrics ? "secondStage" : "stage" };
     case "joiner":
+    case "structure":
     case "open":
       return { kind: "start" };
     case "comparison":
       return { kind: done.some((token) => token.kind === "pipe") ? "nothing" : "start" };
     case "unbrace":
-    case "close":
       return { kind: "combination" };
+    case "close":
+      if (closed === "with") return { kind: "nothing" };
+      return { kind: metrics ? "metrics" : "combination" };
     default:
       return { kind: "nothing" };
   }
@@ -185,6 +241,16 @@ const COMBINATIONS: readonly Suggestion[] = [
   { text: "<<", insert: "<< { ", detail: "has an ancestor" },
   { text: "<", insert: "< { ", detail: "has a parent" },
   { text: "~", insert: "~ { ", detail: "has a sibling" },
+  { text: "!>>", insert: "!>> { ", detail: "the right side, where it is no descendant" },
+  { text: "!>", insert: "!> { ", detail: "the right side, where it is no child" },
+  { text: "!<<", insert: "!<< { ", detail: "the right side, where it is no ancestor" },
+  { text: "!<", insert: "!< { ", detail: "the right side, where it is no parent" },
+  { text: "!~", insert: "!~ { ", detail: "the right side, where it is no sibling" },
+  { text: "&>>", insert: "&>> { ", detail: "has a descendant: both sides" },
+  { text: "&>", insert: "&> { ", detail: "has a child: both sides" },
+  { text: "&<<", insert: "&<< { ", detail: "has an ancestor: both sides" },
+  { text: "&<", insert: "&< { ", detail: "has a parent: both sides" },
+  { text: "&~", insert: "&~ { ", detail: "has a sibling: both sides" },
 ];
 
 const STAGES: readonly Suggestion[] = [
@@ -198,6 +264,37 @@ const STAGES: readonly Suggestion[] = [
   { text: "coalesce()", insert: "coalesce() ", detail: "one group per trace again" },
 ];
 
+const METRICS_STAGES: readonly Suggestion[] = [
+  { text: "rate()", insert: "rate() ", detail: "spans per second, over time" },
+  { text: "count_over_time()", insert: "count_over_time() ", detail: "spans per interval" },
+  { text: "quantile_over_time(…)", insert: "quantile_over_time(", detail: "quantiles of a field: duration, .5, .99" },
+  { text: "histogram_over_time(…)", insert: "histogram_over_time(", detail: "counts by powers of two of a field" },
+  { text: "avg_over_time(…)", insert: "avg_over_time(", detail: "mean of a field per interval" },
+  { text: "max_over_time(…)", insert: "max_over_time(", detail: "greatest of a field per interval" },
+  { text: "min_over_time(…)", insert: "min_over_time(", detail: "least of a field per interval" },
+  { text: "sum_over_time(…)", insert: "sum_over_time(", detail: "sum of a field per interval" },
+  { text: "compare(…)", insert: "compare({ ", detail: "what the selected spans have and others have not" },
+];
+
+const BEHIND_METRICS: readonly Suggestion[] = [
+  { text: "by(…)", insert: "by(", detail: "a series per value" },
+  { text: "|", insert: "| ", detail: "then: topk, bottomk" },
+  { text: "with(…)", insert: "with(", detail: "hints" },
+  { text: ">", insert: "> ", detail: "only what is more than" },
+  { text: "<", insert: "< ", detail: "only what is less than" },
+];
+
+const SECOND_STAGES: readonly Suggestion[] = [
+  { text: "topk(…)", insert: "topk(", detail: "the largest series, per interval" },
+  { text: "bottomk(…)", insert: "bottomk(", detail: "the smallest series, per interval" },
+];
+
+const HINTS: readonly Suggestion[] = [
+  { text: "exemplars=true", insert: "exemplars=true)", detail: "traces beside the series" },
+  { text: "exemplars=100", insert: "exemplars=100)", detail: "so many of them" },
+  { text: "exemplars=false", insert: "exemplars=false)", detail: "none" },
+];
+
 const START: readonly Suggestion[] = [
   { text: "{", insert: "{ ", detail: "a filter of spans" },
   { text: "{ status = error }", detail: "spans that failed" },
@@ -206,8 +303,12 @@ const START: readonly Suggestion[] = [
   { text: "{ kind = server && duration > 1s }", detail: "slow invocations" },
 ];
 
-/** Suggestions that need no question to the API. */
-export function fixedSuggestions(wanted: Wanted): readonly Suggestion[] {
+/**
+ * Suggestions that need no question to the API.
+ *
+ * @param metrics whether series may be asked for here
+ */
+export function fixedSuggestions(wanted: Wanted, metrics: boolean): readonly Suggestion[] {
   switch (wanted.kind) {
     case "operator":
       return OPERATORS;
@@ -216,7 +317,13 @@ export function fixedSuggestions(wanted: Wanted): readonly Suggestion[] {
     case "combination":
       return COMBINATIONS;
     case "stage":
-      return STAGES;
+      return metrics ? [...STAGES, ...METRICS_STAGES] : STAGES;
+    case "metrics":
+      return BEHIND_METRICS;
+    case "secondStage":
+      return SECOND_STAGES;
+    case "hint":
+      return HINTS;
     case "start":
       return START;
     case "field":

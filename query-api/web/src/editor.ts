@@ -18,9 +18,14 @@ interface Editor {
   readonly input: HTMLInputElement;
 }
 
-/** A line for a TraceQL query that suggests what may come next: a combobox, as ARIA names it. */
+/**
+ * A line for a TraceQL query that suggests what may come next: a combobox, as ARIA names it.
+ *
+ * @param metrics whether it may ask for series, too
+ */
 export function queryEditor(
   value: string,
+  metrics: boolean,
   range: () => api.Range,
   submit: (query: string) => void,
   signal: AbortSignal,
@@ -128,7 +133,7 @@ export function queryEditor(
       } else if (wanted.kind === "value") {
         show(valueSuggestions((await api.tagValues(wanted.field, before, range(), mine)).tagValues));
       } else {
-        show(fixedSuggestions(wanted));
+        show(fixedSuggestions(wanted, metrics));
       }
     } catch {
       // Suggestions are a help: without the API, or for a field that it does not know, there are none.

@@ -1,9 +1,10 @@
 import * as api from "./api.ts";
 import { type FunctionRow, label } from "./api.ts";
 import { quoted } from "./completion.ts";
-import { el, place, replace, svg } from "./dom.ts";
+import { el, place, replace } from "./dom.ts";
 import * as format from "./format.ts";
 import { address, rangeParameters } from "./location.ts";
+import { sparkline } from "./series.ts";
 import {
   amount,
   answerOf,
@@ -148,36 +149,10 @@ async function drawTrends(
   for (const [i, one] of functions.entries()) {
     const own = found.find((series) => label(series.labels, "resource.service.name") === one.service);
     const cell = cells[i];
-    if (own && cell) replace(cell, sparkline(own, range, step));
+    if (own && cell)
+      replace(
+        cell,
+        sparkline(own, range, step, (highest) => `p99 over time, at most ${format.duration(highest * 1e9)}`),
+      );
   }
-}
-
-function sparkline(series: api.Series, range: api.Range, step: number): SVGSVGElement {
-  const width = 120;
-  const height = 22;
-  const highest = Math.max(...series.samples.map((sample) => sample.value), 1e-9);
-  const x = (ms: number): number => ((ms / 1000 - range.start) / (range.end - range.start)) * width;
-  const bars = series.samples
-    .filter((sample) => sample.value > 0)
-    .map((sample) => {
-      const tall = Math.max(1, (sample.value / highest) * (height - 2));
-      return svg("rect", {
-        x: x(Number(sample.timestampMs)) - (step / (range.end - range.start)) * width,
-        y: height - tall,
-        width: Math.max(1, (step / (range.end - range.start)) * width - 0.6),
-        height: tall,
-      });
-    });
-  return svg(
-    "svg",
-    {
-      class: "sparkline",
-      width,
-      height,
-      viewBox: `0 0 ${width} ${height}`,
-      role: "img",
-      "aria-label": `p99 over time, at most ${format.duration(highest * 1e9)}`,
-    },
-    bars,
-  );
 }

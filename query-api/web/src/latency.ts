@@ -80,7 +80,7 @@ async function show(context: ViewContext): Promise<void> {
   const ask = (q: string): void => {
     context.go(address("latency", { ...rangeParameters(timeRange(context)), q: q === DEFAULT_QUERY ? undefined : q }));
   };
-  const editor = queryEditor(query, () => seconds(context), ask, context.signal);
+  const editor = queryEditor(query, false, () => seconds(context), ask, context.signal);
   const body = el("section", { "aria-label": "Latency over time" });
   const below = el("section", { class: "results", "aria-label": "Traces of the chosen cell" });
   replace(

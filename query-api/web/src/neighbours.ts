@@ -1,7 +1,7 @@
 import * as api from "./api.ts";
 import { label } from "./api.ts";
 import { quoted } from "./completion.ts";
-import { el, place, replace, svg } from "./dom.ts";
+import { type Child, el, place, replace, svg } from "./dom.ts";
 import * as format from "./format.ts";
 import { stepFor } from "./latency.ts";
 import { address, rangeParameters } from "./location.ts";
@@ -23,70 +23,133 @@ interface Pair {
   readonly series?: readonly (readonly [number, number])[];
 }
 
+interface Found {
+  readonly pairs: readonly Pair[];
+  /** Nanoseconds by tenant, of all pairs. */
+  readonly lost: ReadonlyMap<string, number>;
+  readonly taken: ReadonlyMap<string, number>;
+  readonly apart: api.Neighbours["apart"];
+  readonly of: string;
+}
+
 /** The agents' matrix, of all threads; where there is none, what the spans say, which is of invocations only. */
-async function findPairs(range: api.Range, step: number, signal: AbortSignal): Promise<{ pairs: Pair[]; of: string }> {
+async function find(range: api.Range, step: number, signal: AbortSignal): Promise<Found> {
   const matrix = await api.neighbours(range, step, signal);
-  if (matrix.pairs.length > 0) {
-    const pairs = matrix.pairs.map((pair) => ({
-      victim: pair.victim,
-      culprit: pair.culprit,
-      stolenNs: pair.waitMs * 1e6,
-      series: pair.series.map((one) => [Date.parse(one.time) + matrix.stepMs, one.waitMs * 1e6] as const),
-    }));
-    return { pairs, of: "processor time that threads waited for, by whose threads had it" };
+  if (matrix.pairs.length > 0 || matrix.apart.length > 0) {
+    return {
+      pairs: matrix.pairs.map((pair) => ({
+        victim: pair.victim,
+        culprit: pair.culprit,
+        stolenNs: pair.waitMs * 1e6,
+        series: pair.series.map((one) => [Date.parse(one.time) + matrix.stepMs, one.waitMs * 1e6] as const),
+      })),
+      lost: new Map(matrix.victims.map((one) => [one.tenant, one.lostMs * 1e6])),
+      taken: new Map(matrix.culprits.map((one) => [one.tenant, one.takenMs * 1e6])),
+      apart: matrix.apart,
+      of: "processor time that threads waited for, by whose threads had it",
+    };
   }
   const { series } = await api.instant(STOLEN, range, signal);
   const pairs = series
     .map((one) => ({ victim: label(one.labels, VICTIM), culprit: label(one.labels, CULPRIT), stolenNs: one.value }))
     .filter((pair) => pair.stolenNs > 0 && pair.culprit !== "" && pair.culprit !== "nil");
-  return { pairs, of: "processor time that invocations lost, by who took most of it" };
+  return {
+    pairs,
+    lost: totals(pairs, (pair) => pair.victim),
+    taken: totals(pairs, (pair) => pair.culprit),
+    apart: [],
+    of: "processor time that invocations lost, by who took most of it",
+  };
+}
+
+function totals(pairs: readonly Pair[], who: (pair: Pair) => string): Map<string, number> {
+  const sums = new Map<string, number>();
+  for (const pair of pairs) sums.set(who(pair), (sums.get(who(pair)) ?? 0) + pair.stolenNs);
+  return sums;
 }
 
 async function show(context: ViewContext): Promise<void> {
   const body = el("section", { "aria-label": "Matrix" });
   const below = el("section", { "aria-label": "Over time" });
+  const apart = el("section", { "aria-label": "Nobody else's doing" });
   const subject = el("span", { class: "faint" });
-  replace(context.main, heading("Neighbours", subject), body, below);
+  replace(context.main, heading("Neighbours", subject), body, below, apart);
   const range = seconds(context);
   const step = stepFor(range, BARS);
-  const answer = await answerOf(context, body, (signal) => findPairs(range, step, signal));
-  if (!answer) return;
-  const { pairs, of } = answer;
-  subject.textContent = of;
-  if (pairs.length === 0) {
+  const found = await answerOf(context, body, (signal) => find(range, step, signal));
+  if (!found) return;
+  const { pairs } = found;
+  subject.textContent = found.of;
+  replace(apart, found.apart.length > 0 && apartTable(found.apart));
+  const worst = pairs.reduce<Pair | undefined>((a, b) => (a && a.stolenNs >= b.stolenNs ? a : b), undefined);
+  if (!worst) {
     replace(
       body,
-      nothing(
-        "Nobody took anything from anybody.",
-        "Time accounts come from the agent's probes; ",
-        el("code", null, "./headspan doctor"),
-        " says whether they are on.",
-      ),
+      found.apart.length > 0
+        ? nothing("Nobody took anything from anybody else.")
+        : nothing(
+            "Nobody took anything from anybody.",
+            "Time accounts come from the agent's probes; ",
+            el("code", null, "./headspan doctor"),
+            " says whether they are on.",
+          ),
     );
     return;
   }
-  const worst = pairs.reduce((a, b) => (b.stolenNs > a.stolenNs ? b : a));
   const { parameters } = context.place;
   const chosen =
     pairs.find((pair) => pair.victim === parameters.get("victim") && pair.culprit === parameters.get("culprit")) ??
     worst;
-  replace(body, matrix(context, pairs, chosen));
+  replace(body, matrix(context, found, chosen));
   await overTime(context, below, chosen, range);
 }
 
-function matrix(context: ViewContext, pairs: readonly Pair[], chosen: Pair): HTMLElement {
-  const total = (names: readonly string[], of: (pair: Pair) => string): Map<string, number> =>
-    new Map(
-      names.map((name) => [
-        name,
-        pairs.filter((pair) => of(pair) === name).reduce((sum, pair) => sum + pair.stolenNs, 0),
-      ]),
-    );
-  const order = (totals: Map<string, number>): string[] =>
-    [...totals].sort((a, b) => b[1] - a[1]).map(([name]) => name);
-  const lost = total([...new Set(pairs.map((pair) => pair.victim))], (pair) => pair.victim);
-  const taken = total([...new Set(pairs.map((pair) => pair.culprit))], (pair) => pair.culprit);
-  const culprits = order(taken);
+/** Own load and idle processors: what a tenant waited for without a culprit. */
+function apartTable(apart: api.Neighbours["apart"]): Child {
+  return [
+    el("h2", null, "Nobody else's doing"),
+    el(
+      "table",
+      { class: "list narrow" },
+      el(
+        "thead",
+        null,
+        el(
+          "tr",
+          null,
+          el("th", { scope: "col" }, "Tenant"),
+          el("th", { scope: "col", class: "number" }, "behind own load"),
+          el("th", { scope: "col", class: "number" }, "for an idle processor"),
+        ),
+      ),
+      el(
+        "tbody",
+        null,
+        apart.map((one) =>
+          el(
+            "tr",
+            null,
+            el("td", null, one.tenant || "(no tenant)"),
+            el("td", { class: "number" }, format.duration(one.ownMs * 1e6)),
+            el("td", { class: "number" }, format.duration(one.idleMs * 1e6)),
+          ),
+        ),
+      ),
+    ),
+  ];
+}
+
+function matrix(context: ViewContext, { pairs, lost, taken }: Found, chosen: Pair): HTMLElement {
+  const order = (of: ReadonlyMap<string, number>, shown: readonly string[]): string[] =>
+    [...new Set(shown)].sort((a, b) => (of.get(b) ?? 0) - (of.get(a) ?? 0));
+  const victims = order(
+    lost,
+    pairs.map((pair) => pair.victim),
+  );
+  const culprits = order(
+    taken,
+    pairs.map((pair) => pair.culprit),
+  );
   const most = Math.max(...pairs.map((pair) => pair.stolenNs));
   return el(
     "div",
@@ -109,7 +172,7 @@ function matrix(context: ViewContext, pairs: readonly Pair[], chosen: Pair): HTM
       el(
         "tbody",
         null,
-        order(lost).map((victim) =>
+        victims.map((victim) =>
           el(
             "tr",
             null,
@@ -194,16 +257,18 @@ async function overTime(context: ViewContext, into: HTMLElement, pair: Pair, ran
       ),
     ),
     bars(pair.series ?? [...sums], range, step),
-    el("h2", null, "Most robbed"),
-    el(
-      "table",
-      { class: "list" },
+    functions.length > 0 && [
+      el("h2", null, "Most robbed"),
       el(
-        "tbody",
-        null,
-        functions.slice(0, 20).map((one) => robbedRow(context, one, functions[0]?.stolenNs ?? 1)),
+        "table",
+        { class: "list" },
+        el(
+          "tbody",
+          null,
+          functions.slice(0, 20).map((one) => robbedRow(context, one, functions[0]?.stolenNs ?? 1)),
+        ),
       ),
-    ),
+    ],
   );
 }
 

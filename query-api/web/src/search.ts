@@ -1,8 +1,10 @@
 import * as api from "./api.ts";
+import { isMetrics } from "./completion.ts";
 import { el, replace } from "./dom.ts";
 import { queryEditor } from "./editor.ts";
 import * as format from "./format.ts";
 import { address, rangeParameters } from "./location.ts";
+import { showSeries } from "./series.ts";
 import { traceTable } from "./traces.ts";
 import { answerOf, nothing, seconds, timeRange, type View, type ViewContext } from "./view.ts";
 
@@ -14,9 +16,10 @@ const EXAMPLES: readonly { query: string; meaning: string }[] = [
   { query: "{ span.headspan.stolen_ns > 10000000 }", meaning: "lost more than 10 ms to a neighbour" },
   { query: "{ span.faas.coldstart = true }", meaning: "cold starts" },
   { query: "{ kind = server } >> { status = error }", meaning: "failures below an invocation" },
+  { query: "{ status = error } | rate() by (resource.service.name)", meaning: "failures per second, by function" },
 ];
 
-/** Search with TraceQL. */
+/** Search with TraceQL: traces, or the series of a metrics query. */
 export const searchView: View = { name: "search", title: "Search", key: "s", show };
 
 async function show(context: ViewContext): Promise<void> {
@@ -28,7 +31,7 @@ async function show(context: ViewContext): Promise<void> {
   const ask = (q: string): void => {
     context.go(isTraceId(q) ? address("trace", rangeParameters(timeRange(context)), q) : to(q, limit));
   };
-  const editor = queryEditor(query, () => seconds(context), ask, context.signal);
+  const editor = queryEditor(query, true, () => seconds(context), ask, context.signal);
   const results = el("section", { class: "results", "aria-label": "Traces" });
   replace(
     context.main,
@@ -54,6 +57,11 @@ async function show(context: ViewContext): Promise<void> {
     ),
     results,
   );
+  if (isMetrics(query)) {
+    results.setAttribute("aria-label", "Series");
+    await showSeries(context, results, query);
+    return;
+  }
   const answer = await answerOf(context, results, (signal) =>
     api.search(query || "{}", seconds(context), limit, signal),
   );

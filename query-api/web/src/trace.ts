@@ -5,7 +5,7 @@ import { quoted, quotedName } from "./completion.ts";
 import { type Child, el, place, replace } from "./dom.ts";
 import * as format from "./format.ts";
 import { address, rangeParameters } from "./location.ts";
-import { logsOf } from "./logs.ts";
+import { logsOf, logsOfTrace } from "./logs.ts";
 import { readTrace, type Row, type Span, type Trace } from "./tree.ts";
 import { answerOf, hue, nothing, timeRange, type View, type ViewContext } from "./view.ts";
 
@@ -16,6 +16,11 @@ const AROUND_MS = 5 * 60_000;
 
 /** From this share of a span on, what was stolen of it is said in its row. */
 const NOTED_SHARE = 0.05;
+
+/** Between a bar and its label, and between the parts of a label, in pixels; the rest as style.css has it. */
+const LABEL_GAP = 6;
+const STOLEN_GAP = 8;
+const INSIDE_PADDING = 18;
 
 /** One trace as a waterfall, with the time accounts drawn in each bar. */
 export const traceView: View = { name: "trace", title: "Trace", key: "", show };
@@ -63,9 +68,15 @@ class Waterfall {
   });
   private readonly details = el("aside", { class: "details", "aria-label": "Span" });
   private readonly decided = el("span", { class: "decided", title: "what the sampler decided" });
+  private readonly logged = el("span");
   private readonly errors: readonly Row[];
   /** Parts of the trace that each span on the critical path is waited for, from the trace's start. */
   private path = new Map<string, { fromNs: number; toNs: number }[]>();
+  /** Of the column with the bars, in pixels. */
+  private timeWidth = 0;
+  private font = "sans-serif";
+  private readonly times = el("div", { class: "time" });
+  private readonly pen = pen();
 
   constructor(
     private readonly context: ViewContext,
@@ -79,18 +90,35 @@ class Waterfall {
   draw(): void {
     const wanted = this.context.place.parameters.get("span");
     this.scroller.append(this.canvas);
+    const logs = logsOfTrace(
+      this.context,
+      this.id,
+      this.trace,
+      (spanId) => {
+        this.choose(spanId);
+      },
+      (records) => {
+        const onclick = (): void => {
+          logs.scrollIntoView({ block: "nearest" });
+        };
+        replace(this.logged, el("button", { class: "link", onclick }, records));
+      },
+    );
     replace(
       this.body,
       this.heading(),
       this.trace.partial && el("div", { class: "notice", role: "status" }, this.trace.partial),
       legend(),
       el("div", { class: "split" }, el("div", { class: "left" }, this.ticks(), this.scroller), this.details),
+      logs,
       el(
         "p",
         { id: "waterfall-keys", class: "unseen" },
         "Arrow keys move, left and right close and open, e goes to the next failure.",
       ),
     );
+    this.font = getComputedStyle(this.scroller).fontFamily;
+    this.timeWidth = this.times.clientWidth;
     this.layOut();
     this.scroller.addEventListener(
       "scroll",
@@ -107,6 +135,12 @@ class Waterfall {
       this.click(event);
     });
     const resized = new ResizeObserver(() => {
+      const { clientWidth } = this.times;
+      if (clientWidth !== this.timeWidth) {
+        // Labels stand where there is room for them.
+        this.timeWidth = clientWidth;
+        this.drawn = undefined;
+      }
       this.paint();
     });
     resized.observe(this.scroller);
@@ -145,6 +179,7 @@ class Waterfall {
           },
           `${format.count(this.trace.failures)} failed`,
         ),
+      this.logged,
       el("code", { class: "faint", title: "trace id" }, this.id),
       this.decided,
     ];
@@ -179,11 +214,12 @@ class Waterfall {
         }),
       );
     }
+    replace(this.times, marks);
     return el(
       "div",
       { class: "ticks", "aria-hidden": "true" },
       el("div", { class: "name faint" }, "Function and operation"),
-      el("div", { class: "time" }, marks),
+      this.times,
     );
   }
 
@@ -318,21 +354,36 @@ class Waterfall {
   }
 
   private barText(span: Span, accounts: Accounts | undefined): HTMLElement {
-    const end = this.share(span.startNs + span.durationNs);
-    const text = el("span", { class: "bartext" }, format.duration(span.durationNs));
-    if (accounts && accounts.values.stolen > span.durationNs * NOTED_SHARE) {
-      const by = accounts.culprit ? ` by ${accounts.culprit}` : "";
-      text.append(el("span", { class: "stolen-text" }, `${format.duration(accounts.values.stolen)} stolen${by}`));
+    const duration = format.duration(span.durationNs);
+    const by = accounts?.culprit ? ` by ${accounts.culprit}` : "";
+    const stolen =
+      accounts && accounts.values.stolen > span.durationNs * NOTED_SHARE
+        ? `${format.duration(accounts.values.stolen)} stolen${by}`
+        : "";
+    const startShare = this.share(span.startNs);
+    const endShare = this.share(span.startNs + span.durationNs);
+    const start = (startShare / 100) * this.timeWidth;
+    const end = (endShare / 100) * this.timeWidth;
+    const short = this.textWidth(duration, false);
+    const long = stolen ? short + STOLEN_GAP + this.textWidth(stolen, true) : short;
+    const whole = labelSide(start, end, this.timeWidth, long);
+    const text = el("span", { class: "bartext" }, duration);
+    if (whole) text.append(stolen && el("span", { class: "stolen-text" }, stolen));
+    switch (whole ?? labelSide(start, end, this.timeWidth, short) ?? "after") {
+      case "after":
+        return place(text, { left: `calc(${endShare}% + ${LABEL_GAP}px)` });
+      case "before":
+        return place(text, { right: `calc(${100 - startShare}% + ${LABEL_GAP}px)` });
+      case "inside":
+        text.classList.add("inside");
+        return place(text, { right: `calc(${100 - endShare}% + 4px)` });
     }
-    // Beside the bar, on the side where there is room; else on its end.
-    const start = this.share(span.startNs);
-    if (end >= 70 && start < 30) {
-      text.classList.add("inside");
-      return place(text, { right: `calc(${100 - end}% + 4px)` });
-    }
-    return end < 70
-      ? place(text, { left: `calc(${end}% + 6px)` })
-      : place(text, { right: `calc(${100 - start}% + 6px)` });
+  }
+
+  /** In pixels, as the text of labels is drawn. */
+  private textWidth(text: string, bold: boolean): number {
+    this.pen.font = `${bold ? "600 " : ""}12px ${this.font}`;
+    return this.pen.measureText(text).width;
   }
 
   private click(event: MouseEvent): void {
@@ -413,12 +464,23 @@ class Waterfall {
     const after = (row: Row): boolean => ((order.get(row) ?? 0) - at) * step > 0;
     const ordered = step > 0 ? this.errors : [...this.errors].reverse();
     const next = ordered.find(after) ?? ordered[0];
-    if (!next) return;
-    if (!this.visible.includes(next)) {
+    if (next) this.reveal(next);
+  }
+
+  /** Shows the span with such an id, wherever the page has been scrolled to. */
+  private choose(spanId: string): void {
+    const row = this.trace.rows.find(({ span }) => span.id === spanId);
+    if (!row) return;
+    this.reveal(row);
+    this.scroller.scrollIntoView({ block: "nearest" });
+  }
+
+  private reveal(row: Row): void {
+    if (!this.visible.includes(row)) {
       this.collapsed.clear();
       this.layOut();
     }
-    this.select(next, true);
+    this.select(row, true);
     this.scroller.focus({ preventScroll: true });
   }
 
@@ -445,6 +507,24 @@ class Waterfall {
       element.setAttribute("aria-selected", String(row === this.selected));
     }
   }
+}
+
+function pen(): CanvasRenderingContext2D {
+  const context = el("canvas").getContext("2d");
+  if (!context) throw new Error("this browser draws no text");
+  return context;
+}
+
+/** Where a label of such a width is seen whole: beside its bar, or else on the bar's end. All in pixels from the left. */
+export function labelSide(
+  start: number,
+  end: number,
+  room: number,
+  width: number,
+): "after" | "before" | "inside" | undefined {
+  if (end + LABEL_GAP + width <= room) return "after";
+  if (width + LABEL_GAP <= start) return "before";
+  return width + INSIDE_PADDING <= end ? "inside" : undefined;
 }
 
 function legend(): HTMLElement {

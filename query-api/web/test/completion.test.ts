@@ -1,6 +1,15 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { completionAt, fieldSuggestions, matching, quoted, quotedName, valueSuggestions } from "../src/completion.ts";
+import {
+  completionAt,
+  fieldSuggestions,
+  fixedSuggestions,
+  isMetrics,
+  matching,
+  quoted,
+  quotedName,
+  valueSuggestions,
+} from "../src/completion.ts";
 
 /** The cursor is where the bar stands. */
 function at(text: string): { kind: string; prefix: string; field?: string; before: string } {
@@ -48,6 +57,48 @@ describe("completion", () => {
     assert.equal(at("{} | ¦").kind, "stage");
     assert.equal(at("{} && ¦").kind, "start");
     assert.equal(at("{} >> ¦").kind, "start");
+  });
+
+  it("knows the operators between filters, negated and of both sides", () => {
+    const texts = fixedSuggestions({ kind: "combination" }, true).map((one) => one.text);
+    for (const operator of [">>", "<<", ">", "<", "~"]) {
+      for (const text of [operator, `!${operator}`, `&${operator}`]) {
+        assert.ok(texts.includes(text), text);
+        assert.equal(at(`{} ${text} ¦`).kind, "start", text);
+      }
+    }
+    for (const begun of ["!", "&"]) {
+      const found = at(`{} ${begun}¦`);
+      assert.equal(found.kind, "combination", begun);
+      assert.equal(found.prefix, begun);
+    }
+    assert.equal(at("{ !¦").kind, "field");
+  });
+
+  it("knows metrics, their groups, what may follow them, and hints", () => {
+    const texts = fixedSuggestions({ kind: "stage" }, true).map((one) => one.text);
+    for (const name of ["rate()", "quantile_over_time(…)", "histogram_over_time(…)", "compare(…)"]) {
+      assert.ok(texts.includes(name), name);
+      assert.ok(!fixedSuggestions({ kind: "stage" }, false).some((one) => one.text === name), name);
+    }
+    assert.equal(at("{} | rate() ¦").kind, "metrics");
+    assert.equal(at("{} | rate() by(¦").kind, "field");
+    assert.equal(at("{} | rate() by(name) ¦").kind, "metrics");
+    assert.equal(at("{} | rate() by(name) | ¦").kind, "secondStage");
+    assert.equal(at("{} | rate() | topk(¦").kind, "nothing");
+    assert.equal(at("{} | rate() with(¦").kind, "hint");
+    assert.equal(at("{} | rate() with(exemplars=true) ¦").kind, "nothing");
+    assert.equal(at("{} | quantile_over_time(¦").kind, "field");
+    assert.equal(at("{} | quantile_over_time(duration, ¦").kind, "nothing");
+    assert.equal(at("{} | compare(¦").kind, "start");
+    assert.equal(at("{} | compare({ status = error }) ¦").kind, "metrics");
+    assert.equal(at("({} | rate()) / ({} | ¦").kind, "stage");
+    assert.equal(at("({} | rate()) / ({} | rate()) ¦").kind, "metrics");
+  });
+
+  it("tells series from traces", () => {
+    assert.ok(isMetrics("{ status = error } | rate() by (name)"));
+    assert.ok(!isMetrics('{ name = "rate()" } | count() > 2'));
   });
 
   it("suggests nothing inside of numbers and after counts", () => {

@@ -10,11 +10,21 @@ import io.headspan.query.ShopTraffic;
 import io.headspan.query.TestHttp;
 import io.headspan.storage.SqlQuery;
 import io.headspan.wire.access.Tokens;
+import io.headspan.wire.signal.NodeReport;
+import io.headspan.wire.signal.NodeSignal;
+import io.headspan.wire.signal.NodeSignal.Interference.Cell;
+import io.opentelemetry.proto.collector.logs.v1.ExportLogsServiceRequest;
 import io.opentelemetry.proto.collector.trace.v1.ExportTraceServiceRequest;
+import io.opentelemetry.proto.common.v1.AnyValue;
+import io.opentelemetry.proto.logs.v1.LogRecord;
+import io.opentelemetry.proto.logs.v1.ResourceLogs;
+import io.opentelemetry.proto.logs.v1.ScopeLogs;
+import io.opentelemetry.proto.logs.v1.SeverityNumber;
 import io.opentelemetry.proto.resource.v1.Resource;
 import io.opentelemetry.proto.trace.v1.ResourceSpans;
 import io.opentelemetry.proto.trace.v1.ScopeSpans;
 import io.opentelemetry.proto.trace.v1.Span;
+import io.opentelemetry.proto.trace.v1.Status;
 import java.io.IOException;
 import java.net.http.HttpResponse;
 import java.nio.ByteBuffer;
@@ -42,6 +52,8 @@ import org.junit.jupiter.api.parallel.Isolated;
 class PageIT {
   private static final int MINUTES = 20;
   private static final int TRACES_PER_MINUTE = 30;
+  private static final int REPORT_SECONDS = 10;
+  private static final long NS_PER_MS = 1_000_000;
   private static final int LARGE_TRACE_SPANS = 50_000;
   private static final int SPANS_PER_REQUEST = 5_000;
   private static final String LARGE_TRACE_ID = "000000000000000000000000000c0ffe";
@@ -60,9 +72,15 @@ class PageIT {
     long startNs = minute * 60_000_000_000L;
     List<ExportTraceServiceRequest> requests =
         new ArrayList<>(new ShopTraffic(7, startNs, MINUTES, TRACES_PER_MINUTE).requests());
+    ExportLogsServiceRequest logs = logs(requests);
     requests.addAll(largeTrace(startNs));
     api = RunningApi.start(directory, requests);
+    api.sendLogs(List.of(logs));
     decide(minute * 60);
+    long seconds = minute * 60;
+    for (int report = 0; report < MINUTES * 60 / REPORT_SECONDS; report++) {
+      api.store().insert(matrix(report, seconds), "matrix-" + report);
+    }
     guarded =
         QueryApi.start(
             api.config(
@@ -73,6 +91,76 @@ class PageIT {
                             "tokens: [{name: oncall, role: operator, sha256: %s}]"
                                 .formatted(Tokens.hash(TOKEN)))
                         .toString())));
+  }
+
+  /// What functions logged: the gateway where a request begins, once without its span, the
+  /// catalogue 1 ms after its start, and payments where it fails.
+  private static ExportLogsServiceRequest logs(List<ExportTraceServiceRequest> requests) {
+    ExportLogsServiceRequest.Builder logs = ExportLogsServiceRequest.newBuilder();
+    for (ExportTraceServiceRequest request : requests) {
+      for (ResourceSpans resource : request.getResourceSpansList()) {
+        String service = resource.getResource().getAttributes(0).getValue().getStringValue();
+        Span span = resource.getScopeSpans(0).getSpans(0);
+        ScopeLogs.Builder records = ScopeLogs.newBuilder();
+        if (span.getKind() != Span.SpanKind.SPAN_KIND_SERVER) {
+          continue;
+        }
+        if (service.equals("gateway")) {
+          records
+              .addLogRecords(log(span, 0, SeverityNumber.SEVERITY_NUMBER_INFO, "request begins"))
+              .addLogRecords(
+                  log(span, 500_000, SeverityNumber.SEVERITY_NUMBER_DEBUG, "connection reused")
+                      .clearSpanId());
+        } else if (service.equals("catalog")) {
+          records.addLogRecords(
+              log(span, NS_PER_MS, SeverityNumber.SEVERITY_NUMBER_WARN, "not in the cache")
+                  .addAttributes(ShopTraffic.text("item", "42")));
+        } else if (span.getStatus().getCode() == Status.StatusCode.STATUS_CODE_ERROR) {
+          records.addLogRecords(
+              log(span, 2 * NS_PER_MS, SeverityNumber.SEVERITY_NUMBER_ERROR, "it failed"));
+        }
+        logs.addResourceLogs(
+            ResourceLogs.newBuilder().setResource(resource.getResource()).addScopeLogs(records));
+      }
+    }
+    return logs.build();
+  }
+
+  private static LogRecord.Builder log(
+      Span span, long afterNs, SeverityNumber severity, String text) {
+    return LogRecord.newBuilder()
+        .setTimeUnixNano(span.getStartTimeUnixNano() + afterNs)
+        .setTraceId(span.getTraceId())
+        .setSpanId(span.getSpanId())
+        .setSeverityNumber(severity)
+        .setSeverityText(severity.name().replace("SEVERITY_NUMBER_", ""))
+        .setBody(AnyValue.newBuilder().setStringValue(text));
+  }
+
+  /// What an agent tells of 10 s: every wait of every thread it watches, of which most are nobody
+  /// else's doing.
+  private static NodeReport matrix(int report, long startSeconds) {
+    int minute = report * REPORT_SECONDS / 60;
+    List<Cell> cells = new ArrayList<>();
+    if (minute >= ShopTraffic.NOISY_FROM && minute < ShopTraffic.NOISY_UNTIL) {
+      cells.add(new Cell("shop", "media", 3_000 * NS_PER_MS, 900));
+      cells.add(new Cell("media", "shop", 40 * NS_PER_MS, 30));
+    }
+    cells.add(new Cell("shop", "shop", 4_000 * NS_PER_MS, 2_000));
+    cells.add(new Cell("shop", "{idle}", 300 * NS_PER_MS, 5_000));
+    cells.add(new Cell("shop", "{kernel}", 20 * NS_PER_MS, 100));
+    cells.add(new Cell("shop", "{host}", 5 * NS_PER_MS, 20));
+    cells.add(new Cell("media", "media", 6_000 * NS_PER_MS, 100));
+    cells.add(new Cell("acme", "shop", 2 * NS_PER_MS, 5));
+    cells.add(new Cell("acme", "{idle}", 30 * NS_PER_MS, 200));
+    return new NodeReport(
+        "agent",
+        "boot",
+        report,
+        "node-1",
+        (startSeconds + (report + 1L) * REPORT_SECONDS) * 1_000 * NS_PER_MS,
+        REPORT_SECONDS * 1_000 * NS_PER_MS,
+        new NodeSignal.Interference(cells));
   }
 
   /// What a sampler writes down.
