@@ -33,7 +33,8 @@ final class AuditCommand implements Runnable {
       mixinStandardHelpOptions = true,
       description = {
         "Check that no line of an audit log was changed, removed or put in.",
-        "Whoever can write the file can write all of it anew: note the last hash elsewhere from time to time, and give it with --expect."
+        "Whoever can write the file can write all of it anew: note the last hash elsewhere from time to time, and give it with --expect.",
+        "A log that was opened again without having been closed has a gap: the query API was killed, or somebody cut the log's end off. Say with --gaps how many you know of."
       },
       footer = {"", "Exit codes: 0 as it was written; 1 not; 2 wrong usage."})
   static final class Verify implements Callable<Integer> {
@@ -46,6 +47,12 @@ final class AuditCommand implements Runnable {
         description = "A hash that must be that of one of its lines.")
     private @Nullable String expected;
 
+    @Option(
+        names = "--gaps",
+        paramLabel = "N",
+        description = "Gaps that are known of (default: 0).")
+    private int knownGaps;
+
     @Spec private CommandSpec spec = CommandSpec.create();
 
     @Override
@@ -53,13 +60,20 @@ final class AuditCommand implements Runnable {
       AuditLog.Verdict verdict = verify();
       PrintWriter out = spec.commandLine().getOut();
       out.printf("%d lines as they were written; last hash %s%n", verdict.lines(), verdict.last());
+      verdict
+          .gaps()
+          .forEach(gap -> out.println("not closed, lines may be missing or cut off: " + gap));
+      if (verdict.refused() > 0) {
+        out.printf("%d requests refused while the log could not be written%n", verdict.refused());
+      }
       verdict.problem().ifPresent(problem -> out.println("then: " + problem));
       boolean missing = expected != null && !verdict.hasExpected();
       if (missing) {
         out.println("no line has the expected hash: the log was cut off or written anew");
       }
       out.flush();
-      return verdict.problem().isPresent() || missing ? 1 : 0;
+      boolean unknownGaps = verdict.gaps().size() > knownGaps;
+      return verdict.problem().isPresent() || missing || unknownGaps ? 1 : 0;
     }
 
     private AuditLog.Verdict verify() {

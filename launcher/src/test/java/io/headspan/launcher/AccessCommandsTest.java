@@ -61,6 +61,13 @@ final class AccessCommandsTest {
     assertThat(run("audit", "verify", file.toString(), "--expect", HASH)).isZero();
     assertThat(run("audit", "verify", file.toString(), "--expect", "0".repeat(64))).isEqualTo(1);
     assertThat(out.toString()).contains("the log was cut off or written anew");
+    Path cut = Files.writeString(directory.resolve("cut"), line.substring(0, 9));
+    AccessSettings audited = new AccessSettings(Optional.empty(), "", Optional.of(cut));
+    Access.of(audited, IllegalArgumentException::new).close();
+    out.getBuffer().setLength(0);
+    assertThat(run("audit", "verify", cut.toString())).isEqualTo(1);
+    assertThat(out.toString()).contains("2 lines", "not closed", "after line 0, ", "cut.torn-1-");
+    assertThat(run("audit", "verify", cut.toString(), "--gaps", "1")).isZero();
     Files.writeString(file, line.replace("\"n\":1", "\"n\":2"));
     assertThat(run("audit", "verify", file.toString())).isEqualTo(1);
     assertThat(out.toString()).contains("the line was changed: line=1");

@@ -17,6 +17,7 @@ import io.headspan.wire.access.Tokens;
 import io.netty.util.AttributeKey;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.time.Clock;
 import java.time.Instant;
 import java.util.Map;
 import java.util.Optional;
@@ -45,7 +46,9 @@ public final class Access implements AutoCloseable {
   /// About this process, and so about all tenants.
   private static final String METRICS = "/metrics";
 
-  private static final int QUERY_CHARACTERS = 4096;
+  /// Most of a text in a line of the audit log.
+  private static final int AUDIT_CHARACTERS = 4096;
+
   private static final String REQUESTED_WITH = "x-requested-with";
   private static final String PAGE = "headspan-page";
 
@@ -76,7 +79,7 @@ public final class Access implements AutoCloseable {
         settings.tokens().map(file -> changed -> open(file, asException, changed)),
         settings.region(),
         settings.audit().isPresent()
-            ? Optional.of(AuditLog.open(settings.audit().get()))
+            ? Optional.of(AuditLog.open(settings.audit().get(), Clock.systemUTC()))
             : Optional.empty());
   }
 
@@ -138,10 +141,10 @@ public final class Access implements AutoCloseable {
         tokens.flatMap(file ->
             Authorization.token(request.headers().get(HttpHeaderNames.AUTHORIZATION, ""))
                 .flatMap(file.current()::find));
-    audit.ifPresent(log -> noteEnd(log, context, request, token));
-    if (audit.map(AuditLog::isBroken).orElse(false)) {
+    if (audit.map(AuditLog::refuses).orElse(false)) {
       return refusal(HttpStatus.SERVICE_UNAVAILABLE, "the audit log cannot be written");
     }
+    audit.ifPresent(log -> noteEnd(log, context, request, token));
     if (tokens.isEmpty()) {
       context.setAttr(CALLER, Caller.ANYONE);
       return next.serve(context, request);
@@ -200,29 +203,28 @@ public final class Access implements AutoCloseable {
         context
             .log()
             .whenComplete()
-            .thenAccept(ended -> log.add(number -> record(number, ended, context, request, token)));
+            .thenAccept(ended -> log.add(record(ended, context, request, token)));
   }
 
   private static AuditRecord record(
-      long number,
-      RequestLog ended,
-      ServiceRequestContext context,
-      HttpRequest request,
-      Optional<Token> token) {
+      RequestLog ended, ServiceRequestContext context, HttpRequest request, Optional<Token> token) {
     @Nullable String noted = context.attr(QUERY);
     @Nullable String inAddress = context.query();
     String query = noted != null ? noted : inAddress != null ? inAddress : "";
     return new AuditRecord(
-        number,
         Instant.ofEpochMilli(ended.requestStartTimeMillis()),
         token.map(Token::name).orElse(""),
         context.remoteAddress().getAddress().getHostAddress(),
         request.method().name(),
-        context.path(),
-        query.length() <= QUERY_CHARACTERS ? query : query.substring(0, QUERY_CHARACTERS) + "…",
-        request.headers().get("x-scope-orgid", ""),
+        shortened(context.path()),
+        shortened(query),
+        shortened(request.headers().get("x-scope-orgid", "")),
         ended.responseStatus().code(),
         TimeUnit.NANOSECONDS.toMillis(ended.totalDurationNanos()));
+  }
+
+  private static String shortened(String text) {
+    return text.length() <= AUDIT_CHARACTERS ? text : text.substring(0, AUDIT_CHARACTERS) + "…";
   }
 
   @Override
