@@ -29,6 +29,10 @@ public final class RunningApi implements AutoCloseable {
 
   private static final boolean MOVED = TIER.equals("moved");
 
+  private static final SqlQuery ALL_MOVED =
+      SqlQuery.of(
+          "SELECT count() = 0 FROM recent_spans WHERE window > (SELECT max(window) FROM tier_boundary)");
+
   private static final Duration MOVE_LIMIT = Duration.ofMinutes(2);
   private static final Duration POLL = Duration.ofMillis(100);
 
@@ -76,19 +80,59 @@ public final class RunningApi implements AutoCloseable {
     send(process, "/v1/logs", requests);
   }
 
+  /// Sends spans through a collector that samples, and waits until the sampler is so far. Every
+  /// trace is decided a second after its last span came.
+  ///
+  /// @param policies as in the file of policies
+  /// @param recentWindow how long spans stay in the recent tier (`1s`)
+  /// @param done whose result is 0 while the sampler is not so far
+  public void sendSampled(
+      List<ExportTraceServiceRequest> requests, String policies, String recentWindow, SqlQuery done)
+      throws IOException {
+    Map<String, String> settings = sampling(policies, recentWindow, "1s");
+    send(process, "/v1/traces", requests, settings, () -> await(process, done));
+  }
+
   private static void send(TestStore process, String path, List<? extends MessageLite> requests)
       throws IOException {
-    Map<String, String> settings = new HashMap<>();
+    if (TIER.equals("kept")) {
+      send(process, path, requests, Map.of(), () -> {});
+      return;
+    }
+    String wait = MOVED ? "1s" : "1h";
+    send(
+        process,
+        path,
+        requests,
+        sampling("[{name: all, type: always_sample}]", wait, wait),
+        MOVED ? () -> await(process, ALL_MOVED) : () -> {});
+  }
+
+  private static Map<String, String> sampling(
+      String policies, String recentWindow, String decisionWait) throws IOException {
+    Path file = Files.createTempFile("headspan-policies", ".yaml");
+    file.toFile().deleteOnExit();
+    Files.writeString(file, policies);
+    return Map.of(
+        "HEADSPAN_COLLECTOR_SAMPLING_POLICIES", file.toString(),
+        "HEADSPAN_COLLECTOR_RECENT_WINDOW", recentWindow,
+        "HEADSPAN_COLLECTOR_DECISION_WAIT", decisionWait);
+  }
+
+  private interface Waiting {
+    void await() throws IOException, InterruptedException;
+  }
+
+  private static void send(
+      TestStore process,
+      String path,
+      List<? extends MessageLite> requests,
+      Map<String, String> sampling,
+      Waiting waiting)
+      throws IOException {
+    Map<String, String> settings = new HashMap<>(sampling);
     settings.put("HEADSPAN_COLLECTOR_LISTEN", "127.0.0.1:0");
     settings.put("HEADSPAN_COLLECTOR_STORE", process.url());
-    if (!TIER.equals("kept")) {
-      Path policies = Files.createTempFile("headspan-policies", ".yaml");
-      policies.toFile().deleteOnExit();
-      Files.writeString(policies, "[{name: all, type: always_sample}]");
-      settings.put("HEADSPAN_COLLECTOR_SAMPLING_POLICIES", policies.toString());
-      settings.put("HEADSPAN_COLLECTOR_RECENT_WINDOW", MOVED ? "1s" : "1h");
-      settings.put("HEADSPAN_COLLECTOR_DECISION_WAIT", MOVED ? "1s" : "1h");
-    }
     CollectorConfig config = CollectorConfig.from(settings);
     try (Collector collector = Collector.start(config);
         HttpClient sender = HttpClient.newHttpClient()) {
@@ -102,9 +146,7 @@ public final class RunningApi implements AutoCloseable {
           throw new IOException("not stored: " + response.statusCode() + " " + response.body());
         }
       }
-      if (MOVED) {
-        awaitMove(process);
-      }
+      waiting.await();
       process.split();
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
@@ -112,15 +154,13 @@ public final class RunningApi implements AutoCloseable {
     }
   }
 
-  private static void awaitMove(TestStore process) throws IOException, InterruptedException {
-    SqlQuery left =
-        SqlQuery.of(
-            "SELECT count() FROM recent_spans WHERE window > (SELECT max(window) FROM tier_boundary)");
+  private static void await(TestStore process, SqlQuery done)
+      throws IOException, InterruptedException {
     long deadline = System.nanoTime() + MOVE_LIMIT.toNanos();
     try (SpanStore store = SpanStore.connect(process.address())) {
-      while (store.query(left, row -> row.integer(0)).getFirst() > 0) {
+      while (store.query(done, row -> row.integer(0)).getFirst() == 0) {
         if (System.nanoTime() > deadline) {
-          throw new IOException("spans did not move to the kept tier: limit=" + MOVE_LIMIT);
+          throw new IOException("the sampler is not so far: limit=" + MOVE_LIMIT);
         }
         Thread.sleep(POLL.toMillis());
       }
@@ -155,6 +195,16 @@ public final class RunningApi implements AutoCloseable {
     for (String table : List.of("decisions", "sampling_ledger")) {
       store.query(SqlQuery.of("TRUNCATE TABLE " + table), row -> row.text(0));
     }
+  }
+
+  /// What `--store` takes.
+  public String storeUrl() {
+    return process.url();
+  }
+
+  /// The process of the store.
+  public long storePid() {
+    return process.pid();
   }
 
   public SpanStore store() {

@@ -209,6 +209,11 @@ final class TestStore implements AutoCloseable {
     return url;
   }
 
+  /// The process of an embedded one.
+  long pid() {
+    return process.orElseThrow().pid();
+  }
+
   StoreAddress address() {
     return StoreAddress.parse(url);
   }
