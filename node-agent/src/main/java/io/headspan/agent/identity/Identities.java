@@ -13,6 +13,8 @@ import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.Iterator;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -142,15 +144,16 @@ public final class Identities implements AutoCloseable {
     @Nullable ContainerFacts facts;
     long removedNs;
 
-    /// By port where only one process listens at it, by address and port where several do.
-    final Map<Object, Port> ports = new HashMap<>();
+    /// By address and port, for another network namespace, with other addresses, may come to the
+    /// same cgroup at any time. The eldest first.
+    final Map<InetSocketAddress, Port> ports = new LinkedHashMap<>();
 
     Cgroup(long id) {
       this.id = id;
     }
   }
 
-  /// A port that something in a cgroup listens at.
+  /// An address and port that something in a cgroup listens at.
   private static final class Port extends Pending {
     boolean settled;
     Identity identity = Identity.UNKNOWN;
@@ -356,7 +359,7 @@ public final class Identities implements AutoCloseable {
     if (!cgroup.settled || cgroup.container != null) {
       pending = cgroup;
     } else if (local != null) {
-      Port port = knownPort(cgroup, local);
+      Port port = cgroup.ports.get(local);
       if (port != null && !port.settled) {
         pending = port;
       }
@@ -662,38 +665,51 @@ public final class Identities implements AutoCloseable {
     }
   }
 
-  private static @Nullable Port knownPort(Cgroup cgroup, InetSocketAddress local) {
-    Port port = cgroup.ports.get(local.getPort());
-    return port == null ? cgroup.ports.get(local) : port;
-  }
-
-  /// The port `local`, looked up if it is new or what is known is of an earlier time; null if there
-  /// are too many.
+  /// The port `local`, looked up if it is new or what is known is of an earlier time; null if too
+  /// many are being looked up.
   private @Nullable Port port(
       Cgroup cgroup, String cgroupPath, InetSocketAddress local, long headNs) {
-    Port known = knownPort(cgroup, local);
+    Port known = cgroup.ports.get(local);
     if (known != null && headNs <= known.validUntilNs) {
       return known;
     }
     if (known != null) {
+      cgroup.ports.remove(local);
       forget(known);
-      cgroup.ports.values().remove(known);
-    } else if (cgroup.ports.size() >= ADDRESSES_MAX) {
+    } else if (cgroup.ports.size() >= ADDRESSES_MAX && !forgetEldest(cgroup)) {
       outcomes.add(IdentityOutcome.OVERFLOW);
       return null;
     }
     Port port = new Port();
     cgroup.ports.put(local, port);
-    submitSlow(() -> findListener(cgroup, cgroupPath, local, port), 0);
+    submitSlow(() -> findListener(cgroupPath, local, port), 0);
     return port;
   }
 
+  /// Forgets the eldest port that nobody waits for; false if there is none.
+  private boolean forgetEldest(Cgroup cgroup) {
+    Iterator<Port> ports = cgroup.ports.values().iterator();
+    while (ports.hasNext()) {
+      Port eldest = ports.next();
+      if (eldest.settled) {
+        ports.remove();
+        forget(eldest);
+        return true;
+      }
+    }
+    return false;
+  }
+
   /// On the worker for processes.
-  private void findListener(Cgroup cgroup, String cgroupPath, InetSocketAddress local, Port port) {
+  private void findListener(String cgroupPath, InetSocketAddress local, Port port) {
     IdentityOutcome outcome;
     Listener listener = null;
     try {
-      listener = processes.findListener(cgroupPath, local).map(this::inOldHierarchies).orElse(null);
+      listener =
+          processes
+              .findListener(cgroupPath, local)
+              .map(found -> inOldHierarchies(found, cgroupPath))
+              .orElse(null);
       outcome = listener == null ? IdentityOutcome.NO_LISTENER : IdentityOutcome.PROCESS;
     } catch (AmbiguousListenerException e) {
       LOG.debug("A port cannot be attributed to a process", e);
@@ -712,22 +728,24 @@ public final class Identities implements AutoCloseable {
       if (ended != IdentityOutcome.FAILED) {
         outcomes.add(ended);
       }
-      settle(cgroup, local, port, found);
+      settle(port, found);
     });
   }
 
   /// A listener's container, where containers have cgroups of version 1 only, and their processes
-  /// are all at the root of version 2. On the worker for processes.
-  private Listener inOldHierarchies(Listener listener) {
+  /// are all in a cgroup of version 2 that is no container's: the root, or the engine's own. On the
+  /// worker for processes.
+  private Listener inOldHierarchies(Listener listener, String cgroupPath) {
     try {
       for (String path : processes.cgroupPaths(listener.process().pid())) {
+        if (path.equals("/") || path.equals(cgroupPath)) {
+          continue; // known to be no container's
+        }
         CgroupPath parsed = CgroupPath.parse(path);
-        ContainerFacts facts = parsed.isContainer() ? askOnWorker(path, parsed) : null;
+        ContainerFacts facts = askOnWorker(path, parsed);
         if (facts != null) {
           return new Listener(
-              listener.facts(),
-              naming.container(path, parsed, facts, listener.facts()),
-              listener.anyAddress());
+              listener.facts(), naming.container(path, parsed, facts, listener.facts()));
         }
       }
     } catch (IOException e) {
@@ -748,8 +766,7 @@ public final class Identities implements AutoCloseable {
     }
   }
 
-  private void settle(
-      Cgroup cgroup, InetSocketAddress local, Port port, @Nullable Listener listener) {
+  private void settle(Port port, @Nullable Listener listener) {
     port.settled = true;
     if (listener == null) {
       port.validUntilNs = nowNs + RETRY_LISTENER_NS;
@@ -757,9 +774,6 @@ public final class Identities implements AutoCloseable {
       port.identity = listener.identity();
       port.process = listener.process();
       portsByPid.computeIfAbsent(port.process.pid(), _ -> new ArrayList<>(1)).add(port);
-      if (listener.anyAddress() && cgroup.ports.remove(local, port)) {
-        cgroup.ports.put(local.getPort(), port);
-      }
     }
     finishAll(port);
   }

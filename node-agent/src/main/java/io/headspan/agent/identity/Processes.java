@@ -19,10 +19,14 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.HexFormat;
+import java.util.Iterator;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /// Processes by `/proc`. Any of them may end at any moment, so what is not there is empty, not an
@@ -55,8 +59,7 @@ final class Processes {
   ///
   /// @param facts of the process
   /// @param identity of the process; if several share the socket, of the one that started first
-  /// @param anyAddress nothing else in the cgroup listens at this port, at whatever address
-  record Listener(ProcessFacts facts, Identity identity, boolean anyAddress) {
+  record Listener(ProcessFacts facts, Identity identity) {
     ProcessId process() {
       return facts.process();
     }
@@ -76,8 +79,10 @@ final class Processes {
   /// @param exact bound to just the address asked for
   private record Socket(String namespace, String inode, boolean matches, boolean exact) {}
 
-  /// The process that listens at `local` in the cgroup `cgroupPath`, in whatever network namespace
-  /// its processes are.
+  /// The process that listens at `local` in the cgroup `cgroupPath`. If processes of several
+  /// network namespaces are in it, as where containers have cgroups of version 1 only, one of a
+  /// namespace that has the address: a wildcard takes what comes to its own namespace, and no
+  /// other.
   ///
   /// @throws AmbiguousListenerException if several unrelated processes do
   Optional<Listener> findListener(String cgroupPath, InetSocketAddress local)
@@ -88,6 +93,9 @@ final class Processes {
       if (namespace != null) {
         byNamespace.computeIfAbsent(namespace, _ -> new ArrayList<>()).add(pid);
       }
+    }
+    if (byNamespace.size() > 1) {
+      keepThoseWith(local.getAddress(), byNamespace);
     }
     List<Socket> sockets = new ArrayList<>();
     for (Map.Entry<String, List<Integer>> namespace : byNamespace.entrySet()) {
@@ -109,7 +117,6 @@ final class Processes {
       throw new AmbiguousListenerException(
           "several network namespaces have a listener: cgroup=" + cgroupPath + ", local=" + local);
     }
-    boolean anyAddress = wanted.size() == sockets.size();
     List<Listener> owners = new ArrayList<>();
     String namespace = namespaces.iterator().next();
     for (int pid : byNamespace.getOrDefault(namespace, List.of())) {
@@ -118,9 +125,7 @@ final class Processes {
             .ifPresent(facts ->
                 owners.add(
                     new Listener(
-                        facts,
-                        naming.process(cgroupPath, CgroupPath.parse(cgroupPath), facts),
-                        anyAddress)));
+                        facts, naming.process(cgroupPath, CgroupPath.parse(cgroupPath), facts))));
       }
     }
     if (owners.stream().map(owner -> owner.identity().executable()).distinct().count() > 1) {
@@ -180,21 +185,23 @@ final class Processes {
     return Optional.ofNullable(eldest);
   }
 
-  /// The cgroups of a process in all hierarchies, that of systemd or of v2 before those of single
-  /// controllers (cgroups(7), /proc/pid/cgroup).
-  List<String> cgroupPaths(int pid) throws IOException {
+  /// The cgroups of a process in all hierarchies, each once, those of v2 and of systemd before
+  /// those of single controllers (cgroups(7), /proc/pid/cgroup).
+  Set<String> cgroupPaths(int pid) throws IOException {
     String text = read(pid, "cgroup");
-    List<String> paths = new ArrayList<>();
+    Set<String> paths = new LinkedHashSet<>();
     if (text == null) {
       return paths;
     }
+    Set<String> ofControllers = new LinkedHashSet<>();
     for (String line : text.split("\n", -1)) {
       String[] fields = line.split(":", 3);
       if (fields.length == 3) {
         boolean isNamed = fields[1].isEmpty() || fields[1].startsWith("name=");
-        paths.add(isNamed ? 0 : paths.size(), fields[2]);
+        (isNamed ? paths : ofControllers).add(fields[2]);
       }
     }
+    paths.addAll(ofControllers);
     return paths;
   }
 
@@ -269,6 +276,91 @@ final class Processes {
       }
     }
     return false;
+  }
+
+  private void keepThoseWith(InetAddress address, Map<String, List<Integer>> byNamespace)
+      throws IOException {
+    Iterator<List<Integer>> namespaces = byNamespace.values().iterator();
+    while (namespaces.hasNext()) {
+      if (!isAddressOf(namespaces.next(), address)) {
+        namespaces.remove();
+      }
+    }
+  }
+
+  /// Whether the network namespace of these processes has the address. One of them that has ended
+  /// does not tell.
+  private boolean isAddressOf(List<Integer> pids, InetAddress address) throws IOException {
+    boolean ipv4 = address.getAddress().length == 4;
+    for (int pid : pids) {
+      boolean has =
+          ipv4
+              ? anyLine(pid, "net/fib_trie", new LocalRoutes(address)::tells)
+              : anyLine(pid, "net/if_inet6", line -> isInterfaceWith(address, line));
+      if (has) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /// Finds an address in what the kernel prints of its IPv4 routes (net/ipv4/fib_trie.c,
+  /// fib_trie_seq_show): a line `|-- PREFIX`, and below it one `/BITS SCOPE TYPE` for each route.
+  private static final class LocalRoutes {
+    private static final String LEAF = "|-- ";
+    private final byte[] address;
+    private byte[] prefix = new byte[0];
+
+    LocalRoutes(InetAddress address) {
+      this.address = address.getAddress();
+    }
+
+    /// Takes the next line; true if it is of a route that brings the address to this machine.
+    boolean tells(String line) {
+      if (line.startsWith(LEAF)) {
+        prefix = InetAddress.ofLiteral(line.substring(LEAF.length())).getAddress();
+        return false;
+      }
+      String[] route = line.split(" ", -1);
+      return route.length >= 3
+          && route[0].startsWith("/")
+          && route[2].equals("LOCAL")
+          && startsWith(prefix, Integer.parseInt(route[0], 1, route[0].length(), 10));
+    }
+
+    private boolean startsWith(byte[] wanted, int bits) {
+      for (int bit = 0; bit < bits; bit++) {
+        int mask = 0x80 >> (bit & 7);
+        if (((address[bit >> 3] ^ wanted[bit >> 3]) & mask) != 0) {
+          return false;
+        }
+      }
+      return true;
+    }
+  }
+
+  /// Whether a line of `if_inet6`, which begins with an address in hex, is of this one.
+  private static boolean isInterfaceWith(InetAddress address, String line) {
+    return line.startsWith(HexFormat.of().formatHex(address.getAddress()) + " ");
+  }
+
+  /// Whether `test` accepts a line, without the blanks around it, of a process's file. False if the
+  /// process has ended.
+  private boolean anyLine(int pid, String name, Predicate<String> test) throws IOException {
+    Path file = proc.resolve(Integer.toString(pid)).resolve(name);
+    try (BufferedReader lines = Files.newBufferedReader(file, StandardCharsets.US_ASCII)) {
+      for (String line = lines.readLine(); line != null; line = lines.readLine()) {
+        if (test.test(line.trim())) {
+          return true;
+        }
+      }
+      return false;
+    } catch (IOException e) {
+      if (Files.exists(file)) {
+        throw e;
+      }
+      return false; // the process has ended, or there is no IPv6
+    }
   }
 
   /// Adds the sockets of a namespace that listen at the port of `local`. IPv4 connections go to an

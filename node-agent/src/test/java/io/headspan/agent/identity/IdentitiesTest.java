@@ -122,10 +122,24 @@ class IdentitiesTest {
       assertThat(identities.ofCaller(id)).isEqualTo(NoIdentity.NO_CONTAINER);
       assertThat(cgroups).containsEntry(id, false);
       InetSocketAddress otherAddress = new InetSocketAddress("127.0.0.3", socket.getLocalPort());
-      assertThat(identities.ofServer(id, otherAddress, "GET", "/", now()))
-          .as("one process has the port, whatever the address")
-          .isSameAs(identity);
+      assertThat(await(identities, id, otherAddress, "/")).isEqualTo(identity);
     }
+  }
+
+  /// Whoever may connect to many addresses of a machine does not use up the memory for them.
+  @Test
+  void forgetsTheEldestAddressesWhereThereAreTooMany() throws IOException {
+    long id = cgroup("/own", OWN_PID + "\n");
+    Identities identities = start();
+    try (ServerSocket socket = listen()) {
+      for (int i = 0; i < 1_100; i++) {
+        InetSocketAddress address =
+            new InetSocketAddress("127.1." + i / 250 + "." + (i % 250 + 1), socket.getLocalPort());
+        assertThat(await(identities, id, address, "/").pid()).isEqualTo(OWN_PID);
+      }
+    }
+    assertThat(identities.outcomes().count(IdentityOutcome.OVERFLOW)).isZero();
+    assertThat(identities.outcomes().count(IdentityOutcome.PROCESS)).isEqualTo(1_100);
   }
 
   @Test
