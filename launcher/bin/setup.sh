@@ -209,4 +209,18 @@ role_flags() {
   [ -z "$own" ] || echo "${!own:-}"
 }
 
+# What the agent has a use for: loading and attaching, then maps, others' processes and files, precedence. No CAP_SYS_ADMIN.
+readonly agent_capabilities=bpf,perfmon,net_admin,sys_ptrace,dac_read_search,sys_nice
+
+# What role $1 is started by, if anything. Each thread can only lay down its own capabilities, and those of the Java runtime do not: so root's agent begins without the rest.
+role_prefix() {
+  [ "$1" = agent ] && [ "$(id -u)" = 0 ] || return 0
+  local prefix="setpriv --bounding-set -all,+${agent_capabilities//,/,+} --inh-caps -all"
+  if $prefix true 2>/dev/null; then
+    echo "$prefix"
+  else
+    say "setpriv cannot lay down capabilities here: the threads of the Java runtime keep all that this process has"
+  fi
+}
+
 launcher_classpath() { echo "$top/launcher/target/headspan-launcher.jar:$top/launcher/target/lib/*"; }
