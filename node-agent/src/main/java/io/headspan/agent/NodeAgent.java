@@ -61,10 +61,10 @@ public final class NodeAgent implements AutoCloseable {
       EnumSet.of(
           Capability.BPF, Capability.PERFMON, Capability.SYS_PTRACE, Capability.DAC_READ_SEARCH);
 
-  /// Of the thread that takes out what the kernel tells. When every processor is busy the ring must
-  /// not run over, for that is when its records are wanted; the budget bounds what the thread
-  /// takes.
-  private static final int CAPTURE_NICENESS = -10;
+  /// Of the threads that take out what the kernel tells, and read the states of containers. When
+  /// every processor is busy the ring must not run over, for that is when its records are wanted,
+  /// and a state is there for no longer than its container; the budget bounds what they take.
+  private static final int PRECEDENCE_NICENESS = -10;
 
   private static final int BEAT_MIN_MILLIS = 1;
   private static final int BEAT_MAX_MILLIS = 50;
@@ -93,6 +93,7 @@ public final class NodeAgent implements AutoCloseable {
   private volatile @Nullable LedgerMetrics ledgerMetrics;
   private final ProbeCounters counters;
   private final InvocationPipeline pipeline;
+  private final EventsFirst eventsFirst;
   private final Detail detail;
   private final Thread capture;
   private final CompletableFuture<Integer> captureThreadId = new CompletableFuture<>();
@@ -135,7 +136,7 @@ public final class NodeAgent implements AutoCloseable {
                     AgentException.Kind.CAPTURE, "the cgroup v2 hierarchy was unmounted"));
     NodeAgent agent = onItsOwnThread(() -> new NodeAgent(config, alone, cgroups));
     // By this thread, which still has the right to.
-    agent.givePrecedenceToCapture();
+    agent.givePrecedence();
     return agent;
   }
 
@@ -211,6 +212,9 @@ public final class NodeAgent implements AutoCloseable {
                   CorrelationLimits.DEFAULT.rememberedMax()),
               excludedPorts(),
               new SplittableRandom(new SecureRandom().nextLong()));
+      eventsFirst =
+          new EventsFirst(
+              () -> lifecycle.drain(pipeline::onEvent), NodeAgent::nowNs, pipeline::onExchange);
       AgentMetrics.register(registry, pipeline, delivery, counters);
       accountMetrics = new AccountMetrics(registry, accounts);
       detail = new Detail(config.budget(), alone, this::followDetail, nowNs());
@@ -254,9 +258,10 @@ public final class NodeAgent implements AutoCloseable {
     }
   }
 
-  private void givePrecedenceToCapture() {
+  private void givePrecedence() {
     try {
-      Niceness.set(captureThreadId.join(), CAPTURE_NICENESS);
+      Niceness.set(captureThreadId.join(), PRECEDENCE_NICENESS);
+      Niceness.set(pipeline.identities().glancerThreadId(), PRECEDENCE_NICENESS);
     } catch (LibbpfException e) {
       failures.warn("Capture has no precedence: on busy processors more may be lost", "", e);
     }
@@ -434,10 +439,9 @@ public final class NodeAgent implements AutoCloseable {
     detail.poll(nowNs());
     pipeline.countLosses(counters.losses());
     pipeline.advance(nowNs());
-    // Cgroups before exchanges in them.
-    lifecycle.drain(pipeline::onEvent);
+    eventsFirst.readEvents();
     pipeline.onEventsRead();
-    int exchanges = http.drain(pipeline::onExchange);
+    int exchanges = http.drain(eventsFirst::onExchange);
     http.takeFailure()
         .ifPresent(failure -> failures.error("Exchanges cannot be read", "", failure));
     accounts.poll(nowNs());

@@ -16,6 +16,7 @@ import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -45,6 +46,12 @@ class AgentMannersBpfIT {
   private static final String LEAST = "-all,+bpf,+perfmon,+net_admin";
   private static final Path SETPRIV = Path.of("/usr/bin/setpriv");
   private static final Path BPFTOOL = Path.of("/usr/sbin/bpftool");
+
+  /// CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN.
+  private static final long NEEDED = (1L << 39) | (1L << 38) | (1L << 12);
+
+  /// And CAP_SYS_NICE, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH.
+  private static final long OF_THE_AGENT = NEEDED | (1L << 23) | (1L << 19) | (1L << 2);
 
   /// CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH.
   private static final long KEPT = (1L << 39) | (1L << 38) | (1L << 19) | (1L << 2);
@@ -81,13 +88,19 @@ class AgentMannersBpfIT {
     Agent agent =
         startAgent(List.of(SETPRIV.toString(), "--bounding-set", LEAST, "--inh-caps", "-all"));
     capturesARequest(port);
-    Map<String, Long> capabilities = capabilitiesOfThreads(agent.process().pid());
-    assertThat(capabilities).containsKeys("headspan-captur", "headspan-identi", "headspan-export");
-    capabilities.forEach((thread, bits) -> {
-      if (thread.startsWith("headspan-") || thread.startsWith("armeria")) {
-        assertThat(bits & ~KEPT).as(thread).isZero();
-      }
-    });
+    assertThreadsHaveAtMost(NEEDED, agent.process().pid());
+  }
+
+  /// Those of the Java runtime too, which lay down nothing.
+  @Test
+  void startedByTheScriptNoThreadMayMoreThanAnAgentHasAUseFor() throws Exception {
+    needs(SETPRIV);
+    int port = startHttpServer();
+    Agent agent = startAgent(List.of(prefixOfScript().split(" ", -1)));
+    capturesARequest(port);
+    long pid = agent.process().pid();
+    assertThreadsHaveAtMost(OF_THE_AGENT, pid);
+    until("precedence was given", () -> threadsOf(pid, -10).contains("headspan-captur"));
   }
 
   @Test
@@ -95,23 +108,45 @@ class AgentMannersBpfIT {
     int port = startHttpServer();
     Agent agent = startAgent(List.of());
     capturesARequest(port);
-    Map<String, Long> capabilities = capabilitiesOfThreads(agent.process().pid());
-    assertThat(capabilities.get("headspan-captur")).isEqualTo(KEPT);
+    long pid = agent.process().pid();
+    assertThat(capabilitiesOfThreads(pid).get("headspan-captur")).isEqualTo(KEPT);
+    assertThreadsHaveAtMost(-1, pid);
+  }
+
+  /// @param runtimes what the Java runtime's own threads may have
+  private static void assertThreadsHaveAtMost(long runtimes, long pid) throws IOException {
+    Map<String, Long> capabilities = capabilitiesOfThreads(pid);
+    assertThat(capabilities).containsKeys("headspan-captur", "headspan-identi", "headspan-export");
+    assertThat(capabilities).as("the runtime's").containsKeys("java", "VM Thread");
     capabilities.forEach((thread, bits) -> {
-      if (thread.startsWith("headspan-") || thread.startsWith("armeria")) {
-        assertThat(bits & ~KEPT).as(thread).isZero();
-      }
+      boolean own = thread.startsWith("headspan-") || thread.startsWith("armeria");
+      assertThat(bits & ~(own ? KEPT & runtimes : runtimes)).as(thread).isZero();
     });
   }
 
+  /// What `./headspan agent` puts before its Java.
+  private static String prefixOfScript() throws IOException, InterruptedException {
+    Process process =
+        new ProcessBuilder(
+                "bash", "-c", "top=$PWD/..; . ../launcher/bin/setup.sh; role_prefix agent")
+            .redirectError(ProcessBuilder.Redirect.INHERIT)
+            .start();
+    String prefix =
+        new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8).strip();
+    assertThat(process.waitFor()).isZero();
+    assertThat(prefix).startsWith("setpriv ");
+    return prefix;
+  }
+
   @Test
-  void givesPrecedenceToTheThreadThatTakesOutTheRingAlone() throws Exception {
+  void givesPrecedenceToTheThreadsThatMustNotComeTooLateAlone() throws Exception {
     int port = startHttpServer();
     Agent agent = startAgent(List.of());
     long pid = agent.process().pid();
-    until("capture has precedence", () -> threadsOf(pid, -10).equals(Set.of("headspan-captur")));
+    Set<String> preceding = Set.of("headspan-captur", "headspan-glance");
+    until("they have precedence", () -> threadsOf(pid, -10).equals(preceding));
     capturesARequest(port);
-    assertThat(threadsOf(pid, -10)).containsExactly("headspan-captur");
+    assertThat(threadsOf(pid, -10)).isEqualTo(preceding);
     assertThat(threadsOf(pid, 0)).contains("headspan-identi", "headspan-proces", "headspan-export");
   }
 
@@ -275,10 +310,12 @@ class AgentMannersBpfIT {
           String[] field = line.split(":\\s*", 2);
           status.put(field[0], field[1]);
         }
-        capabilities.merge(
-            status.getOrDefault("Name", ""),
-            Long.parseUnsignedLong(status.getOrDefault("CapPrm", "0"), 16),
-            (a, b) -> a | b);
+        for (String set : List.of("CapPrm", "CapEff", "CapInh", "CapAmb")) {
+          capabilities.merge(
+              status.getOrDefault("Name", ""),
+              Long.parseUnsignedLong(status.getOrDefault(set, "0"), 16),
+              (a, b) -> a | b);
+        }
       }
     }
     return capabilities;

@@ -4,6 +4,7 @@ import io.headspan.agent.identity.Executors.Executor;
 import io.headspan.agent.identity.Processes.AmbiguousListenerException;
 import io.headspan.agent.identity.Processes.Listener;
 import io.headspan.agent.ledger.Tally;
+import io.headspan.agent.libbpf.Niceness;
 import io.headspan.agent.log.FailureLog;
 import io.headspan.agent.probe.lifecycle.LifecycleEvent;
 import java.io.IOException;
@@ -19,6 +20,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Queue;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
@@ -35,8 +37,8 @@ import org.slf4j.LoggerFactory;
 /// tells the function.
 ///
 /// All methods are for one thread, that of the caller, and none of them blocks: files are read by
-/// two threads of this object, and their results come in with [#poll]. While a lookup is under way,
-/// the answer is [NoIdentity#PENDING] and [#await] tells when to ask again.
+/// three threads of this object, and their results come in with [#poll]. While a lookup is under
+/// way, the answer is [NoIdentity#PENDING] and [#await] tells when to ask again.
 public final class Identities implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Identities.class);
 
@@ -45,7 +47,7 @@ public final class Identities implements AutoCloseable {
   private static final int[] RETRY_MILLIS = {5, 10, 20, 40, 80, 160, 320, 640, 1280};
 
   /// Meanwhile, a new cgroup's name is looked for among containers this often: one that lives for a
-  /// moment may have come and gone between two of the others.
+  /// moment may have come and gone between two of the others, or before the worker gets a CPU.
   private static final int GLANCE_MILLIS = 5;
 
   private static final int GLANCES_MAX = 200;
@@ -81,6 +83,12 @@ public final class Identities implements AutoCloseable {
 
   /// Asks the sources of containers, and does nothing else: what they know may be gone in a moment.
   private final ScheduledThreadPoolExecutor worker;
+
+  /// Reads states of new containers before these are gone, as soon as there are any. It starts no
+  /// threads, so that it can be given precedence.
+  private final ScheduledThreadPoolExecutor glancer;
+
+  private final CompletableFuture<Integer> glancerThreadId = new CompletableFuture<>();
 
   /// Looks at processes and at the whole tree, which takes longer.
   private final ScheduledThreadPoolExecutor processWorker;
@@ -130,8 +138,11 @@ public final class Identities implements AutoCloseable {
     boolean sawBeginning;
     int triesAtExec;
 
-    /// Its look-up has ended. The worker's.
-    boolean found;
+    /// Its look-up has ended. Set by the worker.
+    volatile boolean found;
+
+    /// What a glance found, which may be gone when the worker looks. Set by the glancer.
+    volatile @Nullable ContainerFacts glimpsed;
 
     @Nullable String path;
     @Nullable Identity container;
@@ -214,6 +225,8 @@ public final class Identities implements AutoCloseable {
     graceNs = settings.grace().toNanos();
     waitingMax = settings.waitingMax();
     worker = startWorker("headspan-identity");
+    glancer = startWorker("headspan-glance");
+    glancer.execute(() -> glancerThreadId.complete(Niceness.threadId()));
     processWorker = startWorker("headspan-process");
     failures = new FailureLog(LOG);
   }
@@ -238,11 +251,7 @@ public final class Identities implements AutoCloseable {
         if (cgroup.path == null) {
           cgroup.path = created.path();
           findContainer(cgroup, created.path(), RETRY_MILLIS.length);
-          CgroupPath parsed = CgroupPath.parse(created.path());
-          // Of a container in a pod, there is more to be asked than its runtime knows.
-          if (parsed.podUid() == null) {
-            submit(() -> glance(cgroup, created.path(), parsed, GLANCES_MAX), GLANCE_MILLIS);
-          }
+          submitGlance(cgroup, created.path(), GLANCES_MAX, GLANCE_MILLIS);
         }
       }
       case LifecycleEvent.CgroupRemoved gone -> {
@@ -387,6 +396,17 @@ public final class Identities implements AutoCloseable {
     return waiting;
   }
 
+  /// What the kernel calls the thread that reads states of containers while they are there.
+  public int glancerThreadId() {
+    return glancerThreadId.join();
+  }
+
+  /// Whether the state of the container in a cgroup was read, if only at a glance. For tests.
+  boolean isGlimpsed(long cgroupId) {
+    Cgroup cgroup = cgroups.get(cgroupId);
+    return cgroup != null && cgroup.glimpsed != null;
+  }
+
   /// How lookups ended.
   public Tally<IdentityOutcome> outcomes() {
     return outcomes;
@@ -396,10 +416,12 @@ public final class Identities implements AutoCloseable {
   @Override
   public void close() {
     processWorker.shutdownNow();
+    glancer.shutdownNow();
     worker.shutdownNow();
     try {
       // The sources are the worker's; whatever it waits for was interrupted.
       if (!worker.awaitTermination(CLOSE_SECONDS, TimeUnit.SECONDS)
+          || !glancer.awaitTermination(CLOSE_SECONDS, TimeUnit.SECONDS)
           || !processWorker.awaitTermination(CLOSE_SECONDS, TimeUnit.SECONDS)) {
         LOG.warn("An identity look-up does not end: seconds={}", CLOSE_SECONDS);
       }
@@ -511,6 +533,7 @@ public final class Identities implements AutoCloseable {
         && cgroup.triesAtExec < TRIES_AT_EXEC_MAX) {
       cgroup.triesAtExec++;
       String path = cgroup.path;
+      submitGlance(cgroup, path, 0, 0);
       submit(() -> tryContainerOnce(cgroup, path), 0);
     }
   }
@@ -521,22 +544,29 @@ public final class Identities implements AutoCloseable {
       return;
     }
     CgroupPath parsed = CgroupPath.parse(path);
-    Answer answer = ask(path, parsed, false);
+    Answer answer = ask(path, parsed, cgroup.glimpsed, false);
     if (answer.facts() != null && !answer.mayCome()) {
       found(cgroup, path, parsed, answer.facts());
     }
   }
 
-  /// On the worker.
-  private void glance(Cgroup cgroup, String path, CgroupPath parsed, int left) {
-    if (cgroup.found) {
+  private void submitGlance(Cgroup cgroup, String path, int left, int delayMillis) {
+    var _ = glancer.schedule(() -> glance(cgroup, path, left), delayMillis, TimeUnit.MILLISECONDS);
+  }
+
+  /// On the glancer.
+  ///
+  /// @param left how often to look again if there is nothing
+  private void glance(Cgroup cgroup, String path, int left) {
+    if (cgroup.found || cgroup.glimpsed != null) {
       return;
     }
     for (ContainerSource source : sources) {
       try {
         Optional<ContainerFacts> facts = source.glance(path);
         if (facts.isPresent()) {
-          found(cgroup, path, parsed, facts.get());
+          cgroup.glimpsed = facts.get();
+          submit(() -> tryContainerOnce(cgroup, path), 0);
           return;
         }
       } catch (IOException | RuntimeException e) {
@@ -545,7 +575,7 @@ public final class Identities implements AutoCloseable {
       }
     }
     if (left > 0) {
-      submit(() -> glance(cgroup, path, parsed, left - 1), GLANCE_MILLIS);
+      submitGlance(cgroup, path, left - 1, GLANCE_MILLIS);
     }
   }
 
@@ -560,7 +590,7 @@ public final class Identities implements AutoCloseable {
     }
     CgroupPath parsed = CgroupPath.parse(path);
     boolean isLast = path.equals("/") || attempt == retries;
-    Answer answer = ask(path, parsed, isLast);
+    Answer answer = ask(path, parsed, cgroup.glimpsed, isLast);
     if (answer.mayCome() && !isLast) {
       submit(() -> tryContainer(cgroup, path, attempt + 1, retries), RETRY_MILLIS[attempt]);
       return;
@@ -587,9 +617,11 @@ public final class Identities implements AutoCloseable {
 
   /// On the worker.
   ///
+  /// @param glimpsed what the first source said before
   /// @param tells whether to log what failed
-  private Answer ask(String path, CgroupPath parsed, boolean tells) {
-    ContainerFacts facts = null;
+  private Answer ask(
+      String path, CgroupPath parsed, @Nullable ContainerFacts glimpsed, boolean tells) {
+    ContainerFacts facts = glimpsed;
     boolean mayCome = false;
     for (ContainerSource source : sources) {
       if (facts != null && facts.pod() != null && parsed.podUid() != null) {
@@ -757,7 +789,7 @@ public final class Identities implements AutoCloseable {
   /// What the sources, which are the other worker's, say now.
   private @Nullable ContainerFacts askOnWorker(String path, CgroupPath parsed) throws IOException {
     try {
-      return worker.submit(() -> ask(path, parsed, true)).get().facts();
+      return worker.submit(() -> ask(path, parsed, null, true)).get().facts();
     } catch (ExecutionException e) {
       throw new IOException("the container could not be looked up: cgroup=" + path, e);
     } catch (InterruptedException e) {

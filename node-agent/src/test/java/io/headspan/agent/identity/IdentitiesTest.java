@@ -9,6 +9,7 @@ import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
+import java.net.Socket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -81,6 +82,48 @@ class IdentitiesTest {
         .isEqualTo("acme");
     assertThat(identities.waiting()).isZero();
     assertThat(identities.sawBeginning(id)).isTrue();
+  }
+
+  /// Look-ups that take long, here at a kubelet that does not answer, do not cost others theirs.
+  /// What a later source still knows is added.
+  @Test
+  void knowsAContainerThatIsGoneWhenItsTurnComes() throws IOException {
+    String containerId = "0123456789abcdef".repeat(4);
+    String path = "/docker/" + containerId;
+    Path known = Files.createDirectories(directory.resolve("docker/containers/" + containerId));
+    Files.writeString(
+        known.resolve("config.v2.json"),
+        "{\"ID\": \"" + containerId + "\", \"Config\": {\"Image\": \"shop:7\"}}");
+    Identities identities;
+    long id;
+    try (ServerSocket kubelet = listen()) {
+      platforms =
+          set(
+              Map.of(
+                  "HEADSPAN_X_KUBELET",
+                  "http://127.0.0.1:" + kubelet.getLocalPort(),
+                  "HEADSPAN_X_DOCKER_ROOT",
+                  directory.resolve("docker").toString()));
+      identities = start();
+      String pod = "/kubepods/pod0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9/" + "f".repeat(64);
+      identities.onEvent(new LifecycleEvent.CgroupCreated(1, cgroup(pod, ""), pod));
+      id = cgroup(path, "");
+      try (Socket asked = kubelet.accept()) {
+        assertThat(asked.isConnected()).isTrue();
+        identities.onEvent(new LifecycleEvent.CgroupCreated(1, id, path));
+        StateFiles.write(states, containerId, mount + path, "io.headspan.tenant=acme");
+        identities.onEvent(new LifecycleEvent.Exec(2, 7, id, "/bin/a"));
+        until(identities, () -> identities.isGlimpsed(id));
+        Files.delete(states.resolve(containerId).resolve("state.json"));
+        Files.delete(mount.resolve(path.substring(1)));
+        identities.onEvent(new LifecycleEvent.CgroupRemoved(3, id, path));
+        assertThat(identities.ofServer(id, local(80), "GET", "/", now()))
+            .isEqualTo(NoIdentity.PENDING);
+      }
+    }
+    Identity identity = await(identities, id, local(80), "/");
+    assertThat(identity.tenant()).isEqualTo("acme");
+    assertThat(identity.image()).isEqualTo("shop:7");
   }
 
   @Test
@@ -324,13 +367,13 @@ class IdentitiesTest {
   }
 
   private PlatformSettings ruled(String rules) {
-    Settings settings =
-        Settings.of(
-            "x",
-            SettingSources.of(
-                Map.of(
-                    "HEADSPAN_X_RULES", rules, "HEADSPAN_X_CONTAINER_ROOTS", states.toString())));
-    return PlatformSettings.from(settings);
+    return set(Map.of("HEADSPAN_X_RULES", rules));
+  }
+
+  private PlatformSettings set(Map<String, String> variables) {
+    Map<String, String> all = new HashMap<>(variables);
+    all.put("HEADSPAN_X_CONTAINER_ROOTS", states.toString());
+    return PlatformSettings.from(Settings.of("x", SettingSources.of(all)));
   }
 
   private long now() {
