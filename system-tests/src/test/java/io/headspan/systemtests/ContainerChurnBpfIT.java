@@ -30,21 +30,26 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/// Containers that come and go by the hundreds while another one serves: every invocation of theirs
-/// is captured once, as that of the right container, with its cold start; the load beside them
-/// loses nothing; the books say so; and of the agent nothing is left.
+/// Containers that come and go by the hundreds while another one serves and the collector is away
+/// for a minute: every invocation of theirs is captured once, as that of the right container, with
+/// its cold start; the load beside them loses nothing; the books say so; and of the agent nothing
+/// is left.
 @Tag("privileged")
 final class ContainerChurnBpfIT {
   private static final int CONTAINERS = Integer.getInteger("headspan.churn", 500);
   private static final int AT_ONCE = 3;
   private static final int REQUESTS_EACH = 2;
 
-  /// One in so many may stay unknown, for on machines that build things the agent has to wait.
-  private static final int CONTAINERS_PER_UNKNOWN = 50;
+  /// One in so many may stay unknown: the agent need not get a CPU while a container's state is
+  /// there (docs/agent.md).
+  private static final int CONTAINERS_PER_UNKNOWN = 100;
+
+  private static final String NO_TENANT = "{none}";
 
   private static final int LOAD_PER_SECOND = 200;
   private static final int LOAD_REQUESTS = 20 * CONTAINERS;
   private static final long TRAFFIC_WITHIN_SECONDS = 60L + LOAD_REQUESTS / LOAD_PER_SECOND;
+  private static final Duration OUTAGE = Duration.ofSeconds(60);
   private static final String TENANT = "churn";
   private static final Duration START_WITHIN = Duration.ofSeconds(20);
   private static final String TRACE_PREFIX = "00000000000ab5c0";
@@ -77,9 +82,18 @@ final class ContainerChurnBpfIT {
                 "--seed",
                 "21")) {
       BpfObjects objects = BpfObjects.heldBy(node.agentPid());
+      // As agents are on nodes: its code has been loaded.
+      Await.until(
+          "the load is captured", () -> AgentBooks.of(node, TENANT).captured() > LOAD_PER_SECOND);
+      node.killCollector();
+      long awaySinceNs = System.nanoTime();
       Map<String, String> expected = churn();
       assertThat(expected).hasSize(CONTAINERS * REQUESTS_EACH);
       Map<String, Traffic.Sent> sent = traffic.await(TRAFFIC_WITHIN_SECONDS);
+      assertThat(AgentBooks.of(node, TENANT).spooled()).as("held on the disk").isPositive();
+      // The outage is what is tested; the churn takes most of it.
+      LockSupport.parkNanos(awaySinceNs + OUTAGE.toNanos() - System.nanoTime());
+      node.restartCollector();
 
       Await.until(
           "all is captured and stored",
@@ -97,6 +111,11 @@ final class ContainerChurnBpfIT {
       assertThat(books.acknowledged()).isEqualTo(books.captured());
       assertThat(books.dropped()).isEmpty();
       assertThat(books.imbalance()).isZero();
+      // Beside unknown ones, what else on this machine speaks HTTP and is of no tenant.
+      Await.until(
+          "books without tenant are those of the store",
+          () -> AgentBooks.of(node, NO_TENANT) + ", stored " + storedWithoutTenant(node),
+          () -> agrees(AgentBooks.of(node, NO_TENANT), storedWithoutTenant(node)));
 
       node.stopAgent();
       Await.until("nothing of the agent is in the kernel", objects::areGone);
@@ -128,16 +147,28 @@ final class ContainerChurnBpfIT {
     assertThat(wrong)
         .as("missing or wrong, of short containers; the agent says: %s", node.agentMetrics())
         .isEmpty();
-    assertThat(coldStarts.values()).as("cold starts by container").allMatch(starts -> starts <= 1);
-    // Known to be missing for a few where the machine is overloaded: docs/figures.md.
-    assertThat(coldStarts.values().stream().mapToInt(Integer::intValue).sum())
-        .as("containers with a cold start")
-        .isGreaterThanOrEqualTo(CONTAINERS * 9 / 10);
+    assertThat(coldStarts.values()).as("cold starts by container").containsOnly(1);
+    assertThat(unknownInvocations)
+        .as("of a container all or nothing is unknown: %s", unknown)
+        .isEqualTo((long) unknown.size() * REQUESTS_EACH);
     assertThat(unknown).hasSizeLessThanOrEqualTo(CONTAINERS / CONTAINERS_PER_UNKNOWN);
     assertThat(notContainers(node))
         .as("counted as of no container, of which are %s", unknown)
         .isGreaterThanOrEqualTo(unknown.size());
     return unknownInvocations;
+  }
+
+  private static boolean agrees(AgentBooks books, long stored) {
+    return books.isQuiet()
+        && books.imbalance() == 0
+        && books.acknowledged() == stored
+        && books.captured() == stored + books.lost();
+  }
+
+  private static long storedWithoutTenant(HeadspanNode node) {
+    return node.query(
+            SqlQuery.of("SELECT count() AS n FROM spans WHERE tenant = ''"), row -> row.integer(0))
+        .getFirst();
   }
 
   private static double notContainers(HeadspanNode node) {
