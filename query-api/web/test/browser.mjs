@@ -171,7 +171,7 @@ describe("the page in a browser", () => {
     await options.filter({ hasText: "!~" }).waitFor();
     await query.fill("");
     await query.pressSequentially("{ kind = server } | qua");
-    await options.filter({ hasText: "quantile_over_time" }).waitFor();
+    await options.first().filter({ hasText: "quantile_over_time" }).waitFor();
     await page.keyboard.press("Tab");
     await query.pressSequentially("duration, .99) ");
     await options.filter({ hasText: "with(…)" }).waitFor();
@@ -179,7 +179,6 @@ describe("the page in a browser", () => {
     await options.filter({ hasText: "with(…)" }).waitFor({ state: "detached" });
     await page.keyboard.press("Tab");
     await query.pressSequentially("resource.service.name)");
-    await page.keyboard.press("Escape");
     await page.keyboard.press("Enter");
     assert.equal(
       await query.inputValue(),
