@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.US_ASCII;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.headspan.agent.export.SpanBatcher;
+import io.headspan.agent.governor.DetailLevel;
 import io.headspan.agent.http.CarriedContext;
 import io.headspan.agent.http.UnreadableHead;
 import io.headspan.agent.identity.Identities;
@@ -14,6 +15,7 @@ import io.headspan.agent.invocation.CorrelationLimits;
 import io.headspan.agent.invocation.ParentEvidence;
 import io.headspan.agent.ledger.DropReason;
 import io.headspan.agent.ledger.Ledger;
+import io.headspan.agent.ledger.LedgerSnapshot;
 import io.headspan.agent.probe.http.HttpExchange;
 import io.headspan.agent.probe.http.HttpExchange.End;
 import io.headspan.agent.probe.http.HttpExchange.Role;
@@ -40,6 +42,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /// With made-up exchanges and cgroups, and the real `/proc`.
 class InvocationPipelineTest {
@@ -200,6 +204,124 @@ class InvocationPipelineTest {
     assertThat(pipeline.correlator().waiting()).isZero();
   }
 
+  /// Step 2 of the governor.
+  @Test
+  void leavesOutCallsAtTheSecondStepAndKeepsInvocations() throws IOException {
+    long front = makeContainerCgroup("front");
+    long back = makeContainerCgroup("back");
+    pipeline.detail(DetailLevel.NO_CALLS);
+    HttpExchange called = server(back, BACK, CALLER, "GET /b HTTP/1.1\r\n\r\n", true);
+    pipeline.onExchange(called);
+    pipeline.onExchange(client(front, CALLER, BACK, called, 1, "GET /b HTTP/1.1\r\n\r\n"));
+    pipeline.onExchange(server(front, FRONT, OUTSIDE, "GET /a HTTP/1.1\r\n\r\n", false));
+    until(() -> pipeline.batcher().size() == 2);
+    assertBooks(3, 1);
+  }
+
+  /// Steps 1, 3 and 4: of how many invocations each leaves one.
+  @ParameterizedTest
+  @CsvSource({"FULL, 1", "NO_TIME_ACCOUNTS, 1", "NO_CALLS, 1", "SAMPLED_4, 4", "SAMPLED_16, 16"})
+  void leavesOutInvocationsAtTheLastSteps(DetailLevel level, int oneOf) throws IOException {
+    long front = makeContainerCgroup("front");
+    pipeline.detail(level);
+    int all = 800;
+    for (int i = 0; i < all; i++) {
+      pipeline.onExchange(at(front, i * 1_000_003L, End.RESPONSE));
+    }
+    pipeline.finish();
+    int spans = batches.stream().mapToInt(SpanBatch::size).sum();
+    assertThat(spans).isBetween(all / oneOf * 9 / 10, all / oneOf * 11 / 10);
+    assertBooks(all, all - spans);
+  }
+
+  /// Whether the governor changed its mind meanwhile, or it did not: the books are exact.
+  @ParameterizedTest
+  @CsvSource({
+    "FULL, FULL",
+    "FULL, SAMPLED_16",
+    "SAMPLED_16, FULL",
+    "SAMPLED_16, SAMPLED_16",
+    "NO_CALLS, FULL",
+    "FULL, NO_CALLS"
+  })
+  void leavesNothingPendingOfWhatWasToldAsOpen(DetailLevel atFirst, DetailLevel atTheEnd)
+      throws IOException {
+    long front = makeContainerCgroup("front");
+    pipeline.detail(atFirst);
+    int all = 32;
+    for (int i = 0; i < all; i++) {
+      pipeline.onExchange(at(front, i * 1_000_003L, End.OPEN));
+    }
+    HttpExchange called = at(front, 1, End.RESPONSE);
+    String head = "GET /b HTTP/1.1\r\n\r\n";
+    HttpExchange call = client(front, CALLER, BACK, called, 1, head);
+    pipeline.onExchange(asOpen(call, head));
+    pipeline.detail(atTheEnd);
+    sequence -= all + 1;
+    for (int i = 0; i < all; i++) {
+      pipeline.onExchange(at(front, i * 1_000_003L, End.RESPONSE));
+    }
+    pipeline.onExchange(call);
+    pipeline.finish();
+    LedgerSnapshot books = ledger.snapshot();
+    assertThat(books.pending()).isZero();
+    assertThat(books.total().imbalance()).isZero();
+    assertThat(books.total().inMemory())
+        .isEqualTo(batches.stream().mapToInt(SpanBatch::size).sum());
+    // The end of each is a span or left out, whatever it was told as before.
+    int isKept = atTheEnd.hasCalls() ? 1 : 0;
+    if (atTheEnd.oneOf() == 1) {
+      assertThat(ledger.dropped(DropReason.SHED)).isEqualTo(1 - isKept);
+    } else {
+      assertThat(ledger.dropped(DropReason.SHED)).isGreaterThan(all / 2);
+    }
+  }
+
+  private void assertBooks(long captured, long shed) {
+    LedgerSnapshot books = ledger.snapshot();
+    assertThat(books.pending()).isZero();
+    assertThat(books.total().captured()).isEqualTo(captured);
+    assertThat(books.total().inMemory()).isEqualTo(captured - shed);
+    assertThat(ledger.dropped(DropReason.SHED)).isEqualTo(shed);
+    assertThat(books.total().imbalance()).isZero();
+  }
+
+  private long makeContainerCgroup(String name) throws IOException {
+    long cgroupId = makeCgroup(name, "");
+    makeContainer(name);
+    return cgroupId;
+  }
+
+  private HttpExchange at(long cgroupId, long headNs, End end) {
+    return exchange(
+        Role.SERVER,
+        cgroupId,
+        FRONT,
+        OUTSIDE,
+        sequence++,
+        headNs,
+        headNs + 1_000,
+        "GET /a HTTP/1.1\r\n\r\n",
+        -1,
+        false,
+        end);
+  }
+
+  private static HttpExchange asOpen(HttpExchange call, String head) {
+    return exchange(
+        call.role(),
+        call.cgroupId(),
+        call.local(),
+        call.remote(),
+        call.headSequence(),
+        call.headNs(),
+        call.tailNs(),
+        head,
+        1,
+        false,
+        End.OPEN);
+  }
+
   private long makeCgroup(String name, String pids) throws IOException {
     Path cgroup = Files.createDirectory(mount.resolve(name));
     if (!pids.isEmpty()) {
@@ -290,6 +412,32 @@ class InvocationPipelineTest {
       String head,
       int open,
       boolean peerLocal) {
+    return exchange(
+        role,
+        cgroupId,
+        local,
+        remote,
+        headSequence,
+        headNs,
+        tailNs,
+        head,
+        open,
+        peerLocal,
+        End.RESPONSE);
+  }
+
+  private static HttpExchange exchange(
+      Role role,
+      long cgroupId,
+      InetSocketAddress local,
+      InetSocketAddress remote,
+      int headSequence,
+      long headNs,
+      long tailNs,
+      String head,
+      int open,
+      boolean peerLocal,
+      End end) {
     return new HttpExchange(
         role,
         1,
@@ -304,7 +452,7 @@ class InvocationPipelineTest {
         true,
         200,
         0,
-        End.RESPONSE,
+        end,
         open,
         peerLocal);
   }

@@ -298,6 +298,11 @@ public final class Correlator {
     boolean isOpen = exchange.end() == HttpExchange.End.OPEN;
     ExchangeId id = ExchangeId.of(exchange);
     Node begun = isOpen ? open.get(id) : open.remove(id);
+    if (begun != null && !isOpen && !begun.hasSpan() && head != null) {
+      // Told as open when it was to have no span: what ended is to have one, and needs its place.
+      forgetOpen(begun);
+      begun = null;
+    }
     if (begun != null) {
       if (!isOpen) {
         complete(begun, exchange, head, nowNs);
@@ -471,16 +476,20 @@ public final class Correlator {
         return;
       }
       open.remove(oldest.getKey());
-      switch (node.role()) {
-        case SERVER -> {
-          Instance instance = instances.get(node.cgroupId());
-          if (instance != null) {
-            instance.open.remove(node);
-            removeIfEmpty(node.cgroupId(), instance);
-          }
+      forgetOpen(node);
+    }
+  }
+
+  private void forgetOpen(Node node) {
+    switch (node.role()) {
+      case SERVER -> {
+        Instance instance = instances.get(node.cgroupId());
+        if (instance != null) {
+          instance.open.remove(node);
+          removeIfEmpty(node.cgroupId(), instance);
         }
-        case CLIENT -> calls.remove(node.key(), node);
       }
+      case CLIENT -> calls.remove(node.key(), node);
     }
   }
 
