@@ -37,8 +37,8 @@ final class AccountMetrics {
     }
   }
 
-  /// Takes over the latest reading of the matrix.
+  /// Takes over the latest readings of the matrix.
   void refresh() {
-    matrix.refresh(accounts.matrix());
+    matrix.refresh(accounts.matrix(), accounts.unassigned());
   }
 }

@@ -16,6 +16,7 @@ final class MatrixMetrics {
 
   private final MeterRegistry registry;
   private final Map<Pair, AtomicLong> waitNs = new HashMap<>();
+  private final Map<Pair, AtomicLong> unassignedNs = new HashMap<>();
 
   private record Pair(String victim, String culprit) {}
 
@@ -24,33 +25,56 @@ final class MatrixMetrics {
   }
 
   /// Takes over a reading.
-  synchronized void refresh(MatrixSnapshot matrix) {
+  ///
+  /// @param unassigned the part of it that belongs to no invocation
+  synchronized void refresh(MatrixSnapshot matrix, MatrixSnapshot unassigned) {
     for (MatrixSnapshot.Cell cell : matrix.cells()) {
       waitNs
           .computeIfAbsent(new Pair(cell.victim(), cell.culprit()), this::register)
           .set(cell.waitNs());
     }
+    for (MatrixSnapshot.Cell cell : unassigned.cells()) {
+      if (NodeSignal.Interference.isTaken(cell.victim(), cell.culprit())) {
+        unassignedNs
+            .computeIfAbsent(
+                new Pair(cell.victim(), cell.culprit()),
+                pair ->
+                    registerTaken(
+                        pair,
+                        "headspan.agent.runqueue.unassigned",
+                        "The part of the waits that belongs to no invocation; the rest is in their"
+                            + " spans"))
+            .set(cell.waitNs());
+      }
+    }
   }
 
   private AtomicLong register(Pair pair) {
-    AtomicLong total = new AtomicLong();
     if (NodeSignal.Interference.isTaken(pair.victim(), pair.culprit())) {
-      FunctionCounter.builder("headspan.agent.runqueue.wait", total, ns -> ns.get() / NANOS)
-          .description(
-              "Time that the victim's threads were runnable while the culprit's had the CPU")
-          .baseUnit("seconds")
-          .tag("victim", pair.victim())
-          .tag("culprit", pair.culprit())
-          .register(registry);
-    } else {
-      FunctionCounter.builder("headspan.agent.own.wait", total, ns -> ns.get() / NANOS)
-          .description(
-              "Time that the tenant's threads were runnable while others of it had the CPU, or nobody")
-          .baseUnit("seconds")
-          .tag("tenant", pair.victim())
-          .tag("reason", pair.culprit().equals(pair.victim()) ? "own_load" : "idle")
-          .register(registry);
+      return registerTaken(
+          pair,
+          "headspan.agent.runqueue.wait",
+          "Time that the victim's threads were runnable while the culprit's had the CPU");
     }
+    AtomicLong total = new AtomicLong();
+    FunctionCounter.builder("headspan.agent.own.wait", total, ns -> ns.get() / NANOS)
+        .description(
+            "Time that the tenant's threads were runnable while others of it had the CPU, or nobody")
+        .baseUnit("seconds")
+        .tag("tenant", pair.victim())
+        .tag("reason", pair.culprit().equals(pair.victim()) ? "own_load" : "idle")
+        .register(registry);
+    return total;
+  }
+
+  private AtomicLong registerTaken(Pair pair, String name, String description) {
+    AtomicLong total = new AtomicLong();
+    FunctionCounter.builder(name, total, ns -> ns.get() / NANOS)
+        .description(description)
+        .baseUnit("seconds")
+        .tag("victim", pair.victim())
+        .tag("culprit", pair.culprit())
+        .register(registry);
     return total;
   }
 }

@@ -17,7 +17,9 @@ class MatrixMetricsTest {
 
   @Test
   void keepsWhatNobodyElseTookApartFromWhatCulpritsTook() {
-    metrics.refresh(new MatrixSnapshot(1, List.of(new Cell("acme", "bravo", 1_000_000_000, 1))));
+    metrics.refresh(
+        new MatrixSnapshot(1, List.of(new Cell("acme", "bravo", 1_000_000_000, 1))),
+        MatrixSnapshot.EMPTY);
     metrics.refresh(
         new MatrixSnapshot(
             2,
@@ -26,10 +28,17 @@ class MatrixMetricsTest {
                 new Cell("acme", "{host}", 500_000_000, 2),
                 new Cell("acme", "acme", 9_000_000_000L, 4),
                 new Cell("acme", "{idle}", 3_000_000_000L, 8),
-                new Cell("{host}", "{host}", 7_000_000_000L, 8))));
+                new Cell("{host}", "{host}", 7_000_000_000L, 8))),
+        new MatrixSnapshot(
+            2,
+            List.of(
+                new Cell("acme", "bravo", 250_000_000, 0),
+                new Cell("acme", "acme", 1_000_000_000, 0))));
     assertThat(seconds("headspan.agent.runqueue.wait"))
         .containsOnly(
             entry("culprit=bravo victim=acme", 2.0), entry("culprit={host} victim=acme", 0.5));
+    assertThat(seconds("headspan.agent.runqueue.unassigned"))
+        .containsOnly(entry("culprit=bravo victim=acme", 0.25));
     assertThat(seconds("headspan.agent.own.wait"))
         .containsOnly(
             entry("reason=own_load tenant=acme", 9.0),

@@ -38,7 +38,8 @@ import org.slf4j.LoggerFactory;
 /// because it is switched off to save time ([#switchOff], until [#switchOn]). Then exchanges have
 /// no accounts, and what threads wait for is not measured.
 ///
-/// One thread, that of the capture; [#matrix], [#offReason] and the counters are for any.
+/// One thread, that of the capture; [#matrix], [#unassigned], [#offReason] and the counters are for
+/// any.
 public final class TimeAccounts implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(TimeAccounts.class);
 
@@ -71,6 +72,7 @@ public final class TimeAccounts implements AutoCloseable {
   private Map<SchedCounter, Long> countersBefore = Map.of();
   private volatile @Nullable String offReason;
   private volatile MatrixSnapshot matrix = MatrixSnapshot.EMPTY;
+  private volatile MatrixSnapshot unassigned = MatrixSnapshot.EMPTY;
   private volatile Map<SchedCounter, Long> counters = Map.of();
   private volatile long records;
   private Consumer<CallOfThread> calls = _ -> {};
@@ -129,11 +131,11 @@ public final class TimeAccounts implements AutoCloseable {
     LOG.warn("Time accounts and interference matrix are switched off: reason={}", reason);
     drain(open);
     flush();
+    // What is half measured does not go on.
+    book.forgetAll();
     readMatrix(open);
     matrixBefore = matrix;
     countersBefore = counters;
-    // What is half measured does not go on.
-    book.forgetAll();
     offReason = reason;
     probe = null;
     open.close();
@@ -281,8 +283,14 @@ public final class TimeAccounts implements AutoCloseable {
     return matrix;
   }
 
-  /// What is in the matrix and belongs to no invocation. For the capture thread.
-  MatrixSnapshot unassigned() {
+  /// What of the matrix belongs to no invocation, as of its latest reading; cumulative since the
+  /// start. The numbers of waits are not known.
+  public MatrixSnapshot unassigned() {
+    return unassigned;
+  }
+
+  /// The same as of now. For the capture thread.
+  MatrixSnapshot unassignedNow() {
     return snapshot(book.unassigned());
   }
 
@@ -350,6 +358,7 @@ public final class TimeAccounts implements AutoCloseable {
         cells.add(
             new MatrixSnapshot.Cell(tenants.name(victim), tenants.name(culprit), waitNs, waits)));
     matrix = matrixBefore.plus(System.nanoTime(), cells);
+    unassigned = unassignedNow();
     Map<SchedCounter, Long> counted = new EnumMap<>(open.statistics());
     countersBefore.forEach((counter, times) -> counted.merge(counter, times, Long::sum));
     counters = counted;

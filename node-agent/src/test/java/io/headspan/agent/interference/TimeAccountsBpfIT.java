@@ -265,25 +265,34 @@ class TimeAccountsBpfIT {
     return now;
   }
 
+  private void awaitReading() throws Exception {
+    long deadlineNs = System.nanoTime() + TIMEOUT.toNanos();
+    long fromNs = System.nanoTime();
+    while (node.accounts.matrix().timeNs() <= fromNs) {
+      assertThat(System.nanoTime()).isLessThan(deadlineNs);
+      node.onWorker(() -> {});
+    }
+  }
+
   /// Every nanosecond of the victim's row is in the account of an invocation or unassigned.
   private void assertIdentityOnceGone(RuncContainer victim, String tenant) throws Exception {
     open.remove(victim);
     victim.close();
     // The kernel's open records leave when their threads end; then everything is here.
-    long deadlineNs = System.nanoTime() + TIMEOUT.toNanos();
-    long goneNs = System.nanoTime();
-    while (node.accounts.matrix().timeNs() <= goneNs) {
-      assertThat(System.nanoTime()).isLessThan(deadlineNs);
-      node.onWorker(() -> {});
-    }
+    awaitReading();
     node.onWorker(() -> {});
     Map<String, Long> matrix = row(node.accounts.matrix(), tenant);
     Map<String, Long> sum = new TreeMap<>();
+    Map<String, Long> held = new TreeMap<>();
     node.onWorker(() -> {
       node.accounts.flush();
-      row(node.accounts.unassigned(), tenant).forEach((c, ns) -> sum.merge(c, ns, Long::sum));
-      row(node.accounts.held(), tenant).forEach((c, ns) -> sum.merge(c, ns, Long::sum));
+      row(node.accounts.unassignedNow(), tenant).forEach((c, ns) -> sum.merge(c, ns, Long::sum));
+      held.putAll(row(node.accounts.held(), tenant));
     });
+    // All invocations have ended: nothing is between matrix and spans any more.
+    assertThat(held).isEmpty();
+    awaitReading();
+    assertThat(row(node.accounts.unassigned(), tenant)).isEqualTo(sum);
     for (Accounted each : node.all()) {
       if (each.account().tenant().equals(tenant)) {
         each.account().waits().forEach(wait -> sum.merge(wait.culprit(), wait.ns(), Long::sum));
