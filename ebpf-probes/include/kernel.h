@@ -148,12 +148,24 @@ struct signal_struct {
 /* kernel/sched/sched.h */
 struct rq {
 	__u64 clock;
+	__u64 clock_task;
+	__u64 clock_pelt;
+	unsigned long lost_idle_time;
 };
 
 struct cfs_rq {
 	struct rq *rq;
+	__u64 throttled_clock_pelt;
+	__u64 throttled_clock_pelt_time;
 	__u64 throttled_clock_self;
 	__u64 throttled_clock_self_time;
+	int throttle_count;
+};
+
+/* cfs_rq before 5.19. */
+struct cfs_rq___task {
+	__u64 throttled_clock_task;
+	__u64 throttled_clock_task_time;
 };
 
 struct sched_entity {

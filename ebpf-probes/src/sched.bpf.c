@@ -74,23 +74,47 @@ static __always_inline __u64 state_of(const struct task_struct *task)
 	return BPF_CORE_READ((const struct task_struct___state *)task, state);
 }
 
-/* How long the thread's group has been throttled on the thread's CPU, in the run queue's clock. */
-static __always_inline __u64 group_throttled_ns(const struct cfs_rq *group)
+/* How long a group has been throttled on a CPU, up to now. */
+struct throttling {
+	__u64 ns;
+	__u64 lag_ns;	/* how far the clock that ns is of is behind the run queue's own */
+};
+
+static __always_inline __u64 up_to(__u64 now, __u64 since)
 {
-	__u64 since;
-	__u64 total;
+	return now > since ? now - since : 0;
+}
 
-	if (!bpf_core_field_exists(group->throttled_clock_self_time))
-		return 0;
-	total = group->throttled_clock_self_time;
-	since = group->throttled_clock_self;
-	if (since) {
-		__u64 now = group->rq->clock;
+/*
+ * The kernel's totals, of this group and those above it. Since 6.5 there is one in the run queue's
+ * own clock. The one before is in the clock of the load averages, which runs slower while the CPU
+ * does and catches up when it is idle; before 5.19, in the one that stands still in interrupts.
+ */
+static __always_inline struct throttling throttling_of(const struct cfs_rq *group)
+{
+	const struct cfs_rq___task *older = (const struct cfs_rq___task *)group;
+	struct throttling throttling = {};
+	const struct rq *rq = group->rq;
+	__u64 clock;
 
-		if (now > since)
-			total += now - since;
+	if (bpf_core_field_exists(group->throttled_clock_self_time)) {
+		throttling.ns = group->throttled_clock_self_time;
+		if (group->throttled_clock_self)
+			throttling.ns += up_to(rq->clock, group->throttled_clock_self);
+	} else if (bpf_core_field_exists(group->throttled_clock_pelt_time)) {
+		clock = rq->clock_pelt - rq->lost_idle_time;
+		throttling.ns = group->throttled_clock_pelt_time;
+		if (group->throttle_count)
+			throttling.ns += up_to(clock, group->throttled_clock_pelt);
+		throttling.lag_ns = rq->clock - clock;
+	} else if (bpf_core_field_exists(older->throttled_clock_task_time)) {
+		clock = rq->clock_task;
+		throttling.ns = BPF_CORE_READ(older, throttled_clock_task_time);
+		if (group->throttle_count)
+			throttling.ns += up_to(clock, BPF_CORE_READ(older, throttled_clock_task));
+		throttling.lag_ns = rq->clock - clock;
 	}
-	return total;
+	return throttling;
 }
 
 static __always_inline struct cpu_log *log_of(__u32 cpu)
@@ -265,13 +289,20 @@ static __always_inline void begin_wait(struct thread *t, const struct task_struc
 	t->since_ns = now;
 	t->cpu = cpu;
 	t->group = (__u64)group;
-	t->group_throttled_ns = group ? group_throttled_ns(group) : 0;
+	if (group) {
+		struct throttling throttling = throttling_of(group);
+
+		t->group_throttled_ns = throttling.ns;
+		t->group_lag_ns = throttling.lag_ns;
+	}
 	__sync_fetch_and_add(&log->waiting, 1);
 }
 
 /*
  * Ends a wait. The time in which its group was throttled comes first in it, as far as anybody can
- * tell: a thread is taken off when the quota is used up, and queues for its CPU afterwards.
+ * tell: a thread is taken off when the quota is used up, and queues for its CPU afterwards. By what
+ * the clock of that time lost or caught up meanwhile, it may have been longer or shorter: so much is
+ * charged to nobody known.
  */
 static __always_inline void end_wait(struct thread *t, const struct task_struct *task,
 				     struct cpu_log *log, __u64 now)
@@ -279,20 +310,31 @@ static __always_inline void end_wait(struct thread *t, const struct task_struct 
 	const struct cfs_rq *group = task->se.cfs_rq;
 	struct walk walk = { .thread = t, .log = log, .to_ns = now, .now = now };
 	__u64 throttled_ns = 0;
+	__u64 unsure_ns = 0;
 
 	__sync_fetch_and_add(&log->waiting, -1);
 	if (now <= t->since_ns)
 		return;
 	if (group && (__u64)group == t->group) {
-		throttled_ns = group_throttled_ns(group) - t->group_throttled_ns;
-		if ((__s64)throttled_ns < 0)
-			throttled_ns = 0;
+		struct throttling throttling = throttling_of(group);
+		__s64 lost_ns = throttling.lag_ns - t->group_lag_ns;
+
+		throttled_ns = up_to(throttling.ns, t->group_throttled_ns);
+		if (throttled_ns) {
+			unsure_ns = lost_ns < 0 ? -lost_ns : lost_ns;
+			if (lost_ns < 0)
+				throttled_ns = up_to(throttled_ns, unsure_ns);
+		}
 		if (throttled_ns > now - t->since_ns)
 			throttled_ns = now - t->since_ns;
+		if (unsure_ns > now - t->since_ns - throttled_ns)
+			unsure_ns = now - t->since_ns - throttled_ns;
 	}
 	t->event.throttled_ns += throttled_ns;
 	t->event.throttled_woken_ns += throttled_ns;
-	walk.from_ns = t->since_ns + throttled_ns;
+	if (unsure_ns)
+		charge(t, TENANT_UNKNOWN, unsure_ns, now);
+	walk.from_ns = t->since_ns + throttled_ns + unsure_ns;
 	if (walk.from_ns >= now)
 		return;
 	bpf_loop(CPU_LOG_ENTRIES, walk_back, &walk, 0);

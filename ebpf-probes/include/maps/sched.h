@@ -53,7 +53,8 @@ struct thread {
 	__u32 written_request;
 	__u32 serves;			/* it picked up by a blocking read, and has not answered */
 	__u64 group;			/* waiting: address of the run queue of its group ... */
-	__u64 group_throttled_ns;	/* ... and how long that has been throttled */
+	__u64 group_throttled_ns;	/* ... how long that has been throttled ... */
+	__u64 group_lag_ns;		/* ... and how far the clock of that was behind */
 	__u64 told_ns;			/* when the last record left */
 };
 

@@ -4,12 +4,14 @@ import io.headspan.agent.AgentConfig;
 import io.headspan.agent.doctor.Finding.Status;
 import io.headspan.agent.identity.ExecutorRegistrations;
 import io.headspan.agent.identity.PlatformSettings;
-import io.headspan.agent.libbpf.BpfObject;
 import io.headspan.agent.libbpf.BpfSupport;
 import io.headspan.agent.libbpf.Capabilities;
 import io.headspan.agent.libbpf.Capabilities.Capability;
 import io.headspan.agent.libbpf.LibbpfException;
 import io.headspan.agent.probe.ProbeObject;
+import io.headspan.agent.probe.http.HttpProbe;
+import io.headspan.agent.probe.sched.SchedProbe;
+import io.headspan.agent.probe.sched.ThrottleClock;
 import java.io.IOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
@@ -20,6 +22,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Supplier;
 import java.util.stream.Stream;
 
 /// Looks at everything that capturing depends on. It loads the probes' programs, which has the
@@ -38,6 +41,8 @@ public final class Doctor {
   public static final int LEFTOVERS = 4;
 
   private static final String NOTHING_CAPTURED = "nothing is captured";
+  private static final String SCOPES =
+      "spans have time accounts, and headspan.scope says how exact they are";
   private static final Path BPF_FILES = Path.of("/sys/fs/bpf");
   private static final String PINS = "headspan*";
 
@@ -50,33 +55,43 @@ public final class Doctor {
     this.bpfFiles = bpfFiles;
   }
 
-  /// A probe: which objects may be it, the best first, and what it is for.
-  private record Probe(String id, List<String> objects, String gives, String cost) {
+  /// A probe that the agent opens.
+  ///
+  /// @param check has the kernel check it as the agent does
+  private record Probe(String id, Supplier<Taken> check, String gives, String cost) {
     boolean isOptional() {
       return !cost.equals(NOTHING_CAPTURED);
     }
+  }
+
+  /// A probe that the kernel takes.
+  ///
+  /// @param form a part of a sentence; empty if it is the best one
+  /// @param parts what is to be said of its parts
+  private record Taken(String form, List<Finding> parts) {
+    static final Taken WHOLE = new Taken("", List.of());
   }
 
   private static final List<Probe> PROBES =
       List.of(
           new Probe(
               "probe.http",
-              List.of("http", "http-plain"),
+              Doctor::http,
               "requests and responses of all sockets",
               NOTHING_CAPTURED),
           new Probe(
               "probe.lifecycle",
-              List.of("lifecycle"),
+              () -> object("lifecycle"),
               "beginnings and ends of processes and cgroups",
               NOTHING_CAPTURED),
           new Probe(
               "probe.sched",
-              List.of("sched"),
+              Doctor::sched,
               "queue time, CPU, and what other tenants took",
               "spans have no time accounts, and there is no victim x culprit matrix"),
           new Probe(
               "probe.older",
-              List.of("older"),
+              () -> object("older"),
               "how many connections are older than the agent",
               "what is not captured because its connection was there before is not counted"));
 
@@ -92,7 +107,7 @@ public final class Doctor {
     if (loads) {
       // At once: what takes the time is the kernel's checking.
       doctor.findings.addAll(
-          PROBES.parallelStream().map(Doctor::probe).flatMap(Optional::stream).toList());
+          PROBES.parallelStream().map(Doctor::probe).flatMap(List::stream).toList());
     }
     doctor.platforms();
     doctor.leftovers();
@@ -191,31 +206,75 @@ public final class Doctor {
     }
   }
 
-  /// Empty if this build has no such probe.
-  private static Optional<Finding> probe(Probe probe) {
-    List<String> there = probe.objects().stream().filter(ProbeObject::exists).toList();
-    if (there.isEmpty()) {
-      return Optional.empty();
+  private static List<Finding> probe(Probe probe) {
+    List<Finding> findings = new ArrayList<>();
+    try {
+      Taken taken = probe.check().get();
+      findings.add(Finding.ok(probe.id(), "the kernel takes it: " + probe.gives() + taken.form()));
+      findings.addAll(taken.parts());
+    } catch (LibbpfException e) {
+      findings.add(
+          new Finding(
+              probe.id(),
+              probe.isOptional() ? Status.OFF : Status.MISSING,
+              "the kernel refuses it: " + probe.gives() + ": " + firstLine(e),
+              probe.cost(),
+              "use Linux 6.1 or newer, which it is tested with, and see that BPF is allowed"));
     }
-    LibbpfException first = null;
-    for (String object : there) {
-      try (BpfObject loaded = ProbeObject.open(object)) {
-        loaded.load();
-        String slower = object.equals(there.getFirst()) ? "" : ", in its form for older kernels";
-        return Optional.of(
-            Finding.ok(probe.id(), "the kernel takes it: " + probe.gives() + slower));
-      } catch (LibbpfException e) {
-        first = first == null ? e : first;
-      }
-    }
-    String reason = first == null ? "" : firstLine(String.valueOf(first.getMessage()));
-    return Optional.of(
-        new Finding(
-            probe.id(),
-            probe.isOptional() ? Status.OFF : Status.MISSING,
-            "the kernel refuses it: " + probe.gives() + ": " + reason,
-            probe.cost(),
-            "use Linux 6.1 or newer, which it is tested with, and see that BPF is allowed"));
+    return findings;
+  }
+
+  private static Taken http() {
+    return HttpProbe.checkIsPlain()
+        ? new Taken(", in its form for older kernels", List.of())
+        : Taken.WHOLE;
+  }
+
+  private static Taken sched() {
+    Finding scope = scope(SchedProbe.check().map(Doctor::firstLine));
+    return new Taken("", List.of(scope, throttle(ThrottleClock.ofKernel())));
+  }
+
+  private static Taken object(String name) {
+    ProbeObject.check(name);
+    return Taken.WHOLE;
+  }
+
+  static Finding scope(Optional<String> refusal) {
+    String id = "probe.sched.scope";
+    return refusal
+        .map(reason ->
+            Finding.off(
+                id,
+                "the kernel does not tell which thread answers (tracepoint sock_send_length, Linux"
+                    + " 6.3): "
+                    + reason,
+                "spans have no time accounts, and so no headspan.scope; there is only the victim x"
+                    + " culprit matrix",
+                "use Linux 6.3 or newer"))
+        .orElseGet(() -> Finding.ok(id, "the kernel tells which thread answers: " + SCOPES));
+  }
+
+  static Finding throttle(ThrottleClock clock) {
+    String id = "probe.sched.throttle";
+    return switch (clock) {
+      case RUN_QUEUE -> Finding.ok(id, "time lost to an own quota is told apart exactly");
+      case LOAD_AVERAGE ->
+          inexact(
+              id, "the load averages (Linux before 6.5)", "changes its speed or is interrupted");
+      case TASK -> inexact(id, "tasks (Linux before 5.19)", "is interrupted");
+      case NONE -> Finding.ok(id, "this kernel has no quotas of CPU time");
+    };
+  }
+
+  private static Finding inexact(String id, String clock, String cause) {
+    return Finding.off(
+        id,
+        "time lost to an own quota is told apart by the clock of " + clock,
+        "as far as a processor "
+            + cause
+            + " meanwhile, waits of containers with quotas are charged to {unknown}",
+        "use Linux 6.5 or newer");
   }
 
   private void platforms() {
@@ -283,7 +342,8 @@ public final class Doctor {
     return pins;
   }
 
-  private static String firstLine(String text) {
+  private static String firstLine(LibbpfException failure) {
+    String text = String.valueOf(failure.getMessage());
     int end = text.indexOf('\n');
     return end < 0 ? text : text.substring(0, end);
   }

@@ -39,9 +39,13 @@ public final class ProbeObject {
     return BpfObject.open(name.replace('-', '_'), read(name));
   }
 
-  /// Whether this build has an object of that name.
-  public static boolean exists(String name) {
-    return ProbeObject.class.getResource(resource(name)) != null;
+  /// Has the kernel check the programs of `name.bpf.o`; attaches none.
+  ///
+  /// @throws io.headspan.agent.libbpf.LibbpfException if it refuses them
+  public static void check(String name) {
+    try (BpfObject object = open(name)) {
+      object.load();
+    }
   }
 
   private static String resource(String name) {

@@ -4,11 +4,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.headspan.agent.AgentConfig;
 import io.headspan.agent.doctor.Finding.Status;
+import io.headspan.agent.probe.sched.ThrottleClock;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -86,5 +88,24 @@ class DoctorTest {
           boolean isWell = each.status() == Status.OK || each.status() == Status.ABSENT;
           assertThat(each.remedy() == null).as(each.toString()).isEqualTo(isWell);
         });
+  }
+
+  @Test
+  void saysWhatTheMatrixAloneCosts() {
+    assertThat(Doctor.scope(Optional.empty()).status()).isEqualTo(Status.OK);
+    Finding off = Doctor.scope(Optional.of("no such tracepoint: on_write"));
+    assertThat(off.status()).isEqualTo(Status.OFF);
+    assertThat(off.what()).contains("sock_send_length", "6.3").endsWith("tracepoint: on_write");
+    assertThat(off.cost()).contains("no time accounts", "only the victim x culprit matrix");
+  }
+
+  @Test
+  void saysByWhichClockThrottlingIsMeasured() {
+    assertThat(Doctor.throttle(ThrottleClock.RUN_QUEUE).status()).isEqualTo(Status.OK);
+    assertThat(Doctor.throttle(ThrottleClock.NONE).status()).isEqualTo(Status.OK);
+    for (ThrottleClock clock : List.of(ThrottleClock.LOAD_AVERAGE, ThrottleClock.TASK)) {
+      assertThat(Doctor.throttle(clock).status()).isEqualTo(Status.OFF);
+      assertThat(Doctor.throttle(clock).cost()).contains("{unknown}");
+    }
   }
 }

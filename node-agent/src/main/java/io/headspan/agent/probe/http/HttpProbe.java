@@ -21,6 +21,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /// Sees the HTTP/1.1 and HTTP/2 exchanges of all sockets below a cgroup: those that were accepted
@@ -32,6 +33,9 @@ import org.jspecify.annotations.Nullable;
 public final class HttpProbe implements AutoCloseable {
   /// A second of 10,000 requests with heads of 500 bytes.
   static final int RING_SIZE_BYTES = 8 << 20;
+
+  private static final String OBJECT = "http";
+  private static final String PLAIN_OBJECT = "http-plain";
 
   private static final long SWEEP_INTERVAL_NS = 100_000_000L;
 
@@ -89,8 +93,23 @@ public final class HttpProbe implements AutoCloseable {
   }
 
   static HttpProbe open(Path cgroup, int ringSizeBytes) {
+    return best(objectName -> open(objectName, cgroup, ringSizeBytes));
+  }
+
+  /// Has the kernel check the programs that [#open] would attach.
+  ///
+  /// @return whether it takes them only in the form for older kernels
+  /// @throws LibbpfException if the kernel or its rules do not allow it
+  public static boolean checkIsPlain() {
+    return best(objectName -> {
+      ProbeObject.check(objectName);
+      return objectName.equals(PLAIN_OBJECT);
+    });
+  }
+
+  private static <T> T best(Function<String, T> attempt) {
     try {
-      return open("http", cgroup, ringSizeBytes);
+      return attempt.apply(OBJECT);
     } catch (LibbpfException failure) {
       if (failure.kind() != LibbpfException.Kind.NOT_SUPPORTED) {
         throw failure;
@@ -98,7 +117,7 @@ public final class HttpProbe implements AutoCloseable {
       // Before 6.2 a filter cannot look at the kernel's own socket; without it, packets of sockets
       // that are not followed cost a look-up more.
       try {
-        return open("http-plain", cgroup, ringSizeBytes);
+        return attempt.apply(PLAIN_OBJECT);
       } catch (LibbpfException plainFailure) {
         plainFailure.addSuppressed(failure);
         throw plainFailure;

@@ -18,6 +18,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 
 /// Sees what becomes of the time of threads: those of watched cgroups ([#setTenant]), and those
 /// that read requests from the connections that the HTTP probe follows. Who waited for whom is
@@ -44,6 +45,7 @@ public final class SchedProbe implements AutoCloseable {
   /// What the kernel answers if a map is full, asm-generic/errno-base.h.
   private static final int E2BIG = 7;
 
+  private static final String OBJECT = "sched";
   private static final String ON_READ = "on_read";
   private static final String ON_WRITE = "on_write";
 
@@ -78,29 +80,56 @@ public final class SchedProbe implements AutoCloseable {
   /// @param transcripts the same, of HTTP/2
   /// @throws LibbpfException if the kernel or its rules do not allow it
   public static SchedProbe open(BpfMap connections, BpfMap transcripts) {
+    return best(refusal -> open(connections, transcripts, refusal == null));
+  }
+
+  /// Has the kernel check the programs that [#open] would attach.
+  ///
+  /// @return why there would only be the matrix; empty if all can be had
+  /// @throws LibbpfException if the kernel or its rules do not allow any of it
+  public static Optional<LibbpfException> check() {
+    return best(refusal -> {
+      try (BpfObject object = ProbeObject.open(OBJECT)) {
+        load(object, refusal == null);
+        return Optional.ofNullable(refusal);
+      }
+    });
+  }
+
+  /// A try to have the probe.
+  private interface Attempt<T> {
+    /// @param refusal null: as a whole; else why that cannot be, so without the programs at sockets
+    T with(@Nullable LibbpfException refusal);
+  }
+
+  private static <T> T best(Attempt<T> attempt) {
     try {
-      return open(connections, transcripts, true);
-    } catch (LibbpfException failure) {
+      return attempt.with(null);
+    } catch (LibbpfException refusal) {
       try {
-        return open(connections, transcripts, false);
+        return attempt.with(refusal);
       } catch (LibbpfException matrixFailure) {
-        matrixFailure.addSuppressed(failure);
+        matrixFailure.addSuppressed(refusal);
         throw matrixFailure;
       }
     }
   }
 
+  private static void load(BpfObject object, boolean withAnswers) {
+    object.map("cpu_logs").setMaxEntries(BpfMap.possibleCpus());
+    if (!withAnswers) {
+      object.program(ON_READ).setAutoload(false);
+      object.program(ON_WRITE).setAutoload(false);
+    }
+    object.load();
+  }
+
   private static SchedProbe open(BpfMap connections, BpfMap transcripts, boolean withAnswers) {
-    BpfObject object = ProbeObject.open("sched", RING_SIZE_BYTES);
+    BpfObject object = ProbeObject.open(OBJECT, RING_SIZE_BYTES);
     try {
       object.map("connections").reuse(connections);
       object.map("transcripts").reuse(transcripts);
-      object.map("cpu_logs").setMaxEntries(BpfMap.possibleCpus());
-      if (!withAnswers) {
-        object.program(ON_READ).setAutoload(false);
-        object.program(ON_WRITE).setAutoload(false);
-      }
-      object.load();
+      load(object, withAnswers);
       RingBuffer ring = ProbeObject.ring(object);
       BpfLink adoption = object.program("adopt").attachIterator();
       for (String name : SCHEDULER_PROGRAMS) {
