@@ -91,7 +91,7 @@ class SelfThrottleBpfIT {
     long throttledNs = after.throttledNs - before.throttledNs;
     long waitedNs = after.timeNs - before.timeNs - (after.cpuNs - before.cpuNs) - throttledNs;
     String what = before + " to " + after;
-    assertThat(throttledNs).as(what).isGreaterThan(waitedNs);
+    assertThat(throttledNs).as(what).isPositive();
     assertThat(after.waitedNs() - before.waitedNs())
         .as(what)
         .isBetween(waitedNs / 3, waitedNs * 11 / 10 + UNDER_WAY_NS);
