@@ -290,7 +290,7 @@ class TierBoundaryIT {
       for (int minute = 0; minute < MINUTES; minute++) {
         assertThat(found[minute])
             .as("%s, minute %d", service, minute)
-            .isCloseTo(expected[minute], within(1e-6));
+            .isCloseTo((double) expected[minute], within(1e-6));
       }
     }
     JsonNode one = metrics("query", "{} | count_over_time()");
