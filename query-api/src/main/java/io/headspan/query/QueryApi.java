@@ -104,6 +104,7 @@ public final class QueryApi implements AutoCloseable {
             .http(new InetSocketAddress(config.host(), config.port()))
             .meterRegistry(registry)
             .requestTimeout(config.limits().timeout().plus(AFTER_QUERY))
+            .errorHandler(QueryThreads::timedOut)
             .maxRequestLength(REQUEST_BYTES)
             .http1MaxInitialLineLength(REQUEST_LINE_BYTES)
             .http2MaxHeaderListSize(REQUEST_LINE_BYTES)

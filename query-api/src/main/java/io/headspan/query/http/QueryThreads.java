@@ -4,6 +4,7 @@ import com.linecorp.armeria.common.HttpResponse;
 import com.linecorp.armeria.common.HttpStatus;
 import com.linecorp.armeria.common.MediaType;
 import com.linecorp.armeria.server.HttpService;
+import com.linecorp.armeria.server.RequestTimeoutException;
 import com.linecorp.armeria.server.ServiceRequestContext;
 import io.headspan.query.traceql.TraceQlException;
 import io.headspan.storage.StoreException;
@@ -16,6 +17,7 @@ import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -61,6 +63,18 @@ public final class QueryThreads implements AutoCloseable {
     return (context, _) -> HttpResponse.of(submit(context, handler));
   }
 
+  /// What is answered where a server ended a request for its time: each of its statements had kept
+  /// its own limit. Null for all other causes.
+  public static @Nullable HttpResponse timedOut(ServiceRequestContext context, Throwable cause) {
+    return cause instanceof RequestTimeoutException
+        ? error(
+            HttpStatus.UNPROCESSABLE_ENTITY,
+            "the request took too long: limitMillis="
+                + context.config().requestTimeoutMillis()
+                + "; ask for a shorter time range or a narrower query")
+        : null;
+  }
+
   /// Runs `work` for a request that is answered otherwise than by an [HttpResponse]; it is
   /// interrupted if the caller goes away.
   ///
@@ -83,9 +97,9 @@ public final class QueryThreads implements AutoCloseable {
       CompletableFuture<?> _ =
           context
               .whenRequestCancelling()
-              .thenAccept(_ -> {
+              .thenAccept(cause -> {
                 running.cancel(true);
-                response.cancel(false);
+                response.completeExceptionally(cause);
               });
     } catch (RejectedExecutionException _) {
       response.complete(

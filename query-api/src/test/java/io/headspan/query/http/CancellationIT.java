@@ -177,4 +177,35 @@ class CancellationIT {
       assertThat(TestHttp.text(response)).contains("shorter time range");
     }
   }
+
+  /// Several statements may take longer together than each of them may.
+  @Test
+  void requestThatTakesTooLongSaysSo() throws Exception {
+    Queries queries =
+        new Queries(store, new QueryLimits(Duration.ofSeconds(50), 1 << 30, 10), Optional.empty());
+    try (QueryThreads threads = new QueryThreads(2, 2, Clock.systemUTC());
+        Access access = Access.of(AccessSettings.OPEN, IllegalArgumentException::new);
+        Server server =
+            Server.builder()
+                .bossGroupFactory(AcceptLoop::start)
+                .decorator(access::decorate)
+                .http(0)
+                .requestTimeout(Duration.ofSeconds(2))
+                .errorHandler(QueryThreads::timedOut)
+                .service(
+                    "/slow",
+                    threads.service(request -> {
+                      queries.run(request, SLOW, row -> row.integer(0));
+                      return HttpResponse.of("done");
+                    }))
+                .build();
+        HttpClient client = HttpClient.newHttpClient()) {
+      server.start().join();
+      java.net.http.HttpResponse<byte[]> response =
+          TestHttp.get(client, server.activeLocalPort(), "/slow", "*/*");
+      assertThat(response.statusCode()).as(TestHttp.text(response)).isEqualTo(422);
+      assertThat(TestHttp.text(response)).contains("limitMillis=2000", "shorter time range");
+      awaitRunning(0);
+    }
+  }
 }
