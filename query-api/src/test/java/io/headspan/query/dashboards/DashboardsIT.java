@@ -135,6 +135,49 @@ class DashboardsIT {
     return tests.stream();
   }
 
+  /// Asked as Grafana does for a variable of a Tempo data source: which scope has the label, then
+  /// for its values.
+  @TestFactory
+  Stream<DynamicTest> variablesOfferWhatWasSent() throws IOException {
+    List<DynamicTest> tests = new ArrayList<>();
+    for (JsonNode dashboard : dashboards()) {
+      for (JsonNode variable : dashboard.at("/templating/list")) {
+        if (variable.get("type").asText().equals("query")) {
+          assertThat(variable.at("/datasource/type").asText()).isEqualTo("tempo");
+          assertThat(variable.at("/query/type").asInt()).as("values of a label").isEqualTo(1);
+          tests.add(
+              DynamicTest.dynamicTest(
+                  dashboard.get("title").asText() + ", " + variable.get("name").asText(),
+                  () -> checkVariable(variable.at("/query/label").asText())));
+        }
+      }
+    }
+    assertThat(tests).hasSize(4);
+    return tests.stream();
+  }
+
+  private static void checkVariable(String label) throws Exception {
+    String field = "";
+    for (JsonNode scope : get("/api/v2/search/tags?limit=5000", "").get("scopes")) {
+      for (JsonNode tag : scope.get("tags")) {
+        if (field.isEmpty() && tag.asText().equals(label)) {
+          field = scope.get("name").asText() + "." + label;
+        }
+      }
+    }
+    assertThat(field).isEqualTo("resource." + label);
+    Set<String> offered = new TreeSet<>();
+    get("/api/v2/search/tag/" + field + "/values?q=", "")
+        .get("tagValues")
+        .forEach(value -> offered.add(value.get("value").asText()));
+    Set<String> known = new TreeSet<>();
+    for (SentSpans.SentSpan span : sent) {
+      span.field("resource." + label).ifPresent(value -> known.add(value.toString()));
+    }
+    assertThat(known).hasSizeGreaterThan(1);
+    assertThat(offered).isEqualTo(known);
+  }
+
   @Test
   void areAsTheirSourceSays() throws Exception {
     Process check =
