@@ -47,16 +47,18 @@ final class TraceReader {
   private static final String ITS_ID = "trace_id = unhex({id:String})";
 
   /// Where a trace is: a row for each tier and window. The recent tier first: what is moved
-  /// meanwhile is then found twice, and not missed. `direct` is what came to the kept tier without
-  /// having been recent.
+  /// meanwhile is then found twice, and not missed. `alone` is what may not be in the recent tier:
+  /// it came to the kept one without having been recent, or its window may have been dropped, and
+  /// come again with late spans.
   private static final String WHERE_IT_IS =
       """
       SELECT CAST(1, 'UInt8') AS recent, toUInt32(window) AS window_second,
-          CAST(0, 'UInt8') AS direct
+          CAST(0, 'UInt8') AS alone
       FROM recent_spans WHERE %1$s GROUP BY window
       UNION ALL
       SELECT CAST(0, 'UInt8') AS recent, toUInt32(window) AS window_second,
-          CAST(min(decision) = 0, 'UInt8') AS direct
+          CAST(min(decision) = 0 OR window <= (SELECT max(window) FROM tier_boundary), 'UInt8')
+              AS alone
       FROM kept_spans WHERE %1$s GROUP BY window
       """
           .formatted(ITS_ID);
@@ -142,7 +144,7 @@ final class TraceReader {
   private static final class Places {
     final Set<Long> recent = new HashSet<>();
     final Set<Long> kept = new HashSet<>();
-    final Set<Long> direct = new HashSet<>();
+    boolean isKeptAlone;
 
     static Places of(List<NativeBlock> blocks) {
       Places places = new Places();
@@ -151,16 +153,14 @@ final class TraceReader {
           long window = NativeBlock.integer(block.column("window_second"), row);
           boolean isRecent = NativeBlock.integer(block.column("recent"), row) != 0;
           (isRecent ? places.recent : places.kept).add(window);
-          if (NativeBlock.integer(block.column("direct"), row) != 0) {
-            places.direct.add(window);
-          }
+          places.isKeptAlone |= NativeBlock.integer(block.column("alone"), row) != 0;
         }
       }
       return places;
     }
 
     /// Whether there may be more in the kept tier than in these rows of the recent one, which has
-    /// all that came to it until a window is dropped as a whole.
+    /// all of a window until it is dropped as a whole.
     boolean needKept(List<NativeBlock> recentRows, int maxSpans) {
       Set<Long> read = new HashSet<>();
       int rows = 0;
@@ -171,7 +171,7 @@ final class TraceReader {
           read.add(NativeBlock.integer(windows, row));
         }
       }
-      return !direct.isEmpty()
+      return isKeptAlone
           || !read.containsAll(recent)
           || !read.containsAll(kept)
           || (rows > maxSpans && !kept.isEmpty());

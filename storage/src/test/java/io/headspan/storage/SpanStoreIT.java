@@ -103,6 +103,21 @@ final class SpanStoreIT {
     assertThat(BatchText.traces(store.trace(1, 2, 10))).isEqualTo(BatchText.traces(all));
   }
 
+  /// A late span brings a window of the recent tier back that was dropped when it had been copied.
+  @Test
+  void returnsWhatWasKeptOfAWindowThatComesAgain() {
+    SpanBatch all = oneTrace(4);
+    store.insert(SpanExcerpt.of(all, BitSet.valueOf(new long[] {0b0101})), "kept", Tier.KEPT);
+    try (NodeClient client = new NodeClient(store.address())) {
+      Map<String, String> synchronous = Map.of("mutations_sync", "1");
+      client.command("ALTER TABLE kept_spans UPDATE decision = 7 WHERE 1", synchronous);
+      client.command(
+          "INSERT INTO tier_boundary SELECT max(window), now64(3) FROM kept_spans", Map.of());
+    }
+    store.insert(SpanExcerpt.of(all, BitSet.valueOf(new long[] {0b1010})), "late", Tier.RECENT);
+    assertThat(BatchText.traces(store.trace(1, 2, 10))).isEqualTo(BatchText.traces(all));
+  }
+
   @Test
   void readsATraceUnderTheLimitsOfItsCaller() {
     store.insert(oneTrace(2_000), "large");
