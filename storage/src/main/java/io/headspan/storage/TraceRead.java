@@ -22,7 +22,7 @@ public record TraceRead(
     Optional<String> id,
     Runnable checkpoint) {
   /// Most statements of a read.
-  static final int STATEMENTS = 4;
+  static final int STATEMENTS = 3;
 
   private static final Duration DEFAULT_TIMEOUT = Duration.ofSeconds(30);
   private static final long DEFAULT_MEMORY_BYTES = 2L << 30;

@@ -46,20 +46,15 @@ final class TraceReader {
 
   private static final String ITS_ID = "trace_id = unhex({id:String})";
 
-  /// Where a trace is: a row for each tier and window. The recent tier first: what is moved
-  /// meanwhile is then found twice, and not missed. `alone` is what may not be in the recent tier:
-  /// it came to the kept one without having been recent, or its window may have been dropped, and
-  /// come again with late spans.
-  private static final String WHERE_IT_IS =
+  /// In which windows the kept tier has a trace. `alone` is what may not be in the recent tier: it
+  /// came to the kept one without having been recent, or its window may have been dropped, and come
+  /// again with late spans.
+  private static final String WHERE_KEPT =
       """
-      SELECT CAST(1, 'UInt8') AS recent, toUInt32(window) AS window_second,
-          CAST(0, 'UInt8') AS alone
-      FROM recent_spans WHERE %1$s GROUP BY window
-      UNION ALL
-      SELECT CAST(0, 'UInt8') AS recent, toUInt32(window) AS window_second,
+      SELECT toUInt32(window) AS window_second,
           CAST(min(decision) = 0 OR window <= (SELECT max(window) FROM tier_boundary), 'UInt8')
               AS alone
-      FROM kept_spans WHERE %1$s GROUP BY window
+      FROM kept_spans WHERE %s GROUP BY window
       """
           .formatted(ITS_ID);
 
@@ -140,53 +135,41 @@ final class TraceReader {
     }
   }
 
-  /// Where a trace is.
-  private static final class Places {
-    final Set<Long> recent = new HashSet<>();
-    final Set<Long> kept = new HashSet<>();
-    boolean isKeptAlone;
-
-    static Places of(List<NativeBlock> blocks) {
-      Places places = new Places();
-      for (NativeBlock block : blocks) {
-        for (int row = 0; row < block.rows(); row++) {
-          long window = NativeBlock.integer(block.column("window_second"), row);
-          boolean isRecent = NativeBlock.integer(block.column("recent"), row) != 0;
-          (isRecent ? places.recent : places.kept).add(window);
-          places.isKeptAlone |= NativeBlock.integer(block.column("alone"), row) != 0;
+  /// Whether the kept tier may have more of a trace than these rows of the recent one, which has
+  /// all of a window until it is dropped as a whole.
+  private static boolean mayHaveMore(
+      List<NativeBlock> keptWindows, List<NativeBlock> recentRows, int maxSpans) {
+    Set<Long> whole = new HashSet<>();
+    int rows = 0;
+    for (NativeBlock block : recentRows) {
+      rows += block.rows();
+      NativeColumn windows = block.column("window_second");
+      for (int row = 0; row < block.rows(); row++) {
+        whole.add(NativeBlock.integer(windows, row));
+      }
+    }
+    for (NativeBlock block : keptWindows) {
+      for (int row = 0; row < block.rows(); row++) {
+        if (rows > maxSpans
+            || NativeBlock.integer(block.column("alone"), row) != 0
+            || !whole.contains(NativeBlock.integer(block.column("window_second"), row))) {
+          return true;
         }
       }
-      return places;
     }
-
-    /// Whether there may be more in the kept tier than in these rows of the recent one, which has
-    /// all of a window until it is dropped as a whole.
-    boolean needKept(List<NativeBlock> recentRows, int maxSpans) {
-      Set<Long> read = new HashSet<>();
-      int rows = 0;
-      for (NativeBlock block : recentRows) {
-        rows += block.rows();
-        NativeColumn windows = block.column("window_second");
-        for (int row = 0; row < block.rows(); row++) {
-          read.add(NativeBlock.integer(windows, row));
-        }
-      }
-      return isKeptAlone
-          || !read.containsAll(recent)
-          || !read.containsAll(kept)
-          || (rows > maxSpans && !kept.isEmpty());
-    }
+    return false;
   }
 
   TraceSpans read(long traceIdHigh, long traceIdLow, TraceRead read) {
     Statements statements = new Statements(read);
     String id = TraceContext.hexId(traceIdHigh) + TraceContext.hexId(traceIdLow);
-    Places places = Places.of(statements.select(ofOneTrace(WHERE_IT_IS, id)));
-    List<NativeBlock> blocks = new ArrayList<>();
-    if (!places.recent.isEmpty()) {
-      blocks.addAll(statements.select(ofOneTrace(RECENT, id).bind("limit", read.maxSpans() + 1)));
-    }
-    if (places.needKept(blocks, read.maxSpans())) {
+    // The recent tier first: what is moved meanwhile is then read twice, and not missed.
+    List<NativeBlock> blocks =
+        new ArrayList<>(
+            statements.select(ofOneTrace(RECENT, id).bind("limit", read.maxSpans() + 1)));
+    boolean isRecent = blocks.stream().anyMatch(block -> block.rows() > 0);
+    if (!isRecent
+        || mayHaveMore(statements.select(ofOneTrace(WHERE_KEPT, id)), blocks, read.maxSpans())) {
       blocks.addAll(statements.select(ofOneTrace(KEPT, id).bind("limit", read.maxSpans() + 1)));
     }
     loadOrigins(blocks);
