@@ -5,8 +5,8 @@ import java.util.List;
 import java.util.Optional;
 import java.util.stream.IntStream;
 
-/// What a read of traces may give and use. It takes several statements, one after the other.
-/// Immutable: every method returns a changed copy.
+/// What a read of traces may give and use. One of many traces takes several statements, one after
+/// the other. Immutable: every method returns a changed copy.
 ///
 /// @param maxSpans the most spans of a trace: the earliest ones
 /// @param tenants whose spans, as if there were no others; all if empty
@@ -21,8 +21,8 @@ public record TraceRead(
     long maxMemoryBytes,
     Optional<String> id,
     Runnable checkpoint) {
-  /// Most statements of a read.
-  static final int STATEMENTS = 3;
+  /// In turns, for a statement may begin before the store has forgotten the one before it.
+  private static final int IDS = 2;
 
   private static final Duration DEFAULT_TIMEOUT = Duration.ofSeconds(30);
   private static final long DEFAULT_MEMORY_BYTES = 2L << 30;
@@ -57,7 +57,7 @@ public record TraceRead(
   /// What its statements are called, if it has a name.
   public List<String> statementIds() {
     return id.stream()
-        .flatMap(name -> IntStream.range(0, STATEMENTS).mapToObj(i -> name + "-" + i))
+        .flatMap(name -> IntStream.range(0, IDS).mapToObj(i -> name + "-" + i))
         .toList();
   }
 }

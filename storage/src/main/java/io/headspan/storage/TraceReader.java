@@ -44,35 +44,17 @@ final class TraceReader {
           dropped_attributes, dropped_events, dropped_links\
       """;
 
-  private static final String ITS_ID = "trace_id = unhex({id:String})";
-
-  /// In which windows the kept tier has a trace. `alone` is what may not be in the recent tier: it
-  /// came to the kept one without having been recent, or its window may have been dropped, and come
-  /// again with late spans.
-  private static final String WHERE_KEPT =
-      """
-      SELECT toUInt32(window) AS window_second,
-          CAST(min(decision) = 0 OR window <= (SELECT max(window) FROM tier_boundary), 'UInt8')
-              AS alone
-      FROM kept_spans WHERE %s GROUP BY window
-      """
-          .formatted(ITS_ID);
-
-  private static final String RECENT =
-      ofTier(Tier.RECENT, ITS_ID, "time, span_id LIMIT {limit:UInt64}");
-
-  private static final String KEPT =
-      ofTier(Tier.KEPT, ITS_ID, "time, span_id LIMIT {limit:UInt64}");
+  // Both tiers whole: a trace is complete by its id wherever the boundary is. The recent one first:
+  // what is moved meanwhile is then read twice, and not missed. In one statement: to ask one tier
+  // after the other, or first where a trace is, takes longer than reading a tier in vain.
+  private static final String ONE =
+      bothTiers("trace_id = unhex({id:String})", "time, span_id LIMIT {limit:UInt64}");
 
   private static final String SEVERAL =
-      Stream.of(Tier.RECENT, Tier.KEPT)
-          .map(tier ->
-              ofTier(
-                  tier,
-                  "trace_id IN (SELECT toFixedString(substring(unhex({ids:String}),"
-                      + " number * 16 + 1, 16), 16) FROM numbers({count:UInt64}))",
-                  "trace_id, time, span_id LIMIT {limit:UInt64} BY trace_id"))
-          .collect(Collectors.joining("UNION ALL\n"));
+      bothTiers(
+          "trace_id IN (SELECT toFixedString(substring(unhex({ids:String}), number * 16 + 1, 16),"
+              + " 16) FROM numbers({count:UInt64}))",
+          "trace_id, time, span_id LIMIT {limit:UInt64} BY trace_id");
 
   /// Traces in one statement.
   private static final int TRACES_MAX = 500;
@@ -88,21 +70,24 @@ final class TraceReader {
     origins = new StoredOrigins(client);
   }
 
-  /// A trace, or traces, whole in a tier. Most of the time goes into the analysis of so many
-  /// columns, so that nothing stands around it.
-  private static String ofTier(Tier tier, String condition, String order) {
-    return """
-    SELECT
-        %s,
-        CAST(runtime != '', 'UInt8') AS captured, toString(service) AS service_name,
-        toString(tenant) AS tenant_name,
-        string_values[indexOf(string_keys, 'headspan.header_parent')] AS header_parent,
-        toUInt32(window) AS window_second, CAST(%d, 'UInt8') AS recent
-    FROM %s
-    WHERE %s
-    ORDER BY %s
-    """
-        .formatted(COLUMNS, tier == Tier.RECENT ? 1 : 0, tier.table(), condition, order);
+  /// Nothing stands around the tiers' SELECTs, for most of the time goes into the analysis of so
+  /// many columns.
+  private static String bothTiers(String condition, String order) {
+    return Stream.of(Tier.RECENT, Tier.KEPT)
+        .map(tier ->
+            """
+            SELECT
+                %s,
+                CAST(runtime != '', 'UInt8') AS captured, toString(service) AS service_name,
+                toString(tenant) AS tenant_name,
+                string_values[indexOf(string_keys, 'headspan.header_parent')] AS header_parent,
+                toUInt32(window) AS window_second, CAST(%d, 'UInt8') AS recent
+            FROM %s
+            WHERE %s
+            ORDER BY %s
+            """
+                .formatted(COLUMNS, tier == Tier.RECENT ? 1 : 0, tier.table(), condition, order))
+        .collect(Collectors.joining("UNION ALL\n"));
   }
 
   /// The statements of one read, under its limits.
@@ -135,53 +120,19 @@ final class TraceReader {
     }
   }
 
-  /// Whether the kept tier may have more of a trace than these rows of the recent one, which has
-  /// all of a window until it is dropped as a whole.
-  private static boolean mayHaveMore(
-      List<NativeBlock> keptWindows, List<NativeBlock> recentRows, int maxSpans) {
-    Set<Long> whole = new HashSet<>();
-    int rows = 0;
-    for (NativeBlock block : recentRows) {
-      rows += block.rows();
-      NativeColumn windows = block.column("window_second");
-      for (int row = 0; row < block.rows(); row++) {
-        whole.add(NativeBlock.integer(windows, row));
-      }
-    }
-    for (NativeBlock block : keptWindows) {
-      for (int row = 0; row < block.rows(); row++) {
-        if (rows > maxSpans
-            || NativeBlock.integer(block.column("alone"), row) != 0
-            || !whole.contains(NativeBlock.integer(block.column("window_second"), row))) {
-          return true;
-        }
-      }
-    }
-    return false;
-  }
-
   TraceSpans read(long traceIdHigh, long traceIdLow, TraceRead read) {
     Statements statements = new Statements(read);
     String id = TraceContext.hexId(traceIdHigh) + TraceContext.hexId(traceIdLow);
-    // The recent tier first: what is moved meanwhile is then read twice, and not missed.
     List<NativeBlock> blocks =
-        new ArrayList<>(
-            statements.select(ofOneTrace(RECENT, id).bind("limit", read.maxSpans() + 1)));
-    boolean isRecent = blocks.stream().anyMatch(block -> block.rows() > 0);
-    if (!isRecent
-        || mayHaveMore(statements.select(ofOneTrace(WHERE_KEPT, id)), blocks, read.maxSpans())) {
-      blocks.addAll(statements.select(ofOneTrace(KEPT, id).bind("limit", read.maxSpans() + 1)));
-    }
+        statements.select(
+            SqlQuery.of(ONE)
+                .bind("id", id)
+                .bind("limit", read.maxSpans() + 1)
+                .setting("max_threads", "1")
+                .setting("use_skip_indexes_on_data_read", "0"));
     loadOrigins(blocks);
     return assembled(
         blocks.stream().map(block -> new Rows(block, 0, block.rows())).toList(), read.maxSpans());
-  }
-
-  private static SqlQuery ofOneTrace(String sql, String id) {
-    return SqlQuery.of(sql)
-        .bind("id", id)
-        .setting("max_threads", "1")
-        .setting("use_skip_indexes_on_data_read", "0");
   }
 
   /// Others' rows are left out before the limit counts them.
