@@ -3,6 +3,7 @@ package io.headspan.query.http;
 import com.linecorp.armeria.common.HttpResponse;
 import com.linecorp.armeria.common.HttpStatus;
 import com.linecorp.armeria.common.MediaType;
+import com.linecorp.armeria.common.util.TimeoutMode;
 import com.linecorp.armeria.server.HttpService;
 import com.linecorp.armeria.server.RequestTimeoutException;
 import com.linecorp.armeria.server.ServiceRequestContext;
@@ -80,6 +81,7 @@ public final class QueryThreads implements AutoCloseable {
   ///
   /// @throws RejectedExecutionException if too many wait
   public void run(ServiceRequestContext context, Consumer<Request> work) {
+    limitTime(context);
     Future<?> running = threads.submit(() -> work.accept(new Request(context, clock)));
     CompletableFuture<?> _ =
         context
@@ -87,6 +89,14 @@ public final class QueryThreads implements AutoCloseable {
             .thenAccept(_ -> {
               boolean _ = running.cancel(true);
             });
+  }
+
+  /// A stream has no limit by itself, or the one that its caller wants.
+  private static void limitTime(ServiceRequestContext context) {
+    long mostMillis = context.config().virtualHost().requestTimeoutMillis();
+    if (context.requestTimeoutMillis() == 0 || context.requestTimeoutMillis() > mostMillis) {
+      context.setRequestTimeoutMillis(TimeoutMode.SET_FROM_START, mostMillis);
+    }
   }
 
   private CompletableFuture<HttpResponse> submit(ServiceRequestContext context, Handler handler) {

@@ -137,6 +137,46 @@ class CancellationIT {
     }
   }
 
+  /// As of a stream, which has no limit of its own: its statements together have a request's.
+  @Test
+  void streamEndsWithTheTimeOfARequest() throws Exception {
+    Queries queries =
+        new Queries(store, new QueryLimits(Duration.ofSeconds(50), 1 << 30, 10), Optional.empty());
+    CompletableFuture<StoreException> failure = new CompletableFuture<>();
+    try (QueryThreads threads = new QueryThreads(2, 2, Clock.systemUTC());
+        Access access = Access.of(AccessSettings.OPEN, IllegalArgumentException::new);
+        Server server =
+            Server.builder()
+                .bossGroupFactory(AcceptLoop::start)
+                .decorator(access::decorate)
+                .http(0)
+                .requestTimeout(Duration.ofSeconds(2))
+                .service(
+                    "/stream",
+                    (context, _) -> {
+                      context.clearRequestTimeout();
+                      threads.run(
+                          context,
+                          request -> {
+                            try {
+                              queries.run(request, SLOW, row -> row.integer(0));
+                            } catch (StoreException e) {
+                              failure.complete(e);
+                            }
+                          });
+                      return HttpResponse.streaming();
+                    })
+                .build();
+        HttpClient client = HttpClient.newHttpClient()) {
+      server.start().join();
+      java.net.http.HttpResponse<byte[]> response =
+          TestHttp.get(client, server.activeLocalPort(), "/stream", "*/*");
+      assertThat(response.statusCode()).isEqualTo(503);
+      assertThat(failure.get(10, TimeUnit.SECONDS)).isNotNull();
+      awaitRunning(0);
+    }
+  }
+
   private static void signal(String name) throws Exception {
     Process kill =
         new ProcessBuilder("kill", "-" + name, Long.toString(process.pid())).inheritIO().start();
