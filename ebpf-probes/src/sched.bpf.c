@@ -14,10 +14,10 @@
  * the tenant of its cgroup, in the matrix and in the thread's open record, always to both.
  *
  * A record leaves when the thread picks up a request, when it answers one or calls somebody in
- * between, when it has something to tell and leaves its CPU or wakes another thread of its process up, and at its end. What is in it
- * is what happened since the last one, so that the sum of all records and of what is still in open
- * ones is the matrix, to the nanosecond. To which invocations a record belongs is for user space to
- * find out.
+ * between, when it has something to tell and leaves its CPU or wakes another thread of its process
+ * up, and at its end. What is in it is what happened since the last one, so that the sum of all
+ * records and of what is still in open ones is the matrix, to the nanosecond. To which invocations
+ * a record belongs is for user space to find out.
  *
  * Who writes what. A thread's state is written by its own CPU: on a switch, and in the two socket
  * hooks, for which tracepoints have preemption off; by who wakes it up or migrates it, only while it

@@ -62,7 +62,7 @@ final class MatrixMetrics {
             "Time that the tenant's threads were runnable while others of it had the CPU, or nobody")
         .baseUnit("seconds")
         .tag("tenant", pair.victim())
-        .tag("reason", pair.culprit().equals(pair.victim()) ? "own_load" : "idle")
+        .tag("reason", NodeSignal.Interference.ownReason(pair.victim(), pair.culprit()))
         .register(registry);
     return total;
   }

@@ -255,7 +255,7 @@ public final class SpanMetrics implements StoredListener, MultiCollector {
             Labels labels = Labels.of("victim", wait.victim(), "culprit", wait.culprit());
             taken.dataPoint(point(labels, seconds, sinceMillis));
           } else {
-            String reason = wait.culprit().equals(wait.victim()) ? "own_load" : "idle";
+            String reason = NodeSignal.Interference.ownReason(wait.victim(), wait.culprit());
             Labels labels = Labels.of("tenant", wait.victim(), "reason", reason);
             own.dataPoint(point(labels, seconds, sinceMillis));
           }

@@ -227,28 +227,17 @@ public final class Correlator {
     /// The invocation that was picked up at `pickupNs` from a socket and was open around `call`;
     /// null if none is known, or several are.
     @Nullable Node pickedUpAt(long pickupNs, long cookie, Node call) {
-      Node found = null;
+      List<Node> found = new ArrayList<>(1);
       long lastTailNs = call.headNs() + longestNs;
       for (int i = invocations.firstFrom(call.headNs());
           i < invocations.size() && invocations.time(i) <= lastTailNs;
           i++) {
-        Node each = invocations.node(i);
-        if (each.wasPickedUpAt(pickupNs, cookie)) {
-          if (found != null) {
-            return null;
-          }
-          found = each;
+        if (invocations.node(i).wasPickedUpAt(pickupNs, cookie)) {
+          found.add(invocations.node(i));
         }
       }
-      for (Node each : open) {
-        if (each.wasPickedUpAt(pickupNs, cookie)) {
-          if (found != null) {
-            return null;
-          }
-          found = each;
-        }
-      }
-      return found;
+      open.stream().filter(each -> each.wasPickedUpAt(pickupNs, cookie)).forEach(found::add);
+      return found.size() == 1 ? found.getFirst() : null;
     }
 
     /// What was open around `call`.

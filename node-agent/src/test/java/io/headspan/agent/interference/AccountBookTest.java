@@ -375,26 +375,14 @@ class AccountBookTest {
   }
 
   private static AccountRecord helped(AccountRecord record) {
-    return new AccountRecord(
-        record.cause(),
-        record.tid(),
-        record.tenant(),
-        record.cgroupId(),
-        record.cookie(),
-        record.request(),
-        record.fromNs(),
-        record.timeNs(),
-        record.wokenNs(),
-        record.cpuNs(),
-        record.blockedNs(),
-        record.throttledNs(),
-        record.throttledWokenNs(),
-        true,
-        record.blocking(),
-        record.waits());
+    return with(record, true, record.blocking());
   }
 
   private static AccountRecord blocking(AccountRecord record) {
+    return with(record, record.helped(), true);
+  }
+
+  private static AccountRecord with(AccountRecord record, boolean helped, boolean blocking) {
     return new AccountRecord(
         record.cause(),
         record.tid(),
@@ -409,8 +397,8 @@ class AccountBookTest {
         record.blockedNs(),
         record.throttledNs(),
         record.throttledWokenNs(),
-        record.helped(),
-        true,
+        helped,
+        blocking,
         record.waits());
   }
 

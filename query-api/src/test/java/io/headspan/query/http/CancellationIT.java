@@ -3,6 +3,7 @@ package io.headspan.query.http;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.linecorp.armeria.common.HttpResponse;
+import com.linecorp.armeria.server.HttpService;
 import com.linecorp.armeria.server.Server;
 import io.headspan.query.TestHttp;
 import io.headspan.query.access.Access;
@@ -12,6 +13,7 @@ import io.headspan.storage.SqlQuery;
 import io.headspan.storage.StoreException;
 import io.headspan.storage.embedded.StoreProcess;
 import io.headspan.wire.http.AcceptLoop;
+import java.io.IOException;
 import java.net.Socket;
 import java.net.http.HttpClient;
 import java.nio.charset.StandardCharsets;
@@ -21,6 +23,7 @@ import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -56,35 +59,63 @@ class CancellationIT {
     }
   }
 
+  /// `/it` on a server as the query API is one.
+  private static final class ServedPath implements AutoCloseable {
+    private final QueryThreads threads = new QueryThreads(2, 2, Clock.systemUTC());
+    private final Access access;
+    private final Server server;
+
+    ServedPath(Duration requestTimeout, Function<QueryThreads, HttpService> service)
+        throws IOException {
+      access = Access.of(AccessSettings.OPEN, IllegalArgumentException::new);
+      server =
+          Server.builder()
+              .bossGroupFactory(AcceptLoop::start)
+              .decorator(access::decorate)
+              .http(0)
+              .requestTimeout(requestTimeout)
+              .errorHandler(QueryThreads::timedOut)
+              .service("/it", service.apply(threads))
+              .build();
+      server.start().join();
+    }
+
+    int port() {
+      return server.activeLocalPort();
+    }
+
+    @Override
+    public void close() {
+      server.close();
+      access.close();
+      threads.close();
+    }
+  }
+
+  private static Queries queries(Duration limit) {
+    return new Queries(store, new QueryLimits(limit, 1 << 30, 10), Optional.empty());
+  }
+
   @Test
   void queryEndsWhenItsCallerGoes() throws Exception {
-    Queries queries =
-        new Queries(store, new QueryLimits(Duration.ofSeconds(50), 1 << 30, 10), Optional.empty());
+    Queries queries = queries(Duration.ofSeconds(50));
     CompletableFuture<StoreException> failure = new CompletableFuture<>();
-    try (QueryThreads threads = new QueryThreads(2, 2, Clock.systemUTC());
-        Access access = Access.of(AccessSettings.OPEN, IllegalArgumentException::new);
-        Server server =
-            Server.builder()
-                .bossGroupFactory(AcceptLoop::start)
-                .decorator(access::decorate)
-                .http(0)
-                .requestTimeout(Duration.ofSeconds(55))
-                .service(
-                    "/slow",
-                    threads.service(request -> {
-                      try {
-                        queries.run(request, SLOW, row -> row.integer(0));
-                      } catch (StoreException e) {
-                        failure.complete(e);
-                      }
-                      return HttpResponse.of("done");
-                    }))
-                .build()) {
-      server.start().join();
-      try (Socket caller = new Socket("127.0.0.1", server.activeLocalPort())) {
+    try (ServedPath path =
+        new ServedPath(
+            Duration.ofSeconds(55),
+            threads ->
+                threads.service(request -> {
+                  try {
+                    queries.run(request, SLOW, row -> row.integer(0));
+                  } catch (StoreException e) {
+                    failure.complete(e);
+                  }
+                  return HttpResponse.of("done");
+                }))) {
+      try (Socket caller = new Socket("127.0.0.1", path.port())) {
         caller
             .getOutputStream()
-            .write("GET /slow HTTP/1.1\r\nHost: x\r\n\r\n".getBytes(StandardCharsets.US_ASCII));
+            .write("GET /it HTTP/1.1\r\nHost: x\r\n\r\n".getBytes(StandardCharsets.US_ASCII));
         awaitRunning(1);
       }
       assertThat(failure.get(10, TimeUnit.SECONDS).kind())
@@ -96,37 +127,28 @@ class CancellationIT {
   /// The store is held, so that the read is surely under way.
   @Test
   void readOfATraceEndsWhenItsCallerGoes() throws Exception {
-    Queries queries =
-        new Queries(store, new QueryLimits(Duration.ofSeconds(50), 1 << 30, 10), Optional.empty());
+    Queries queries = queries(Duration.ofSeconds(50));
     CompletableFuture<Void> began = new CompletableFuture<>();
     CompletableFuture<RuntimeException> failure = new CompletableFuture<>();
-    try (QueryThreads threads = new QueryThreads(2, 2, Clock.systemUTC());
-        Access access = Access.of(AccessSettings.OPEN, IllegalArgumentException::new);
-        Server server =
-            Server.builder()
-                .bossGroupFactory(AcceptLoop::start)
-                .decorator(access::decorate)
-                .http(0)
-                .requestTimeout(Duration.ofSeconds(55))
-                .service(
-                    "/trace",
-                    threads.service(request -> {
-                      began.complete(null);
-                      try {
-                        queries.trace(request, 1, 2);
-                      } catch (StoreException | RequestException e) {
-                        failure.complete(e);
-                      }
-                      return HttpResponse.of("done");
-                    }))
-                .build()) {
-      server.start().join();
+    try (ServedPath path =
+        new ServedPath(
+            Duration.ofSeconds(55),
+            threads ->
+                threads.service(request -> {
+                  began.complete(null);
+                  try {
+                    queries.trace(request, 1, 2);
+                  } catch (StoreException | RequestException e) {
+                    failure.complete(e);
+                  }
+                  return HttpResponse.of("done");
+                }))) {
       signal("STOP");
       try {
-        try (Socket caller = new Socket("127.0.0.1", server.activeLocalPort())) {
+        try (Socket caller = new Socket("127.0.0.1", path.port())) {
           caller
               .getOutputStream()
-              .write("GET /trace HTTP/1.1\r\nHost: x\r\n\r\n".getBytes(StandardCharsets.US_ASCII));
+              .write("GET /it HTTP/1.1\r\nHost: x\r\n\r\n".getBytes(StandardCharsets.US_ASCII));
           began.get(10, TimeUnit.SECONDS);
         }
         // Well before the store's own limit, and that of its client.
@@ -140,19 +162,12 @@ class CancellationIT {
   /// As of a stream, which has no limit of its own: its statements together have a request's.
   @Test
   void streamEndsWithTheTimeOfARequest() throws Exception {
-    Queries queries =
-        new Queries(store, new QueryLimits(Duration.ofSeconds(50), 1 << 30, 10), Optional.empty());
+    Queries queries = queries(Duration.ofSeconds(50));
     CompletableFuture<StoreException> failure = new CompletableFuture<>();
-    try (QueryThreads threads = new QueryThreads(2, 2, Clock.systemUTC());
-        Access access = Access.of(AccessSettings.OPEN, IllegalArgumentException::new);
-        Server server =
-            Server.builder()
-                .bossGroupFactory(AcceptLoop::start)
-                .decorator(access::decorate)
-                .http(0)
-                .requestTimeout(Duration.ofSeconds(2))
-                .service(
-                    "/stream",
+    try (ServedPath path =
+            new ServedPath(
+                Duration.ofSeconds(2),
+                threads ->
                     (context, _) -> {
                       context.clearRequestTimeout();
                       threads.run(
@@ -165,13 +180,11 @@ class CancellationIT {
                             }
                           });
                       return HttpResponse.streaming();
-                    })
-                .build();
+                    });
         HttpClient client = HttpClient.newHttpClient()) {
-      server.start().join();
-      java.net.http.HttpResponse<byte[]> response =
-          TestHttp.get(client, server.activeLocalPort(), "/stream", "*/*");
-      assertThat(response.statusCode()).isEqualTo(503);
+      java.net.http.HttpResponse<byte[]> response = TestHttp.get(client, path.port(), "/it", "*/*");
+      assertThat(response.statusCode()).as(TestHttp.text(response)).isEqualTo(422);
+      assertThat(TestHttp.text(response)).contains("limitMillis=2000");
       assertThat(failure.get(10, TimeUnit.SECONDS)).isNotNull();
       awaitRunning(0);
     }
@@ -193,26 +206,17 @@ class CancellationIT {
 
   @Test
   void queryEndsAtItsLimit() throws Exception {
-    Queries queries =
-        new Queries(store, new QueryLimits(Duration.ofSeconds(1), 1 << 30, 10), Optional.empty());
-    try (QueryThreads threads = new QueryThreads(2, 2, Clock.systemUTC());
-        Access access = Access.of(AccessSettings.OPEN, IllegalArgumentException::new);
-        Server server =
-            Server.builder()
-                .bossGroupFactory(AcceptLoop::start)
-                .decorator(access::decorate)
-                .http(0)
-                .service(
-                    "/slow",
+    Queries queries = queries(Duration.ofSeconds(1));
+    try (ServedPath path =
+            new ServedPath(
+                Duration.ofSeconds(10),
+                threads ->
                     threads.service(request -> {
                       queries.run(request, SLOW, row -> row.integer(0));
                       return HttpResponse.of("done");
-                    }))
-                .build();
+                    }));
         HttpClient client = HttpClient.newHttpClient()) {
-      server.start().join();
-      java.net.http.HttpResponse<byte[]> response =
-          TestHttp.get(client, server.activeLocalPort(), "/slow", "*/*");
+      java.net.http.HttpResponse<byte[]> response = TestHttp.get(client, path.port(), "/it", "*/*");
       assertThat(response.statusCode()).as(TestHttp.text(response)).isEqualTo(422);
       assertThat(TestHttp.text(response)).contains("shorter time range");
     }
@@ -221,28 +225,17 @@ class CancellationIT {
   /// Several statements may take longer together than each of them may.
   @Test
   void requestThatTakesTooLongSaysSo() throws Exception {
-    Queries queries =
-        new Queries(store, new QueryLimits(Duration.ofSeconds(50), 1 << 30, 10), Optional.empty());
-    try (QueryThreads threads = new QueryThreads(2, 2, Clock.systemUTC());
-        Access access = Access.of(AccessSettings.OPEN, IllegalArgumentException::new);
-        Server server =
-            Server.builder()
-                .bossGroupFactory(AcceptLoop::start)
-                .decorator(access::decorate)
-                .http(0)
-                .requestTimeout(Duration.ofSeconds(2))
-                .errorHandler(QueryThreads::timedOut)
-                .service(
-                    "/slow",
+    Queries queries = queries(Duration.ofSeconds(50));
+    try (ServedPath path =
+            new ServedPath(
+                Duration.ofSeconds(2),
+                threads ->
                     threads.service(request -> {
                       queries.run(request, SLOW, row -> row.integer(0));
                       return HttpResponse.of("done");
-                    }))
-                .build();
+                    }));
         HttpClient client = HttpClient.newHttpClient()) {
-      server.start().join();
-      java.net.http.HttpResponse<byte[]> response =
-          TestHttp.get(client, server.activeLocalPort(), "/slow", "*/*");
+      java.net.http.HttpResponse<byte[]> response = TestHttp.get(client, path.port(), "/it", "*/*");
       assertThat(response.statusCode()).as(TestHttp.text(response)).isEqualTo(422);
       assertThat(TestHttp.text(response)).contains("limitMillis=2000", "shorter time range");
       awaitRunning(0);

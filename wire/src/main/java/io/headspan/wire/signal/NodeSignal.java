@@ -49,6 +49,11 @@ public sealed interface NodeSignal {
       return !culprit.equals(victim) && !culprit.equals(IDLE);
     }
 
+    /// Why a wait that is not [#isTaken] was waited, as metrics label it.
+    public static String ownReason(String victim, String culprit) {
+      return culprit.equals(victim) ? "own_load" : "idle";
+    }
+
     /// One pair.
     ///
     /// @param victim the tenant that waited; empty for none
