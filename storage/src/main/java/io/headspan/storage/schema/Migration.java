@@ -39,7 +39,8 @@ public record Migration(int version, String name, String checksum, List<String> 
           "0021_fewer_merges.sql",
           "0022_copies_together.sql",
           "0023_hashes_as_stored.sql",
-          "0024_recent_parts_stay.sql");
+          "0024_recent_parts_stay.sql",
+          "0025_rarer_false_matches.sql");
 
   /// Every migration, in order.
   public static List<Migration> all() {
