@@ -36,12 +36,16 @@ public final class RandomTraces {
   public List<ExportTraceServiceRequest> next(int count, long startNs, long withinNs, long stepNs) {
     List<ExportTraceServiceRequest> requests = new ArrayList<>();
     for (int i = 0; i < count; i++) {
-      requests.add(trace(startNs + random.nextLong(withinNs), stepNs));
+      long beginNs = startNs + random.nextLong(withinNs);
+      requests.add(trace(1 + random.nextInt(MAX_SPANS), beginNs, stepNs));
     }
     return requests;
   }
 
-  private ExportTraceServiceRequest trace(long startNs, long stepNs) {
+  /// A trace of that many spans.
+  ///
+  /// @param stepNs between the starts of its spans
+  public ExportTraceServiceRequest trace(int spans, long startNs, long stepNs) {
     ByteString traceId =
         ByteString.copyFrom(
             ByteBuffer.allocate(16)
@@ -49,7 +53,6 @@ public final class RandomTraces {
                 .putLong(random.nextLong() | 1)
                 .flip());
     List<ByteString> ids = new ArrayList<>();
-    int spans = 1 + random.nextInt(MAX_SPANS);
     for (int i = 0; i < spans; i++) {
       ids.add(id(random.nextLong() | 1));
     }

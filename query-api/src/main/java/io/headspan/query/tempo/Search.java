@@ -18,6 +18,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -36,6 +37,9 @@ final class Search {
   /// How many traces more than are wanted are looked for in a part of the range: some may have
   /// begun before it.
   private static final int BEGUN_EARLIER = 20;
+
+  /// How many matching spans of each trace are read for it.
+  private static final int SPANS_PER_TRACE = 10;
 
   private final Queries queries;
   private final TraceSummaries summaries;
@@ -92,8 +96,7 @@ final class Search {
   /// that began last if these are enough.
   Found find(Request request, SearchPlan plan, int limit, int spansPerSet) {
     if (plan.isScan()) {
-      List<String> ids = queries.run(request, plan.candidates(limit), row -> row.text(0));
-      return new Found(plan, spansPerSet, ids, Map.of(), Map.of());
+      return scan(request, plan, limit, spansPerSet);
     }
     for (TimeRange slice : plan.slices()) {
       Found found = look(request, plan, slice, limit + BEGUN_EARLIER, spansPerSet);
@@ -105,6 +108,30 @@ final class Search {
       }
     }
     return look(request, plan, plan.range(), limit, spansPerSet);
+  }
+
+  /// The spansets are known where there are no more matching spans than are read.
+  private Found scan(Request request, SearchPlan plan, int limit, int spansPerSet) {
+    int most = Math.min(SearchPlan.SHOWN_BY_ID_MAX, limit * SPANS_PER_TRACE);
+    List<SpanKey> newest = queries.run(request, plan.newest(most), SpanKey::read);
+    Map<String, Set<SpanKey>> byTrace = new LinkedHashMap<>();
+    // One span may be stored twice.
+    newest.forEach(span -> byTrace.computeIfAbsent(span.traceId(), _ -> new HashSet<>()).add(span));
+    if (newest.size() < most) {
+      Map<String, List<FoundSet>> sets = new LinkedHashMap<>();
+      byTrace.entrySet().stream()
+          .limit(limit)
+          .forEach(trace ->
+              sets.put(
+                  trace.getKey(),
+                  List.of(FoundSet.of(trace.getKey(), trace.getValue(), spansPerSet))));
+      return new Found(plan, spansPerSet, List.copyOf(sets.keySet()), sets, Map.of());
+    }
+    List<String> ids =
+        byTrace.size() < limit
+            ? queries.run(request, plan.candidates(limit), row -> row.text(0))
+            : byTrace.keySet().stream().limit(limit).toList();
+    return new Found(plan, spansPerSet, ids, Map.of(), Map.of());
   }
 
   private Found look(

@@ -2,6 +2,8 @@ package io.headspan.query.traceql;
 
 import io.headspan.storage.Row;
 import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -15,7 +17,28 @@ import java.util.Objects;
 public record FoundSet(
     String traceId, long matched, List<Spanset.Attribute> attributes, List<SpanKey> spans) {
   /// A span of a trace. Two may have one id, but not the start too.
-  public record SpanKey(String traceId, long spanId, long startNs) {}
+  public record SpanKey(String traceId, long spanId, long startNs) {
+    private static final Comparator<SpanKey> EARLIEST =
+        Comparator.comparingLong(SpanKey::startNs)
+            .thenComparing(SpanKey::spanId, Long::compareUnsigned);
+
+    /// Reads a row of [SearchPlan#newest].
+    public static SpanKey read(Row row) {
+      return new SpanKey(row.text(0), row.integer(1), row.integer(2));
+    }
+  }
+
+  /// The set of all matching spans of a trace.
+  ///
+  /// @param spans in any order
+  /// @param shown how many of them it is to have
+  public static FoundSet of(String traceId, Collection<SpanKey> spans, int shown) {
+    return new FoundSet(
+        traceId,
+        spans.size(),
+        List.of(),
+        spans.stream().sorted(SpanKey.EARLIEST).limit(shown).toList());
+  }
 
   /// Reads a row of [SearchPlan#found].
   public static FoundSet read(Row row) {

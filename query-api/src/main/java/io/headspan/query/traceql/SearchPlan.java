@@ -11,11 +11,13 @@ import java.util.stream.Collectors;
 
 /// How to find the traces of a query.
 ///
-/// Spans that one filter matches are read in their order until there are enough ([#isScan()]): that
-/// tells which traces ([#candidates]), and a second statement tells their spansets ([#details]).
-/// Everything else has to look at whole traces. It is done once, for as little time as will do
-/// ([#slices()]): that tells the spansets ([#found]), and a small second statement what is shown of
-/// their spans ([#shown]). All come from one plan, so that they agree.
+/// Spans that one filter matches are read in their order until there are enough ([#isScan()],
+/// [#newest]). Where those are all there are, their spansets are known by that. Where there are
+/// more, it tells which traces, if need be by another statement ([#candidates]), and a further one
+/// tells their spansets ([#details]). Everything else has to look at whole traces. It is done once,
+/// for as little time as will do ([#slices()]): that tells the spansets ([#found]). Of spansets
+/// that are known a small statement tells what is shown of their spans ([#shown]). All come from
+/// one plan, so that they agree.
 ///
 /// A plan may be used by any thread and any number of times.
 public final class SearchPlan {
@@ -26,7 +28,7 @@ public final class SearchPlan {
   private static final long GROWTH = 4;
 
   /// As many spans as are looked up by their ids.
-  private static final int SHOWN_BY_ID_MAX = 20_000;
+  public static final int SHOWN_BY_ID_MAX = 20_000;
 
   private final List<Stage> stages;
   private final List<FieldExpression> shown;
@@ -65,6 +67,14 @@ public final class SearchPlan {
       sliceNs *= GROWTH;
     }
     return slices;
+  }
+
+  /// The newest matching spans, newest first, to be read by [FoundSet.SpanKey#read].
+  ///
+  /// @param limit how many spans
+  /// @throws IllegalStateException if it is no scan ([#isScan()])
+  public SqlQuery newest(int limit) {
+    return new SearchSql(stages, List.of(), range).newest(limit);
   }
 
   /// Rows of one column, the trace id as 32 hex digits; the traces with the newest matching spans,

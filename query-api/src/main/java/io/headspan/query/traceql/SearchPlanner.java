@@ -24,7 +24,7 @@ public final class SearchPlanner {
     stages.forEach(stage -> showConditions(stage, shown));
     SearchPlan plan = new SearchPlan(stages, List.copyOf(shown.values()), range);
     // What can be parsed and not be run shows while SQL is made: now, not when rows are asked for.
-    var _ = plan.isScan() ? plan.candidates(1) : plan.found(1, 1);
+    var _ = plan.isScan() ? plan.newest(1) : plan.found(1, 1);
     plan.details(List.of(new TraceExtent("0".repeat(31) + "1", range.fromNs(), range.fromNs())), 1);
     return plan;
   }

@@ -1,11 +1,15 @@
 package io.headspan.query.traceql;
 
 import io.headspan.storage.SqlQuery;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Supplier;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -40,6 +44,10 @@ final class SearchSql {
   private final List<Field> keys = new ArrayList<>();
   private final List<Field> wanted = new ArrayList<>();
   private final List<String> columns = new ArrayList<>();
+
+  /// Columns of groups within which columns are made: each of an array of sets per group.
+  private final Deque<String> groupings = new ArrayDeque<>();
+
   private boolean isStructural;
 
   SearchSql(List<Stage> stages, List<FieldExpression> shown, TimeRange range) {
@@ -72,10 +80,25 @@ final class SearchSql {
     return loneCondition().isPresent();
   }
 
+  /// The newest matching spans.
+  SqlQuery newest(int limit) {
+    return scan("lower(hex(trace_id)), span_id, toUnixTimestamp64Nano(time)", "LIMIT " + limit);
+  }
+
   SqlQuery candidates(int limit) {
+    return scan("lower(hex(trace_id))", "LIMIT 1 BY trace_id LIMIT " + limit);
+  }
+
+  /// Reads in the order of the primary key and stops at the limit.
+  private SqlQuery scan(String columns, String limit) {
     String condition =
         loneCondition().orElseThrow(() -> new IllegalStateException("no scan: stages=" + stages));
-    return query(TraceQl.checkedStatement(newestSpans(condition, limit)));
+    return query(
+            TraceQl.checkedStatement(
+                "SELECT %s FROM %s WHERE %s AND %s ORDER BY toStartOfFiveMinutes(time) DESC, time DESC %s"
+                    .formatted(columns, source.from(), source.inRange(), condition, limit)))
+        // A rare text is in few granules: to know them first is cheaper than to read towards them.
+        .setting("use_skip_indexes_on_data_read", "0");
   }
 
   /// The spansets of the traces with the newest matching spans.
@@ -123,15 +146,6 @@ final class SearchSql {
                     source.inRange(),
                     TraceExtent.condition(traces, range),
                     spanIds)));
-  }
-
-  /// Reads in the order of the primary key and stops at the limit.
-  private String newestSpans(String condition, int limit) {
-    return """
-    SELECT lower(hex(trace_id)) FROM %s WHERE %s AND %s \
-    ORDER BY toStartOfFiveMinutes(time) DESC, time DESC LIMIT 1 BY trace_id LIMIT %d\
-    """
-        .formatted(source.from(), source.inRange(), condition, limit);
   }
 
   /// What compiles the fields of the spans of this selection.
@@ -383,12 +397,15 @@ final class SearchSql {
       boolean grouped = !keysSoFar.isEmpty();
       switch (stage) {
         case SpansetExpression spanset ->
-            current = grouped ? filteredGroups(spanset, current) : set(spanset, current);
+            current =
+                grouped
+                    ? column("arrayFilter(g->notEmpty(g),%s)".formatted(each(current, spanset)))
+                    : set(spanset, current);
         case Stage.ScalarFilter filter ->
             current =
                 grouped
                     ? column(
-                        "arrayFilter(g->" + scalar(filter, "g").condition() + "," + current + ")")
+                        "arrayFilter((g,b)->b,%s,%s)".formatted(current, each(current, filter)))
                     : column("if(" + scalar(filter, current).condition() + "," + current + ",[])");
         case Stage.GroupBy by -> {
           keysSoFar.add("e." + key(by.key()));
@@ -411,14 +428,20 @@ final class SearchSql {
     return keysSoFar.isEmpty() ? current : column("arrayFlatten(" + current + ")");
   }
 
-  private String filteredGroups(SpansetExpression spanset, String groups) {
-    if (!(spanset instanceof SpansetExpression.Filter filter)) {
-      throw TraceQlException.unsupported(
-          spanset.at(), "an operator between spansets after by() inside parentheses");
-    }
-    return column(
-        "arrayFilter(g->notEmpty(g),arrayMap(g->arrayFilter(e->bitTest(e.f,%d),g),%s))"
-            .formatted(bit(filter), groups));
+  /// What `spanset` selects of each group, as an array of sets.
+  private String each(String groups, SpansetExpression spanset) {
+    groupings.addLast(groups);
+    String sets = set(spanset, groups);
+    groupings.removeLast();
+    return sets;
+  }
+
+  /// Whether `filter` holds for each group, as an array.
+  private String each(String groups, Stage.ScalarFilter filter) {
+    groupings.addLast(groups);
+    String holds = column(scalar(filter, groups).condition());
+    groupings.removeLast();
+    return holds;
   }
 
   /// A set as an array of sets, one per value of `keys`.
@@ -478,13 +501,42 @@ final class SearchSql {
     return filters.size() - 1;
   }
 
+  /// A column of `expression`; within groups, of what it is for each of them.
   private String column(String expression) {
-    int known = columns.indexOf(expression);
+    String lifted = expression;
+    String element = "h";
+    for (String groups : groupings.reversed()) {
+      lifted = lifted(lifted, groups, element);
+      element += "h";
+    }
+    int known = columns.indexOf(lifted);
     if (known >= 0) {
       return "c" + known;
     }
-    columns.add(expression);
+    columns.add(lifted);
     return "c" + (columns.size() - 1);
+  }
+
+  /// An expression over columns as one over the elements of such columns.
+  ///
+  /// @param groups has as many elements as the columns in use
+  /// @param element what stands before the name of such a column for an element of it
+  private static String lifted(String expression, String groups, String element) {
+    Set<String> used = new LinkedHashSet<>(List.of(groups));
+    String ofElements =
+        COLUMN
+            .matcher(expression)
+            .replaceAll(column -> {
+              used.add(column.group());
+              return element + column.group();
+            });
+    return used.stream()
+            .map(column -> element + column)
+            .collect(Collectors.joining(",", "arrayMap((", ")->"))
+        + ofElements
+        + ","
+        + String.join(",", used)
+        + ")";
   }
 
   // Stages after the head, as SELECTs around rows of (trace_id, set, attrs).
@@ -600,11 +652,7 @@ final class SearchSql {
               calculate.operator(),
               number(calculate.left(), set, shown),
               number(calculate.right(), set, shown));
-      case ScalarExpression.OfPipeline(Position at, Pipeline inner) -> {
-        if (set.equals("g")) {
-          throw TraceQlException.unsupported(
-              at, "a pipeline in parentheses after by() inside parentheses");
-        }
+      case ScalarExpression.OfPipeline(Position _, Pipeline inner) -> {
         List<Stage> stages = inner.stages();
         String spans = pipeline(stages.subList(0, stages.size() - 1), set);
         yield number((ScalarExpression) stages.getLast(), spans, new LinkedHashMap<>());

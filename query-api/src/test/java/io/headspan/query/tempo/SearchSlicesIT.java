@@ -50,6 +50,8 @@ class SearchSlicesIT {
     RandomTraces random = new RandomTraces(SEED);
     List<ExportTraceServiceRequest> traces = new ArrayList<>();
     traces.addAll(random.next(300, START_S * NS, DAY_S * NS, 1_000));
+    // It has more matching spans than are read of all traces together.
+    traces.add(random.trace(LIMIT * 12, (START_S + DAY_S) * NS - 1_000_000, 1_000));
     traces.forEach(trace -> spans(trace).forEach(span -> SHORT.add(traceId(span))));
     // Many of them cross a limit between two slices, and look different from behind it.
     traces.addAll(
@@ -92,6 +94,9 @@ class SearchSlicesIT {
         "{ name = `a` } && { name = `b` } && { name = `c` }",
         "{ span.n = parent.span.n }",
         "{} | count() = 1 | select(nestedSetLeft)",
+        "{ name = `a` && span.n = 5 && status = error }",
+        "{ name = `a` }",
+        "{}",
         "{ name = `a` && status = error } > { name = `a` && span.n = 5 && status = error }"
       })
   void theNewestTracesAreWhatTheyAreInAll(String query) throws Exception {

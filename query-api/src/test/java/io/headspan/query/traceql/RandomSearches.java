@@ -87,8 +87,18 @@ final class RandomSearches {
     }
     return switch (random.nextInt(6)) {
       case 0 -> "(" + spanset(depth - 1) + " | " + comparison() + ")";
-      case 1 -> "(" + spanset(depth - 1) + " | by(" + one(KEYS) + ") | " + comparison() + ")";
+      case 1 ->
+          "(" + spanset(depth - 1) + " | by(" + one(KEYS) + ") | " + ofGroups(depth - 1) + ")";
       default -> "(" + spanset(depth - 1) + " " + one(OPERATORS) + " " + spanset(depth - 1) + ")";
+    };
+  }
+
+  private String ofGroups(int depth) {
+    return switch (random.nextInt(4)) {
+      case 0 -> spanset(depth);
+      case 1 -> comparisonOfPipelines();
+      case 2 -> comparison() + " | by(" + one(KEYS) + ") | " + comparison();
+      default -> comparison();
     };
   }
 
@@ -98,17 +108,19 @@ final class RandomSearches {
       case 2 -> "by(" + one(KEYS) + ")";
       case 3 -> "coalesce()";
       case 4 -> "select(span.n)";
-      // After by() in parentheses a pipeline cannot be an operand; here it can.
-      case 5 ->
-          "("
-              + one(FILTERS)
-              + " | count()) "
-              + one(COMPARISONS)
-              + " ("
-              + one(FILTERS)
-              + " | count())";
+      case 5 -> comparisonOfPipelines();
       default -> comparison();
     };
+  }
+
+  private String comparisonOfPipelines() {
+    return "("
+        + one(FILTERS)
+        + " | count()) "
+        + one(COMPARISONS)
+        + " ("
+        + one(FILTERS)
+        + " | count())";
   }
 
   private String comparison() {
