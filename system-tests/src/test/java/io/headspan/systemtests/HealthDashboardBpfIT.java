@@ -26,6 +26,7 @@ import java.util.TreeMap;
 import java.util.function.UnaryOperator;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -220,6 +221,10 @@ final class HealthDashboardBpfIT {
         .allSatisfy(each -> assertThat(each.value()).isZero());
     Await.until(
         "nothing waits",
+        () ->
+            Stream.of("Waiting A", "Waiting B", "Under way A")
+                .map(panel -> panel + ": " + samples(prometheus, panels.get(panel)))
+                .toList(),
         () ->
             only(samples(prometheus, panels.get("Waiting A"))) == 0
                 && only(samples(prometheus, panels.get("Waiting B"))) == 0
