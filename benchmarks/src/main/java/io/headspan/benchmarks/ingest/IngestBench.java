@@ -23,11 +23,14 @@ import java.util.Map;
 /// the sender sees is reported.
 ///
 /// A run sends batches that were encoded before, over several connections, and ends when all are
-/// acknowledged. CPU per span is what collector and store use during the OTel-Arrow runs and until
-/// the store has merged what they left, with all rollups. The wire ratio compares the compressed
-/// messages of both protocols, spans of the same generator, same batch size, same zstd level.
+/// acknowledged. The first runs warm up: a collector in use has its code compiled, which takes it
+/// some 4 million spans. CPU per span is what collector and store use during the OTel-Arrow runs
+/// and until the store has merged what they left, with all rollups. The wire ratio compares the
+/// compressed messages of both protocols, spans of the same generator, same batch size, same zstd
+/// level.
 public final class IngestBench {
   private static final int RUNS = 3;
+  private static final long WARM_UP_SPANS = 5_000_000;
   private static final Duration MERGE_TIMEOUT = Duration.ofSeconds(30);
 
   private final Options options;
@@ -78,6 +81,10 @@ public final class IngestBench {
       return new Shape(streams, batches, batchSpans);
     }
 
+    int warmUps() {
+      return (int) Math.ceilDiv(WARM_UP_SPANS, (long) streams * batches * batchSpans);
+    }
+
     private Options withEndpoint(String value) {
       return new Options(value, streams, batches, batchSpans, profile);
     }
@@ -104,6 +111,11 @@ public final class IngestBench {
   private record Phase(
       double[] spansPerSecond, double[] cpuSeconds, long spansPerRun, double bytesPerSpan) {}
 
+  /// Waits until a receiver has done what is left to do of what it took.
+  private interface Settling {
+    void await() throws IOException, InterruptedException;
+  }
+
   private IngestBench(Options options) {
     this.options = options;
     startNs =
@@ -127,8 +139,9 @@ public final class IngestBench {
   private void run() throws IOException, InterruptedException {
     System.out.printf(
         Locale.ROOT,
-        "%d runs per protocol of %d streams x %d batches x %d spans%n",
+        "%d runs per protocol, and %d to warm up, of %d streams x %d batches x %d spans%n",
         RUNS,
+        options.warmUps(),
         options.streams,
         options.batches,
         options.batchSpans);
@@ -149,8 +162,8 @@ public final class IngestBench {
       throws IOException, InterruptedException {
     ProcessUsage notOurs = ProcessUsage.of();
     try (Sender sender = new Sender(host, port, options.streams)) {
-      Phase otap = phase(Encoding.OTAP, sender, notOurs, notOurs);
-      Phase otlp = phase(Encoding.OTLP, sender, notOurs, notOurs);
+      Phase otap = phase(Encoding.OTAP, sender, notOurs, notOurs, () -> {});
+      Phase otlp = phase(Encoding.OTLP, sender, notOurs, notOurs, () -> {});
       addSpeed(report, otap, otlp);
       addWire(report, otap, otlp);
     }
@@ -173,15 +186,16 @@ public final class IngestBench {
       StoreQueries queries = new StoreQueries(http, store.address());
       ProcessUsage collectorUsage = ProcessUsage.of(collector.pid());
       ProcessUsage storeUsage = ProcessUsage.of(store.pid());
-      Phase otap = phase(Encoding.OTAP, sender, collectorUsage, storeUsage);
+      Settling merged = () -> queries.awaitMerges(MERGE_TIMEOUT);
+      Phase otap = phase(Encoding.OTAP, sender, collectorUsage, storeUsage, merged);
       double before = storeUsage.cpuSeconds();
-      queries.awaitMerges(MERGE_TIMEOUT);
-      double mergeSeconds = (storeUsage.cpuSeconds() - before) / (RUNS + 1);
+      merged.await();
+      double mergeSeconds = (storeUsage.cpuSeconds() - before) / RUNS;
       System.out.printf(
           Locale.ROOT,
           "OTAP merges after the runs: %.2f us CPU/span%n",
           1e6 * mergeSeconds / otap.spansPerRun);
-      Phase otlp = phase(Encoding.OTLP, sender, collectorUsage, storeUsage);
+      Phase otlp = phase(Encoding.OTLP, sender, collectorUsage, storeUsage, merged);
       addSpeed(report, otap, otlp);
       addCpu(report, otap, mergeSeconds);
       addWire(report, otap, otlp);
@@ -189,15 +203,22 @@ public final class IngestBench {
     }
   }
 
-  /// One run to warm up, then the runs that count.
+  /// Runs to warm up, then the runs that count.
   private Phase phase(
-      Encoding encoding, Sender sender, ProcessUsage collectorUsage, ProcessUsage storeUsage)
+      Encoding encoding,
+      Sender sender,
+      ProcessUsage collectorUsage,
+      ProcessUsage storeUsage,
+      Settling afterWarmUp)
       throws IOException, InterruptedException {
     double[] spansPerSecond = new double[RUNS];
     double[] cpuSeconds = new double[RUNS];
     long spans = 0;
     long bytes = 0;
-    for (int run = -1; run < RUNS; run++) {
+    for (int run = -options.warmUps(); run < RUNS; run++) {
+      if (run == 0) {
+        afterWarmUp.await();
+      }
       PreparedLoad load = PreparedLoad.of(encoding, options.shape(), seed, startNs);
       seed += options.streams;
       double collectorBefore = collectorUsage.cpuSeconds();
