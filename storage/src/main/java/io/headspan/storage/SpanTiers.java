@@ -464,7 +464,7 @@ public final class SpanTiers {
             .setting("deduplicate_insert_select", "enable_even_for_bad_queries")
             .setting(DEDUPLICATE, "kept-" + extent.first())
             // Thousands of ids looked up in each granule's filter cost more than reading it.
-            .setting("ignore_data_skipping_indices", "by_trace,by_text"));
+            .setting("ignore_data_skipping_indices", "by_trace,by_value"));
   }
 
   // OTEP 235: the member `ot` of a tracestate has the threshold `th` as up to 14 hex digits without

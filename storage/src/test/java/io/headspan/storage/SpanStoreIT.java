@@ -565,7 +565,7 @@ final class SpanStoreIT {
     assertThat(count("spans WHERE ints['http.response.status_code'] = 65536")).isPositive();
     assertThat(
             count(
-                "spans WHERE has(string_hashes, cityHash64('k1', 'wert')) AND "
+                "spans WHERE has(value_hashes, cityHash64('wert')) AND "
                     + "string_values[indexOf(string_keys, 'k1')] = 'wert'"))
         .isPositive()
         .isEqualTo(

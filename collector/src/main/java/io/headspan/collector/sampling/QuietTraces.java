@@ -261,7 +261,7 @@ final class QuietTraces {
             .bind("from", from)
             .bind("to", to)
             .setting("max_query_size", "16777216")
-            .setting("ignore_data_skipping_indices", "by_trace,by_text");
+            .setting("ignore_data_skipping_indices", "by_trace,by_value");
     byId.replaceAll((_, trace) -> trace.with(asked, new BitSet(), 0, ""));
     store
         .query(

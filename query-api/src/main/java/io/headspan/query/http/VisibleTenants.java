@@ -246,7 +246,9 @@ final class VisibleTenants {
               + " AS string_values, arrayConcat(arrayMap((k,v)->cityHash64(k,v),string_keys,"
               + values
               + "),arrayMap((k,v)->cityHash64(k,v),elements.key,elements.value))"
-              + " AS string_hashes) FROM %s.spans");
+              + " AS string_hashes, arrayConcat(arrayMap(v->cityHash64(v),"
+              + values
+              + "),arrayMap(v->cityHash64(v),elements.value)) AS shown_hashes) FROM %s.spans");
     }
     return replaced;
   }

@@ -204,18 +204,17 @@ final class Columns {
             .formatted(k);
   }
 
-  /// What the bloom filter of long-tail strings and elements of arrays needs to skip granules for
-  /// `key = value`; the comparison itself has to stand beside it. Empty for what has a column of
-  /// its own. Of the one key whose values tenants see by pseudonyms, the hashes are of those.
+  /// What the bloom filter of the values of long-tail strings and elements of arrays needs to skip
+  /// granules for `key = value`; the comparison itself has to stand beside it. Empty for what has a
+  /// column of its own. Of the one key whose values tenants see by pseudonyms, the hashes are of
+  /// those.
   static Optional<String> stringIndexHint(String key, String value, Bindings bindings) {
     return PROMOTED.containsKey(key)
         ? Optional.empty()
         : Optional.of(
-            "has(%s,cityHash64(%s,%s))"
+            "has(%s,cityHash64(%s))"
                 .formatted(
-                    key.equals(CULPRIT) ? "string_hashes" : "text_hashes",
-                    bindings.text(key),
-                    bindings.text(value)));
+                    key.equals(CULPRIT) ? "shown_hashes" : "value_hashes", bindings.text(value)));
   }
 
   private static String isPromoted(Promoted promoted) {

@@ -28,7 +28,7 @@ class VisibleTenantsIT {
   private static final int SPANS = 20_000;
   private static final long NOON_NS = 1_795_176_000L * 1_000_000_000L;
   private static final Pattern GRANULES =
-      Pattern.compile("Name: by_text(?s:.*?)Granules: (\\d+)/(\\d+)");
+      Pattern.compile("Name: by_value(?s:.*?)Granules: (\\d+)/(\\d+)");
 
   @TempDir private Path directory;
 
@@ -59,7 +59,7 @@ class VisibleTenantsIT {
               SqlQuery.of(
                   """
                   SELECT count() FROM spans
-                  WHERE has(text_hashes, cityHash64('order.id', 'o777'))
+                  WHERE has(value_hashes, cityHash64('o777'))
                     AND string_values[indexOf(string_keys, 'order.id')] = 'o777'
                   """),
               "headspan",

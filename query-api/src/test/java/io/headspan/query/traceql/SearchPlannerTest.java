@@ -86,9 +86,9 @@ class SearchPlannerTest {
   void defaultsOfAbsentAttributesNeedNoPresenceTest() {
     assertThat(candidates("{ span.x > 5 }")).doesNotContain("mapContains(ints");
     assertThat(candidates("{ span.x < 5 }")).contains("mapContains(ints");
-    assertThat(candidates("{ span.x = `a` }")).contains("has(text_hashes,cityHash64(");
+    assertThat(candidates("{ span.x = `a` }")).contains("has(value_hashes,cityHash64(");
     assertThat(candidates("{ span.headspan.culprit = `a` }"))
-        .contains("has(string_hashes,cityHash64(");
+        .contains("has(shown_hashes,cityHash64(");
     assertThat(candidates("{ span.x != `a` }")).contains("has(string_keys,");
     assertThat(candidates("{ resource.service.name = `a` }")).doesNotContain("resources");
     assertThat(candidates("{ resource.service.name != `a` }"))

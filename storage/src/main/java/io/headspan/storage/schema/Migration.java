@@ -40,7 +40,7 @@ public record Migration(int version, String name, String checksum, List<String> 
           "0022_copies_together.sql",
           "0023_hashes_as_stored.sql",
           "0024_recent_parts_stay.sql",
-          "0025_rarer_false_matches.sql");
+          "0025_texts_by_value.sql");
 
   /// Every migration, in order.
   public static List<Migration> all() {
