@@ -1,5 +1,7 @@
 package io.headspan.storage;
 
+import static java.util.stream.Collectors.toSet;
+
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -18,7 +20,9 @@ import org.jspecify.annotations.Nullable;
 ///
 /// - *A request served*: the SDK's span and the agent's name the same parent, the span id in the
 ///   request's header. The SDK's begins within the agent's, which begins when the first byte
-///   arrives.
+///   arrives. Where the request carried nothing, the SDK began the trace, and the agent knows it
+///   from a call that the function made: then the SDK's span has no parent, and the agent's none
+///   that a header could name.
 /// - *A call made*: the SDK's span id is the one in the header of the call that the agent saw. The
 ///   agent's lies within the SDK's.
 ///
@@ -53,6 +57,14 @@ final class SdkSpans {
     long sentId() {
       return headerParentId == 0 ? parentId : headerParentId;
     }
+
+    /// Whether the request carried no context, as far as is known. Ids of agents' spans are in no
+    /// header: whoever has one as parent has it by other evidence.
+    ///
+    /// @param capturedIds of the spans of the trace that agents sent
+    boolean carriedNothing(Set<Long> capturedIds) {
+      return headerParentId == 0 && (parentId == 0 || capturedIds.contains(parentId));
+    }
   }
 
   /// What becomes of a trace.
@@ -80,9 +92,15 @@ final class SdkSpans {
   static <P> Joined<P> join(List<Candidate<P>> spans) {
     Map<Long, List<Candidate<P>>> served = new HashMap<>();
     Map<Long, List<Candidate<P>>> called = new HashMap<>();
+    List<Candidate<P>> servedWithoutContext = new ArrayList<>();
+    Set<Long> capturedIds =
+        spans.stream().filter(Candidate::captured).map(Candidate::spanId).collect(toSet());
     boolean hasOthers = false;
     for (Candidate<P> span : spans) {
       hasOthers |= !span.captured();
+      if (span.captured() && span.kind() == SERVER && span.carriedNothing(capturedIds)) {
+        servedWithoutContext.add(span);
+      }
       if (span.captured() && span.sentId() != 0) {
         switch (span.kind()) {
           case SERVER -> served.computeIfAbsent(span.sentId(), _ -> new ArrayList<>()).add(span);
@@ -101,7 +119,10 @@ final class SdkSpans {
           span.captured()
               ? null
               : switch (span.kind()) {
-                case SERVER -> only(served.get(span.parentId()), span);
+                case SERVER ->
+                    only(
+                        span.parentId() == 0 ? servedWithoutContext : served.get(span.parentId()),
+                        span);
                 case CLIENT -> only(called.get(span.spanId()), span);
                 default -> null;
               };

@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.headspan.loadgen.runc.ContainerSpec;
 import io.headspan.loadgen.runc.RuncContainer;
+import io.headspan.storage.SqlQuery;
 import io.headspan.wire.AttributeType;
 import io.headspan.wire.Attributes;
 import io.headspan.wire.SpanBatch;
@@ -18,6 +19,8 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -125,6 +128,31 @@ final class ChainBpfIT {
     }
   }
 
+  /// The first SDK begins the trace, and its call tells the agent which: one request at a time.
+  @Test
+  void isOneTreeOfBothWhereTheFirstRequestHasNoHeader() throws Exception {
+    try (HeadspanNode node = HeadspanNode.start(directory);
+        RuncContainer back = instrumented(node, "back", null);
+        RuncContainer middle = instrumented(node, "middle", back);
+        RuncContainer front = instrumented(node, "front", middle)) {
+      List<String> traces = sendWithoutHeader(front);
+      Set<String> expected = new TreeSet<>(SDK_TREE);
+      expected.remove("SERVER front < sender");
+      expected.add("SERVER front < none");
+      for (String id : traces) {
+        long high = HexFormat.fromHexDigitsToLong(id, 0, 16);
+        long low = HexFormat.fromHexDigitsToLong(id, 16, 32);
+        SpanBatch trace = awaitTrace(node, high, low, ChainBpfIT::isJoined);
+        assertThat(tree(trace))
+            .as(() -> id + ", agent: " + node.agentMetrics())
+            .isEqualTo(expected);
+        assertThat(trace.size()).isEqualTo(SDK_TREE.size());
+      }
+      assertThat(new HashSet<>(tracesStored(node))).isEqualTo(new HashSet<>(traces));
+      assertCounts(node);
+    }
+  }
+
   private static RuncContainer plain(
       String function, boolean forwards, @Nullable RuncContainer next, String... more) {
     List<String> arguments =
@@ -198,11 +226,37 @@ final class ChainBpfIT {
     }
   }
 
+  /// Sends one request after the other, and gives the traces that the SDK began.
+  private static List<String> sendWithoutHeader(RuncContainer front) throws Exception {
+    List<String> traces = new ArrayList<>();
+    try (HttpClient client = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build()) {
+      for (int i = 0; i < REQUESTS; i++) {
+        HttpResponse<Void> answer =
+            client.send(
+                HttpRequest.newBuilder(URI.create(url(front)))
+                    .POST(HttpRequest.BodyPublishers.noBody())
+                    .build(),
+                HttpResponse.BodyHandlers.discarding());
+        assertThat(answer.statusCode()).isEqualTo(200);
+        traces.add(answer.headers().firstValue("x-trace-id").orElseThrow());
+      }
+    }
+    return traces;
+  }
+
+  private static List<String> tracesStored(HeadspanNode node) {
+    return node.query(
+        SqlQuery.of(
+                "SELECT DISTINCT lower(hex(trace_id)) FROM spans WHERE tenant = {tenant:String}")
+            .bind("tenant", TENANT),
+        row -> row.text(0));
+  }
+
   /// @param isWhole whether all that will come of a trace has come
   private static void assertTrees(
       HeadspanNode node, List<String> expected, Predicate<SpanBatch> isWhole) throws Exception {
     for (int i = 0; i < REQUESTS; i++) {
-      SpanBatch trace = awaitTrace(node, FIRST_TRACE + i, isWhole);
+      SpanBatch trace = awaitTrace(node, 0, FIRST_TRACE + i, isWhole);
       String whichAndWhy =
           isWhole.test(trace) ? "trace " + i : "trace " + i + ", agent: " + node.agentMetrics();
       assertThat(tree(trace)).as(whichAndWhy).isEqualTo(new TreeSet<>(expected));
@@ -211,12 +265,12 @@ final class ChainBpfIT {
   }
 
   private static SpanBatch awaitTrace(
-      HeadspanNode node, long traceId, Predicate<SpanBatch> isWhole) {
+      HeadspanNode node, long traceHigh, long traceLow, Predicate<SpanBatch> isWhole) {
     long deadlineNs = System.nanoTime() + STORED_WITHIN.toNanos();
-    SpanBatch trace = node.trace(0, traceId);
+    SpanBatch trace = node.trace(traceHigh, traceLow);
     while (!isWhole.test(trace) && System.nanoTime() - deadlineNs < 0) {
       LockSupport.parkNanos(Duration.ofMillis(50).toNanos());
-      trace = node.trace(0, traceId);
+      trace = node.trace(traceHigh, traceLow);
     }
     return trace;
   }
@@ -237,6 +291,7 @@ final class ChainBpfIT {
   private static Set<String> tree(SpanBatch trace) {
     Map<Long, String> names = new HashMap<>();
     names.put(SENDER, "sender");
+    names.put(0L, "none");
     for (int row = 0; row < trace.size(); row++) {
       names.put(trace.spanId(row), name(trace, row));
     }

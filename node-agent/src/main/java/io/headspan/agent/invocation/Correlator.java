@@ -6,9 +6,11 @@ import io.headspan.agent.probe.http.HttpExchange;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.random.RandomGenerator;
@@ -42,6 +44,14 @@ import org.jspecify.annotations.Nullable;
 ///    than the agent, or reports were lost) the thread may have: one that serves an invocation and
 ///    nothing else until it has answered it ([#madeBy]). As it is told at the answer, a call waits
 ///    [#THREAD_WITHIN_NS] for it.
+///
+/// 3. *The trace of an invocation that carried no context*, nor came from a call that did, is the
+///    one that its function's SDK began for it. A call with a context names it if the invocation
+///    made it for certain: its thread tells so, or it was the only one open when the call left,
+///    with everything reported that was; and if nothing of the instance was seen with that trace
+///    before, so that no earlier work goes on in it. All calls of the invocation that name a trace
+///    have to name the same. Whoever begins the trace waits for that; then all that follow it are
+///    in the SDK's trace.
 ///
 /// Count and clock are read a moment apart and on different processors. An invocation that begins
 /// or ends within [#EDGE_NS] of the call's head is a candidate but does not count towards
@@ -107,6 +117,13 @@ public final class Correlator {
   /// Those that wait for [#madeBy] and nothing else, in the order of their deadlines.
   private final ArrayDeque<Undecided> undecided = new ArrayDeque<>();
 
+  /// Invocations whose trace may be named by a call of which only the thread can tell who made it,
+  /// in the order of their deadlines.
+  private final ArrayDeque<Unnamed> unnamed = new ArrayDeque<>();
+
+  /// Null until the first exchange with a context.
+  private @Nullable SeenTraces seenTraces;
+
   private boolean threadsWatched;
   private long nowNs;
 
@@ -149,6 +166,14 @@ public final class Correlator {
 
   /// @param reason what is missing if nothing is told of its thread
   private record Undecided(Node call, long untilNs, MissingEvidence reason) {}
+
+  private record Unnamed(Node invocation, long untilNs) {}
+
+  private record TraceId(long high, long low) {
+    static TraceId of(Node node) {
+      return new TraceId(node.traceIdHigh(), node.traceIdLow());
+    }
+  }
 
   /// What is open around a call.
   private static final class Candidates {
@@ -308,6 +333,9 @@ public final class Correlator {
     if (node.hasSpan()) {
       unsettled++;
     }
+    if (watch != Watch.INVOCATIONS && node.hasContext() && isNewTrace(node, nowNs)) {
+      node.foundNewTrace();
+    }
     if (isOpen) {
       open.put(id, node);
     }
@@ -381,7 +409,7 @@ public final class Correlator {
     while (callsByHead.size() > 0 && callsByHead.time(0) + REPORTED_WITHIN_NS - nowNs <= 0) {
       Node call = callsByHead.node(0);
       callsByHead.remove(call.headNs(), call);
-      if (isWaiting(call) && !call.awaitsThread()) {
+      if (isWaiting(call) && !call.awaitsThread() && !call.isHeld()) {
         findAmongAll(call);
       }
     }
@@ -483,6 +511,18 @@ public final class Correlator {
   }
 
   private void reportInvocation(Node invocation, boolean peerLocal, Watch watch, boolean isOpen) {
+    if (watch != Watch.INVOCATIONS) {
+      Instance instance = instances.computeIfAbsent(invocation.cgroupId(), _ -> new Instance());
+      awaitNames(invocation, instance);
+      if (isOpen) {
+        instance.open.add(invocation);
+      } else {
+        instance.add(invocation);
+        remembered.add(invocation);
+      }
+      findInvocations(instance, invocation);
+    }
+    // When its calls have found it: below them a trace may have been begun.
     if (invocation.hasSpan()) {
       if (peerLocal) {
         findCall(invocation);
@@ -490,17 +530,6 @@ public final class Correlator {
         settleByHeader(invocation);
       }
     }
-    if (watch == Watch.INVOCATIONS) {
-      return;
-    }
-    Instance instance = instances.computeIfAbsent(invocation.cgroupId(), _ -> new Instance());
-    if (isOpen) {
-      instance.open.add(invocation);
-    } else {
-      instance.add(invocation);
-      remembered.add(invocation);
-    }
-    findInvocations(instance, invocation);
   }
 
   /// Asks again for the calls that waited for `invocation`.
@@ -585,7 +614,7 @@ public final class Correlator {
     Candidates candidates = instance.candidates(call, EDGE_NS);
     boolean mayOneBeMissing = candidates.counted < openAtHead || lacksTraceOf(call, candidates);
     if (mayOneBeMissing) {
-      return false;
+      return call.hasNewTrace() && joinThread(call);
     }
     choose(call, candidates, openAtHead == 1);
     return true;
@@ -649,6 +678,12 @@ public final class Correlator {
           askThread(call, MissingEvidence.AMBIGUOUS);
           return;
         }
+        Node only = candidates.all == 1 ? candidates.any : null;
+        if (only != null
+            && only == call.mayName()
+            && nameTrace(call, only, ParentEvidence.ONLY_OPEN)) {
+          return;
+        }
         if (candidates.all > 0) {
           missing.add(MissingEvidence.OTHER_TRACES);
         }
@@ -688,6 +723,9 @@ public final class Correlator {
 
   /// Settles what has waited for its thread long enough.
   private void settleUndecided() {
+    while (!unnamed.isEmpty() && (!threadsWatched || unnamed.element().untilNs() - nowNs <= 0)) {
+      nameDecided(unnamed.remove().invocation());
+    }
     while (!undecided.isEmpty()) {
       Undecided oldest = undecided.element();
       if (threadsWatched && oldest.untilNs() - nowNs > 0) {
@@ -723,9 +761,89 @@ public final class Correlator {
       call.settleUnder(invocation, ParentEvidence.CALLING_THREAD);
       settled(call);
     } else {
-      return false;
+      return (call.hasNewTrace() || invocation.isNamedAs(call))
+          && nameTrace(call, invocation, ParentEvidence.CALLING_THREAD);
     }
     return true;
+  }
+
+  private boolean isNewTrace(Node node, long nowNs) {
+    SeenTraces seen = seenTraces;
+    if (seen == null) {
+      seen = new SeenTraces(patienceNs, nowNs);
+      seenTraces = seen;
+    }
+    return seen.add(node.cgroupId(), node.traceIdHigh(), node.traceIdLow(), nowNs);
+  }
+
+  /// Evidence 3: has `invocation` wait for the calls that may name its trace.
+  private void awaitNames(Node invocation, Instance instance) {
+    if (!mayBeNamed(invocation)) {
+      return;
+    }
+    TimeLine calls = instance.waitingCalls;
+    int end = calls.firstFrom(invocation.tailNs() + 1);
+    int first = calls.firstFrom(invocation.headNs());
+    if (first == end) {
+      return;
+    }
+    Set<TraceId> begun = new HashSet<>();
+    for (int i = first; i < end; i++) {
+      if (calls.node(i).hasNewTrace()) {
+        begun.add(TraceId.of(calls.node(i)));
+      }
+    }
+    boolean threadMayTell = false;
+    for (int i = first; i < end && !begun.isEmpty(); i++) {
+      Node call = calls.node(i);
+      if (call.hasContext() && begun.contains(TraceId.of(call))) {
+        threadMayTell = threadsWatched;
+        boolean mayBeOnly = call.awaitedInvocations() == 1 && call.watch() == Watch.WHOLE_LIFE;
+        if (mayBeOnly && call.mayName() == null) {
+          invocation.awaitNameOf(call);
+        }
+      }
+    }
+    if (threadMayTell) {
+      invocation.awaitName();
+      unnamed.add(new Unnamed(invocation, nowNs + THREAD_WITHIN_NS));
+    }
+  }
+
+  /// Whether its function began a trace for `invocation`, if it has an SDK, and it has none yet.
+  private static boolean mayBeNamed(Node invocation) {
+    return !invocation.hasContext() && !invocation.contextCutOff() && !invocation.isSettled();
+  }
+
+  /// Has `call`, whose trace its function began, name that of the invocation that made it. False if
+  /// that has one already.
+  private boolean nameTrace(Node call, Node invocation, ParentEvidence evidence) {
+    if (!mayBeNamed(invocation) || isAncestor(call, invocation)) {
+      return false;
+    }
+    invocation.nameTrace(call);
+    call.follow(invocation, evidence);
+    callDecided(call);
+    return true;
+  }
+
+  /// Takes note that it is known whose trace `call` names, if any.
+  private void callDecided(Node call) {
+    Node invocation = call.takeMayName();
+    if (invocation != null) {
+      nameDecided(invocation);
+    }
+  }
+
+  private void nameDecided(Node invocation) {
+    invocation.nameDecided();
+    Node first = invocation;
+    for (Node at = first; at != null; at = at.parent()) {
+      first = at;
+    }
+    if (first.isHeld() && !first.isSettled()) {
+      beginTrace(first, true);
+    }
   }
 
   /// Puts `child`, which carried no context, into the trace of `parent`: now, or when that is
@@ -791,6 +909,11 @@ public final class Correlator {
 
   /// Settles what waits for reports without them.
   private void giveUp(Node node, MissingEvidence reason) {
+    if (node.isHeld()) {
+      callsThatWait.remove(ExchangeId.of(node), node);
+      beginTrace(node, false);
+      return;
+    }
     switch (node.role()) {
       case SERVER -> callees.remove(node.key(), node);
       case CLIENT -> {
@@ -802,7 +925,11 @@ public final class Correlator {
       }
     }
     missing.add(reason);
-    settleByHeader(node);
+    if (node.hasContext()) {
+      settleByHeader(node);
+    } else {
+      beginTrace(node, false);
+    }
   }
 
   private void forgetWaiting(Node call) {
@@ -836,15 +963,47 @@ public final class Correlator {
   private void settleByHeader(Node node) {
     if (node.hasContext()) {
       node.settleByHeader();
+      settled(node);
     } else {
-      node.settleInNewTrace(random.nextLong(), nonZero());
+      beginTrace(node, true);
     }
-    settled(node);
+  }
+
+  /// Has `first` begin a trace: the one that an SDK began in it or in what follows it, else a new
+  /// one.
+  ///
+  /// @param mayWait whether it may wait until it is known if an SDK did
+  private void beginTrace(Node first, boolean mayWait) {
+    Node name = null;
+    ArrayDeque<Node> tree = new ArrayDeque<>(2);
+    tree.add(first);
+    while (!tree.isEmpty()) {
+      Node node = tree.remove();
+      if (node.awaitsName() && mayWait) {
+        if (!first.isHeld()) {
+          first.hold();
+          waitForReport(first);
+        }
+        return;
+      }
+      Node call = node.namedBy();
+      if (call != null && (name == null || call.headNs() < name.headNs())) {
+        name = call;
+      }
+      tree.addAll(node.followers());
+    }
+    if (name == null) {
+      first.settleInNewTrace(random.nextLong(), nonZero());
+    } else {
+      first.settleInTraceNamedBy(name);
+    }
+    settled(first);
   }
 
   private void settled(Node node) {
     unsettled--;
     settled.add(node);
+    callDecided(node);
   }
 
   /// Hands out what is settled, and then what followed it.
@@ -852,11 +1011,26 @@ public final class Correlator {
     while (!settled.isEmpty()) {
       Node node = settled.remove();
       for (Node follower : node.takeFollowers()) {
-        follower.settleInTraceOf(node, follower.evidence());
+        settleFollower(follower, node);
         settled(follower);
       }
       evidence.add(node.evidence());
       output.accept(node.takeResult());
+      Instance instance = node.isInNamedTrace() ? instances.get(node.cgroupId()) : null;
+      if (instance != null) {
+        findInvocations(instance, node);
+      }
+    }
+  }
+
+  private void settleFollower(Node follower, Node followed) {
+    if (!follower.hasContext()) {
+      follower.settleInTraceOf(followed, follower.evidence());
+    } else if (followed.carriesTraceOf(follower)) {
+      follower.settleUnder(followed, follower.evidence());
+    } else {
+      missing.add(MissingEvidence.OTHER_TRACES);
+      follower.settleByHeader();
     }
   }
 

@@ -37,6 +37,22 @@ final class Node {
   private long deadlineNs;
   private final long spanId;
 
+  /// Of a call: whether nothing of its instance was seen with its trace before.
+  private boolean newTrace;
+
+  /// Of a call that waits: the invocation whose trace it may name.
+  private @Nullable Node mayName;
+
+  /// Of an invocation: how much is still to come that may name its trace.
+  private int namesAwaited;
+
+  /// Of an invocation: the first call that names its trace.
+  private @Nullable Node namedBy;
+
+  private boolean namedDifferently;
+  private boolean held;
+  private boolean inNamedTrace;
+
   private boolean awaitsThread;
   private boolean settled;
   private long traceIdHigh;
@@ -151,12 +167,99 @@ final class Node {
     return hasContext;
   }
 
-  /// Whether both requests carried a context, and of the same trace.
+  /// Whether both requests carried a context, and of the same trace; or `other` did, and its trace
+  /// is the one that the function began for this invocation.
   boolean carriesTraceOf(Node other) {
-    return hasContext
-        && other.hasContext
-        && traceIdHigh == other.traceIdHigh
-        && traceIdLow == other.traceIdLow;
+    return (hasContext || inNamedTrace) && other.hasContext && hasTraceIdOf(other);
+  }
+
+  private boolean hasTraceIdOf(Node other) {
+    return traceIdHigh == other.traceIdHigh && traceIdLow == other.traceIdLow;
+  }
+
+  /// First 8 bytes of the trace id, of a node that knows it.
+  long traceIdHigh() {
+    return traceIdHigh;
+  }
+
+  /// Last 8 bytes of it.
+  long traceIdLow() {
+    return traceIdLow;
+  }
+
+  /// Of a call: whether nothing of its instance was seen with its trace before.
+  boolean hasNewTrace() {
+    return newTrace;
+  }
+
+  void foundNewTrace() {
+    newTrace = true;
+  }
+
+  /// Of a call: the invocation whose trace it may name.
+  @Nullable Node mayName() {
+    return mayName;
+  }
+
+  /// Takes note that this invocation's trace may be named by `call`.
+  void awaitNameOf(Node call) {
+    call.mayName = this;
+    namesAwaited++;
+  }
+
+  /// Takes note that the trace of this invocation may be named by a call whose thread tells.
+  void awaitName() {
+    namesAwaited++;
+  }
+
+  /// Takes note that one of these did, or will not.
+  void nameDecided() {
+    namesAwaited--;
+  }
+
+  /// Of a call that is decided: the invocation that waits for that, once.
+  @Nullable Node takeMayName() {
+    Node invocation = mayName;
+    mayName = null;
+    return invocation;
+  }
+
+  /// Whether there is something to come that may name the trace of this invocation.
+  boolean awaitsName() {
+    return namesAwaited > 0;
+  }
+
+  /// Takes the trace of a call that this invocation made for its own, if all that name one agree.
+  void nameTrace(Node call) {
+    if (namedBy == null) {
+      namedBy = call;
+    } else if (!namedBy.hasTraceIdOf(call)) {
+      namedDifferently = true;
+    }
+  }
+
+  /// The call that names the trace of this invocation; null if none does, or several that differ.
+  @Nullable Node namedBy() {
+    return namedDifferently ? null : namedBy;
+  }
+
+  /// Whether a call named the trace that `call` is of.
+  boolean isNamedAs(Node call) {
+    return namedBy != null && namedBy.hasTraceIdOf(call);
+  }
+
+  /// Whether the trace of this invocation was named by a call, and that is its trace.
+  boolean isInNamedTrace() {
+    return inNamedTrace;
+  }
+
+  /// Whether it begins a trace, and waits for that to be named.
+  boolean isHeld() {
+    return held;
+  }
+
+  void hold() {
+    held = true;
   }
 
   /// Whether the request may have carried a context that was cut off.
@@ -254,6 +357,15 @@ final class Node {
     settle(context.spanId(), ParentEvidence.HEADER);
   }
 
+  /// Begins the trace that `call` names.
+  void settleInTraceNamedBy(Node call) {
+    traceIdHigh = call.traceIdHigh;
+    traceIdLow = call.traceIdLow;
+    flags = call.flags;
+    traceState = call.traceState;
+    settle(0, ParentEvidence.NONE);
+  }
+
   void settleInNewTrace(long traceIdHigh, long traceIdLow) {
     this.traceIdHigh = traceIdHigh;
     this.traceIdLow = traceIdLow;
@@ -264,13 +376,20 @@ final class Node {
   private void settle(long parentSpanId, ParentEvidence evidence) {
     this.parentSpanId = parentSpanId;
     this.evidence = evidence;
+    inNamedTrace = !hasContext && namedBy() != null && isNamedAs(this);
+    namedBy = null;
     settled = true;
     parent = null;
   }
 
+  /// Those that wait for this one.
+  List<Node> followers() {
+    return followers == null ? List.of() : followers;
+  }
+
   /// Those that waited for this one, once.
   List<Node> takeFollowers() {
-    List<Node> taken = followers == null ? List.of() : followers;
+    List<Node> taken = followers();
     followers = null;
     return taken;
   }

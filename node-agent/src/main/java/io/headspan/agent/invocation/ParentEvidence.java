@@ -7,7 +7,8 @@ public enum ParentEvidence {
   /// One invocation of the calling instance was open when the call left and carried the call's
   /// trace id.
   SAME_TRACE,
-  /// The call carried no context, and one invocation of the calling instance was open at all.
+  /// One invocation of the calling instance was open at all. The call carried no context; or the
+  /// invocation did not, and the call carried one of a trace that was new there.
   ONLY_OPEN,
   /// The thread that wrote the call served that invocation and no other, see [CallOfThread].
   CALLING_THREAD,

@@ -24,10 +24,11 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /// Plays random call trees over a few instances at random load, with functions that pass the
-/// context on as it came, as an SDK does, or not at all; reports what a probe would, late and out
-/// of order; and compares every parent with the true one.
+/// context on as it came, as an SDK does, or not at all; an SDK that was given none begins a trace.
+/// Reports what a probe would, late and out of order; and compares every parent with the true one.
 class CorrelatorSimulationTest {
   private static final int INSTANCES = 6;
+  private static final long FIRST_BEGUN = 2_000_000;
   private static final InetSocketAddress OUTSIDE = Exchanges.client(99, 5000);
 
   /// What a function does with the context of its request.
@@ -56,6 +57,9 @@ class CorrelatorSimulationTest {
     final List<Event> events = new ArrayList<>();
     final Map<Key, @Nullable Key> trueParent = new HashMap<>();
 
+    /// The traces that SDKs began, each with the invocation in which it did.
+    final Map<Long, Key> begun = new HashMap<>();
+
     /// What was open when a call left can only be counted when all invocations are known.
     final List<PendingCall> pendingCalls = new ArrayList<>();
 
@@ -82,12 +86,17 @@ class CorrelatorSimulationTest {
       Key key = new Key(Role.SERVER, ownSequence);
       trueParent.put(key, callKey);
       long nowNs = headNs + micros(10, 200);
+      TraceContext current = context;
+      if (context == null && passing[instance] == Passing.AS_AN_SDK) {
+        current = Exchanges.context(FIRST_BEGUN + begun.size(), random.nextLong() | 1);
+        begun.put(current.traceIdLow(), key);
+      }
       int calls = depth == 0 ? 0 : random.nextInt(3);
       long lastEndNs = nowNs;
       for (int i = 0; i < calls; i++) {
         boolean parallel = random.nextInt(4) == 0;
         long callNs = parallel ? nowNs : Math.max(nowNs, lastEndNs);
-        lastEndNs = Math.max(lastEndNs, call(instance, key, callNs, context, depth - 1));
+        lastEndNs = Math.max(lastEndNs, call(instance, key, callNs, current, depth - 1));
         nowNs = callNs + micros(5, 100);
       }
       long tailNs = Math.max(nowNs, lastEndNs) + micros(5, 300);
@@ -100,7 +109,7 @@ class CorrelatorSimulationTest {
 
     private long call(
         int instance, Key invocation, long headNs, @Nullable TraceContext context, int depth) {
-      int callee = 1 + random.nextInt(INSTANCES);
+      int callee = callee(instance, context);
       int port = 10_000 + random.nextInt(40_000);
       int callSequence = sequence++;
       TraceContext sent =
@@ -131,6 +140,13 @@ class CorrelatorSimulationTest {
       long tailNs = endNs + micros(1, 30);
       pendingCalls.add(new PendingCall(instance, port, callee, callSequence, headNs, tailNs, sent));
       return tailNs;
+    }
+
+    /// A trace that an SDK began does not come back to where it may still be open: what is carried
+    /// there is the only one of the trace that can be known.
+    private int callee(int caller, @Nullable TraceContext context) {
+      boolean isBegun = context != null && begun.containsKey(context.traceIdLow());
+      return isBegun ? caller % INSTANCES + 1 : 1 + random.nextInt(INSTANCES);
     }
 
     /// Every thread serves one request at a time, and tells of its calls when it has answered.
@@ -174,6 +190,15 @@ class CorrelatorSimulationTest {
       }
       events.sort(Comparator.comparingLong(Event::reportNs));
       return events;
+    }
+
+    /// The first of all that led to `key`.
+    Key first(Key key) {
+      Key first = key;
+      for (Key at = key; at != null; at = trueParent.get(at)) {
+        first = at;
+      }
+      return first;
     }
 
     long micros(int from, int to) {
@@ -280,6 +305,48 @@ class CorrelatorSimulationTest {
     assertThat(result.calleesWithTrueParent).isEqualTo(result.callees);
   }
 
+  /// One request at a time: what SDKs tell of a trace and what was captured is one.
+  @Test
+  void joinsTheTracesThatSdksBeginWhenOneRequestIsServedAtATime() {
+    World world = new World(61);
+    Arrays.fill(world.passing, Passing.AS_AN_SDK);
+    long nowNs = 0;
+    for (int i = 0; i < 1_000; i++) {
+      nowNs = world.invoke(1 + i % INSTANCES, OUTSIDE, world.sequence++, null, nowNs, null, 1);
+      nowNs += world.micros(10, 50);
+    }
+    Result result = play(world, inOrderOfTails(world.reports()), 61);
+    assertThat(result.wrong).isZero();
+    assertThat(result.callsWithTrueParent).isGreaterThan(result.calls * 3 / 4);
+    assertThat(result.named).isGreaterThan(500);
+  }
+
+  /// At any load, if every thread tells what it called.
+  @ParameterizedTest
+  @ValueSource(ints = {5_000, 400, 50})
+  void joinsTheTracesThatSdksBeginWhereThreadsTell(int gapMicros) {
+    World world = new World(71);
+    Arrays.fill(world.passing, Passing.AS_AN_SDK);
+    long nowNs = 0;
+    for (int i = 0; i < 1_000; i++) {
+      world.invoke(1 + i % INSTANCES, OUTSIDE, world.sequence++, null, nowNs, null, 2);
+      nowNs += world.micros(1, 2 * gapMicros);
+    }
+    List<Event> reports = inOrderOfTails(world.reports());
+    world.tellCalls(reports);
+    Result result = play(world, reports, 71);
+    assertThat(result.wrong).isZero();
+    assertThat(result.callsWithTrueParent).isGreaterThan(result.calls * 9 / 10);
+    assertThat(result.named).isGreaterThan(500);
+  }
+
+  private static List<Event> inOrderOfTails(List<Event> reports) {
+    return reports.stream()
+        .map(event -> new Event(event.exchange, event.head, event.exchange.tailNs()))
+        .sorted(Comparator.comparingLong(Event::reportNs))
+        .toList();
+  }
+
   @ParameterizedTest
   @ValueSource(longs = {51, 52, 53, 54})
   void neverGivesAWrongParentWhereThreadsTellAndReportsAreLost(long seed) {
@@ -332,6 +399,10 @@ class CorrelatorSimulationTest {
     int wrong;
     int byEvidence;
     int byThread;
+
+    /// Invocations that begin a trace which an SDK began in them.
+    int named;
+
     int calls;
     int callsWithTrueParent;
     int callees;
@@ -391,6 +462,11 @@ class CorrelatorSimulationTest {
     for (TracedExchange span : spans) {
       Key truth = world.trueParent.get(Key.of(span.exchange()));
       TracedExchange parent = bySpanId.get(span.parentSpanId());
+      Key begunIn = world.begun.get(span.traceIdLow());
+      if (begunIn != null && !world.first(begunIn).equals(world.first(Key.of(span.exchange())))) {
+        result.wrong++;
+      }
+      result.named += Key.of(span.exchange()).equals(begunIn) ? 1 : 0;
       boolean found = parent != null && Key.of(parent.exchange()).equals(truth);
       switch (span.evidence()) {
         case CONNECTION, SAME_TRACE, ONLY_OPEN, CALLING_THREAD -> {

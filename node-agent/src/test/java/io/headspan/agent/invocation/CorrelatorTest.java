@@ -24,6 +24,7 @@ import org.junit.jupiter.api.Test;
 class CorrelatorTest {
   private static final InetSocketAddress OUTSIDE = client(99, 5000);
   private static final TraceContext FROM_USER = context(0x7a, 0xc1);
+  private static final TraceContext FROM_SDK = context(0x7b, 0x5d);
   private static final int A = 1;
   private static final int B = 2;
   private static final int C = 3;
@@ -414,6 +415,130 @@ class CorrelatorTest {
     correlator.madeBy(Exchanges.ofThread(call, served(B, OUTSIDE, 7, 0, 100), 1_000));
     pass(200_000);
     assertThat(span(HttpExchange.Role.CLIENT, A).evidence()).isEqualTo(ParentEvidence.NONE);
+  }
+
+  /// A function with an SDK, asked without a context: its SDK's trace is the invocation's.
+  @Test
+  void beginsTheTraceThatItsSdkBegan() {
+    report(servedLocally(B, client(A, 4000), 11, 20, 80), head(FROM_SDK));
+    report(called(A, 4000, B, 11, 19, 81, 1), head(FROM_SDK));
+    report(called(A, 4001, C, 12, 85, 90, 1), head(context(FROM_SDK.traceIdLow(), 0x5e)));
+    report(served(A, OUTSIDE, 1, 0, 100), head(CarriedContext.NONE));
+    assertThat(spans)
+        .as("of A another invocation may have been open")
+        .allMatch(span -> span.exchange().cgroupId() == B);
+    pass(8_001_000);
+    assertThat(spans)
+        .hasSize(4)
+        .allMatch(span -> span.traceIdLow() == FROM_SDK.traceIdLow() && span.flags() == 1);
+    TracedExchange a = span(HttpExchange.Role.SERVER, A);
+    assertThat(a.parentSpanId()).isZero();
+    assertThat(a.evidence()).isEqualTo(ParentEvidence.NONE);
+    assertThat(spans)
+        .filteredOn(span -> span.exchange().role() == HttpExchange.Role.CLIENT)
+        .hasSize(2)
+        .allMatch(call -> call.parentSpanId() == a.spanId());
+    assertThat(span(HttpExchange.Role.CLIENT, A).headerParentSpanId()).isEqualTo(0x5d);
+    assertThat(correlator.missing().total()).isZero();
+    assertThat(correlator.waiting()).isZero();
+  }
+
+  /// Many at once: the thread that serves the request says which call is its own.
+  @Test
+  void beginsTheTraceThatItsThreadTells() {
+    correlator.watchThreads(true);
+    HttpExchange first = served(A, OUTSIDE, 1, 0, 100);
+    HttpExchange call = called(A, 4000, B, 11, 19, 81, 2);
+    report(call, head(FROM_SDK));
+    report(served(A, OUTSIDE, 2, 5, 90), head(CarriedContext.NONE));
+    report(first, head(CarriedContext.NONE));
+    correlator.madeBy(Exchanges.ofThread(call, first, 1_000));
+    pass(200_000);
+    assertThat(spans).hasSize(3);
+    TracedExchange named = bySpan(FROM_SDK.traceIdLow(), HttpExchange.Role.SERVER);
+    assertThat(named.exchange()).isEqualTo(first);
+    assertThat(bySpan(FROM_SDK.traceIdLow(), HttpExchange.Role.CLIENT).parentSpanId())
+        .isEqualTo(named.spanId());
+  }
+
+  @Test
+  void doesNotGuessWhichOfTwoInvocationsAnSdkBeganATraceFor() {
+    report(called(A, 4000, B, 11, 19, 81, 2), head(FROM_SDK));
+    report(served(A, OUTSIDE, 2, 5, 90), head(CarriedContext.NONE));
+    report(served(A, OUTSIDE, 1, 0, 100), head(CarriedContext.NONE));
+    assertThat(spans).as("nothing can tell").hasSize(2);
+    pass(8_001_000);
+    assertThat(span(HttpExchange.Role.CLIENT, A).evidence()).isEqualTo(ParentEvidence.HEADER);
+    assertThat(spans).extracting(TracedExchange::traceIdLow).doesNotHaveDuplicates();
+  }
+
+  /// Counted was one, but by the time everything is reported there were two.
+  @Test
+  void doesNotTakeTheTraceOfAnInvocationThatIsReportedLater() {
+    report(called(A, 4000, B, 11, 19, 81, 1), head(FROM_SDK));
+    report(served(A, OUTSIDE, 1, 0, 100), head(CarriedContext.NONE));
+    pass(5_000_000);
+    report(stillOpen(served(A, OUTSIDE, 2, 5, 9_000_000), 5_000_000_000L), head(FROM_SDK));
+    pass(3_001_000);
+    assertThat(span(HttpExchange.Role.CLIENT, A).evidence()).isEqualTo(ParentEvidence.SAME_TRACE);
+    TracedExchange first =
+        spans.stream().filter(s -> s.head().context() == null).findFirst().orElseThrow();
+    assertThat(first.traceIdLow()).isNotEqualTo(FROM_SDK.traceIdLow());
+  }
+
+  /// Work that goes on behind the answer, while a request without context is the only one.
+  @Test
+  void doesNotTakeTheTraceOfAnEarlierRequest() {
+    report(served(A, OUTSIDE, 1, 0, 100), head(FROM_USER));
+    report(called(A, 4000, B, 11, 210, 220, 1), head(FROM_USER));
+    report(served(A, OUTSIDE, 2, 200, 300), head(CarriedContext.NONE));
+    pass(8_001_000);
+    assertThat(span(HttpExchange.Role.CLIENT, A).evidence()).isEqualTo(ParentEvidence.HEADER);
+    assertThat(spans.get(1).traceIdLow()).isNotEqualTo(FROM_USER.traceIdLow());
+  }
+
+  @Test
+  void takesNoneOfTwoTracesThatBeganInOneInvocation() {
+    report(called(A, 4000, B, 11, 19, 40, 1), head(FROM_SDK));
+    report(called(A, 4001, C, 12, 50, 60, 1), head(context(0x7c, 0x5e)));
+    report(served(A, OUTSIDE, 1, 0, 100), head(CarriedContext.NONE));
+    pass(8_001_000);
+    assertThat(spans).hasSize(3);
+    assertThat(spans).extracting(TracedExchange::traceIdLow).doesNotHaveDuplicates();
+    assertThat(spans)
+        .filteredOn(span -> span.exchange().role() == HttpExchange.Role.CLIENT)
+        .allMatch(span -> span.evidence() == ParentEvidence.HEADER);
+    assertThat(correlator.missing().count(MissingEvidence.OTHER_TRACES)).isEqualTo(2);
+  }
+
+  /// A proxy that sends no header in front of a function with an SDK.
+  @Test
+  void beginsTheTraceThatAnSdkBeganFurtherDown() {
+    report(called(B, 4001, C, 12, 39, 61, 1), head(FROM_SDK));
+    report(servedLocally(B, client(A, 4000), 11, 20, 80), head(CarriedContext.NONE));
+    report(called(A, 4000, B, 11, 19, 81, 1), head(CarriedContext.NONE));
+    report(served(A, OUTSIDE, 1, 0, 100), head(CarriedContext.NONE));
+    assertThat(spans).isEmpty();
+    pass(8_001_000);
+    assertThat(spans).hasSize(4).allMatch(span -> span.traceIdLow() == FROM_SDK.traceIdLow());
+    assertThat(span(HttpExchange.Role.CLIENT, B).parentSpanId())
+        .isEqualTo(span(HttpExchange.Role.SERVER, B).spanId());
+    assertThat(span(HttpExchange.Role.SERVER, B).parentSpanId())
+        .isEqualTo(span(HttpExchange.Role.CLIENT, A).spanId());
+    assertThat(span(HttpExchange.Role.CLIENT, A).parentSpanId())
+        .isEqualTo(span(HttpExchange.Role.SERVER, A).spanId());
+    assertThat(correlator.waiting()).isZero();
+  }
+
+  @Test
+  void keepsItsOwnTraceWhereReportsWereLost() {
+    report(called(A, 4000, B, 11, 19, 81, 1), head(FROM_SDK));
+    report(served(A, OUTSIDE, 1, 0, 100), head(CarriedContext.NONE));
+    correlator.lost(nowNs + 1_000_000);
+    pass(20_000_000);
+    assertThat(spans).hasSize(2);
+    assertThat(spans).extracting(TracedExchange::traceIdLow).doesNotHaveDuplicates();
+    assertThat(correlator.waiting()).isZero();
   }
 
   @Test
