@@ -10,6 +10,7 @@ import io.headspan.agent.identity.Identity;
 import io.headspan.agent.identity.InstanceRuntime;
 import io.headspan.agent.identity.Lookup;
 import io.headspan.agent.identity.NoIdentity;
+import io.headspan.agent.interference.InvocationAccount;
 import io.headspan.agent.interference.TimeAccounts;
 import io.headspan.agent.invocation.CorrelationLimits;
 import io.headspan.agent.invocation.Correlator;
@@ -277,22 +278,36 @@ final class InvocationPipeline {
       tellLeftOut(exchange, identity.tenant(), DropReason.NO_CALLER);
       return;
     }
-    if (identity.runtime() == InstanceRuntime.CONTAINER) {
+    boolean isContainer = identity.runtime() == InstanceRuntime.CONTAINER;
+    boolean hasOwnCgroup = isContainer && hasOwnCgroup(exchange.cgroupId());
+    if (hasOwnCgroup) {
       accounts.onCgroup(exchange.cgroupId(), identity);
     }
     if (exchange.end() == End.OPEN) {
       // A span of its own beside the one at its end, and captured only if it becomes one.
       ledger.captured();
     }
-    Circumstances circumstances = circumstances(exchange, identity);
+    Circumstances circumstances = circumstances(exchange, hasOwnCgroup);
+    boolean sharesCgroup = isContainer && !hasOwnCgroup;
     accounts.attach(
-        exchange, account -> batcher.add(traced, identity, circumstances, account, nowNs));
+        exchange,
+        account ->
+            batcher.add(
+                traced,
+                identity,
+                circumstances,
+                sharesCgroup ? account.map(InvocationAccount::ofSharedCgroup) : account,
+                nowNs));
   }
 
-  private Circumstances circumstances(HttpExchange exchange, Identity identity) {
-    // Only of a container it is known that its cgroup is its own.
-    long coldStartNs =
-        identity.runtime() == InstanceRuntime.CONTAINER ? coldStarts.coldStartNs(exchange) : 0;
+  /// Whether the cgroup is that of one container. With cgroups of version 1, containers may share
+  /// one of version 2 with each other, their engine or the whole machine.
+  private boolean hasOwnCgroup(long cgroupId) {
+    return identities.ofCaller(cgroupId) instanceof Identity;
+  }
+
+  private Circumstances circumstances(HttpExchange exchange, boolean hasOwnCgroup) {
+    long coldStartNs = hasOwnCgroup ? coldStarts.coldStartNs(exchange) : 0;
     String death = deaths.causeOf(exchange);
     return coldStartNs == 0 && death == null
         ? Circumstances.ORDINARY

@@ -8,8 +8,10 @@ import io.headspan.agent.governor.DetailLevel;
 import io.headspan.agent.http.CarriedContext;
 import io.headspan.agent.http.UnreadableHead;
 import io.headspan.agent.identity.Identities;
+import io.headspan.agent.identity.IdentityOutcome;
 import io.headspan.agent.identity.IdentitySettings;
 import io.headspan.agent.identity.PlatformSettings;
+import io.headspan.agent.identity.ProcFiles;
 import io.headspan.agent.interference.TimeAccounts;
 import io.headspan.agent.invocation.CorrelationLimits;
 import io.headspan.agent.invocation.ParentEvidence;
@@ -66,11 +68,15 @@ class InvocationPipelineTest {
   void makeTrees() throws IOException {
     mount = Files.createDirectories(directory.resolve("cgroup"));
     states = Files.createDirectories(directory.resolve("runc"));
+    start(Path.of("/proc"));
+  }
+
+  private void start(Path proc) {
     Identities started =
         Identities.start(
             new IdentitySettings(
                 mount,
-                Path.of("/proc"),
+                proc,
                 PlatformSettings.DEFAULT.withStateRoots(List.of(states.toString())),
                 directory.resolve("run"),
                 Duration.ofSeconds(10),
@@ -184,6 +190,34 @@ class InvocationPipelineTest {
     }
     pipeline.finish();
     assertThat(service(0)).isEqualTo("java");
+  }
+
+  /// With cgroups of version 1, the one of version 2 is the engine's.
+  @Test
+  void takesNoCgroupForAContainersThatIsNotItsOwn() throws IOException {
+    String id = "3f1c8a4b5d6e7f809192a3b4c5d6e7f8091a2b3c4d5e6f708192a3b4c5d6e7f8";
+    ProcFiles proc = new ProcFiles(Files.createDirectories(directory.resolve("proc")));
+    proc.process(7, "web", 7, "net:[1]", "0100");
+    proc.write(7, "net/tcp", ProcFiles.tcp(0, "00000000:1F90", "0A", "0100"));
+    proc.write(7, "net/fib_trie", ProcFiles.routes("172.17.0.2"));
+    proc.write(7, "cgroup", "1:name=systemd:/docker/" + id + "\n0::/engine\n");
+    close();
+    start(proc.directory());
+    long engine = makeCgroup("engine", "7\n");
+    pipeline.onEvent(new LifecycleEvent.Exec(1, 7, engine, "/usr/bin/web"));
+    pipeline.onExchange(
+        server(
+            engine,
+            new InetSocketAddress("172.17.0.2", 8080),
+            OUTSIDE,
+            "GET /a HTTP/1.1\r\n\r\n",
+            false));
+    until(() -> pipeline.batcher().size() == 1);
+    assertThat(pipeline.identities().outcomes().count(IdentityOutcome.SHARED_CGROUP)).isEqualTo(1);
+    pipeline.finish();
+    assertThat(service(0)).isEqualTo(id.substring(0, 12));
+    SpanBatch batch = batches.getFirst();
+    assertThat(batch.spanAttributes().find(0, batch.table().intern("faas.coldstart"))).isNegative();
   }
 
   /// Whatever waits when the agent ends goes out with what is known, and the books balance.

@@ -742,7 +742,7 @@ public final class Identities implements AutoCloseable {
               .findListener(cgroupPath, local)
               .map(found -> inOldHierarchies(found, cgroupPath))
               .orElse(null);
-      outcome = listener == null ? IdentityOutcome.NO_LISTENER : IdentityOutcome.PROCESS;
+      outcome = outcome(listener);
     } catch (AmbiguousListenerException e) {
       LOG.debug("A port cannot be attributed to a process", e);
       outcome = IdentityOutcome.AMBIGUOUS_LISTENER;
@@ -762,6 +762,15 @@ public final class Identities implements AutoCloseable {
       }
       settle(port, found);
     });
+  }
+
+  private static IdentityOutcome outcome(@Nullable Listener listener) {
+    if (listener == null) {
+      return IdentityOutcome.NO_LISTENER;
+    }
+    return listener.identity().runtime() == InstanceRuntime.CONTAINER
+        ? IdentityOutcome.SHARED_CGROUP
+        : IdentityOutcome.PROCESS;
   }
 
   /// A listener's container, where containers have cgroups of version 1 only, and their processes

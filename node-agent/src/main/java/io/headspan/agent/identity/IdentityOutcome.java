@@ -10,6 +10,8 @@ public enum IdentityOutcome {
   NO_CGROUP,
   /// A port belongs to a process.
   PROCESS,
+  /// A port belongs to a process of a container that has no cgroup of its own.
+  SHARED_CGROUP,
   /// Nothing listens at a port any more, or what did is gone.
   NO_LISTENER,
   /// Several programs listen at a port.
@@ -28,6 +30,7 @@ public enum IdentityOutcome {
       case NO_CONTAINER -> "no_container";
       case NO_CGROUP -> "no_cgroup";
       case PROCESS -> "process";
+      case SHARED_CGROUP -> "shared_cgroup";
       case NO_LISTENER -> "no_listener";
       case AMBIGUOUS_LISTENER -> "ambiguous_listener";
       case FAILED -> "failed";

@@ -40,7 +40,10 @@ public record InvocationAccount(
     SHARED_THREAD("shared-thread"),
     /// Other threads took part, or may have: what the cgroup's threads did meanwhile is split among
     /// its open invocations.
-    CGROUP("cgroup");
+    CGROUP("cgroup"),
+    /// Its container has no cgroup of its own. Whoever else is in that one counts as its own
+    /// tenant, so what they took is not in what was stolen.
+    SHARED_CGROUP("shared-cgroup");
 
     private final String label;
 
@@ -52,6 +55,12 @@ public record InvocationAccount(
     public String label() {
       return label;
     }
+  }
+
+  /// The same, of a container that shares its cgroup with others.
+  public InvocationAccount ofSharedCgroup() {
+    return new InvocationAccount(
+        Scope.SHARED_CGROUP, tenant, queueNs, cpuNs, throttledNs, blockedNs, waits);
   }
 
   /// The time that others took: not its own tenant, and not an idle CPU.

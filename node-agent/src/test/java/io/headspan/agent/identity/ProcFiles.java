@@ -6,19 +6,19 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 
 /// A made-up `/proc`, as far as it is read.
-final class ProcFiles {
+public final class ProcFiles {
   private final Path proc;
 
-  ProcFiles(Path proc) {
+  public ProcFiles(Path proc) {
     this.proc = proc;
   }
 
-  Path directory() {
+  public Path directory() {
     return proc;
   }
 
   /// A process that holds the socket `inode`.
-  void process(int pid, String command, long startTicks, String namespace, String inode)
+  public void process(int pid, String command, long startTicks, String namespace, String inode)
       throws IOException {
     Path directory = Files.createDirectories(proc.resolve(Integer.toString(pid)));
     Files.createDirectories(directory.resolve("net"));
@@ -38,12 +38,12 @@ final class ProcFiles {
   }
 
   /// A file of a process.
-  void write(int pid, String file, String content) throws IOException {
+  public void write(int pid, String file, String content) throws IOException {
     Files.writeString(proc.resolve(Integer.toString(pid)).resolve(file), content);
   }
 
   /// The file that the resource `proc-cgroup/NAME.txt` holds as a process's `cgroup`.
-  static String cgroups(String name) throws IOException {
+  public static String cgroups(String name) throws IOException {
     try (var in = ProcFiles.class.getResourceAsStream("/proc-cgroup/" + name + ".txt")) {
       if (in == null) {
         throw new IOException("no such resource: name=" + name);
@@ -53,7 +53,7 @@ final class ProcFiles {
   }
 
   /// A line of `net/tcp`; the first one with the headings.
-  static String tcp(int slot, String local, String state, String inode) {
+  public static String tcp(int slot, String local, String state, String inode) {
     String heading = slot > 0 ? "" : "  sl  local_address rem_address   st tx_queue rx_queue\n";
     return heading
         + "   "
@@ -68,7 +68,7 @@ final class ProcFiles {
   }
 
   /// `net/fib_trie` of a network namespace with loopback and this address of a network of 16 bits.
-  static String routes(String address) {
+  public static String routes(String address) {
     return """
     Main:
       +-- 0.0.0.0/0 3 0 5
