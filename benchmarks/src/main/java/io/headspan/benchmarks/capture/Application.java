@@ -10,8 +10,9 @@ interface Application extends AutoCloseable {
   /// Sends requests over `connections` connections, one after the other on each.
   ///
   /// @param prefix 16 hex digits that begin the trace ids
-  /// @param pauseMillis between two requests of a connection; 0 for as fast as answered
-  Run run(String prefix, int connections, int pauseMillis, int seconds)
+  /// @param perSecond requests on all connections together, whose latency counts from when they
+  ///   were due; 0 for as fast as answered
+  Run run(String prefix, int connections, int perSecond, int seconds)
       throws IOException, InterruptedException;
 
   @Override

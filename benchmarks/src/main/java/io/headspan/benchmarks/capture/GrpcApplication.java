@@ -2,17 +2,10 @@ package io.headspan.benchmarks.capture;
 
 import java.io.BufferedReader;
 import java.io.IOException;
-import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.concurrent.TimeUnit;
-import java.util.stream.Stream;
 
 /// A gRPC server of grpc-java's, driven by its client; each in a process of its own.
 final class GrpcApplication implements Application {
-  private static final String JAVA =
-      Path.of(System.getProperty("java.home"), "bin", "java").toString();
-
   private final Process server;
   private final int port;
 
@@ -24,7 +17,7 @@ final class GrpcApplication implements Application {
   @SuppressWarnings("resource") // The reader is closed with the process.
   static GrpcApplication start() throws IOException {
     Process server =
-        new ProcessBuilder(java(GrpcServerMain.class))
+        new ProcessBuilder(JavaProgram.command(GrpcServerMain.class))
             .redirectError(ProcessBuilder.Redirect.INHERIT)
             .start();
     BufferedReader output = server.inputReader();
@@ -42,13 +35,9 @@ final class GrpcApplication implements Application {
   }
 
   @Override
-  public Run run(String prefix, int connections, int pauseMillis, int seconds)
+  public Run run(String prefix, int connections, int perSecond, int seconds)
       throws IOException, InterruptedException {
-    List<String> command = new ArrayList<>(java(GrpcClientMain.class));
-    Stream.of(port, prefix, connections, pauseMillis, seconds)
-        .map(Object::toString)
-        .forEach(command::add);
-    return RunReport.of(command);
+    return JavaProgram.run(GrpcClientMain.class, port, prefix, connections, perSecond, seconds);
   }
 
   @Override
@@ -63,15 +52,5 @@ final class GrpcApplication implements Application {
       server.destroyForcibly();
       Thread.currentThread().interrupt();
     }
-  }
-
-  private static List<String> java(Class<?> main) {
-    return List.of(
-        JAVA,
-        "-XX:+UseSerialGC",
-        "-Xmx256m",
-        "-cp",
-        System.getProperty("java.class.path"),
-        main.getName());
   }
 }

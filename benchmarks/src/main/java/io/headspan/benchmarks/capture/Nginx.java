@@ -2,7 +2,7 @@ package io.headspan.benchmarks.capture;
 
 import java.io.IOException;
 
-/// nginx, driven by `wrk`.
+/// nginx, driven by `wrk`; at a fixed rate by [HttpClientMain].
 record Nginx(WebServer server, Wrk wrk) implements Application {
   @Override
   public String name() {
@@ -10,9 +10,12 @@ record Nginx(WebServer server, Wrk wrk) implements Application {
   }
 
   @Override
-  public Run run(String prefix, int connections, int pauseMillis, int seconds)
+  public Run run(String prefix, int connections, int perSecond, int seconds)
       throws IOException, InterruptedException {
-    return wrk.run(server.url(), prefix, connections, pauseMillis, seconds);
+    return perSecond == 0
+        ? wrk.run(server.url(), prefix, connections, 0, seconds)
+        : JavaProgram.run(
+            HttpClientMain.class, server.port(), prefix, connections, perSecond, seconds);
   }
 
   @Override

@@ -58,6 +58,10 @@ final class WebServer implements AutoCloseable {
     return server;
   }
 
+  int port() {
+    return port;
+  }
+
   String url() {
     return "http://127.0.0.1:" + port + "/";
   }
