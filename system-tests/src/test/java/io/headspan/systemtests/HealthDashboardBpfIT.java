@@ -10,6 +10,7 @@ import io.headspan.launcher.RoleProcess;
 import io.headspan.loadgen.prometheus.PrometheusServer;
 import io.headspan.loadgen.runc.RuncContainer;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.URI;
 import java.net.URLEncoder;
 import java.net.http.HttpClient;
@@ -27,6 +28,7 @@ import java.util.function.UnaryOperator;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
+import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -109,7 +111,7 @@ final class HealthDashboardBpfIT {
       awaitValue(prometheus, "headspan_collector_spans_stored_total", collected(node, "stored"));
       checkFlow(node, prometheus, panels);
       checkOverview(node, sent);
-      checkLoss(node, prometheus, panels.get("Lost A"), orders);
+      checkLoss(node, prometheus, of(panels, "Lost A"), orders);
       assertThat(panels.keySet())
           .as("a panel that nothing is said of")
           .containsExactlyInAnyOrder(
@@ -174,7 +176,7 @@ final class HealthDashboardBpfIT {
         () -> AgentBooks.of(node, tenant).isQuiet());
   }
 
-  private static void awaitValue(PrometheusServer prometheus, String series, double atLeast) {
+  private static void awaitValue(PrometheusServer prometheus, String series, long atLeast) {
     Await.until(
         series + " at least " + atLeast,
         () -> samples(prometheus, series),
@@ -197,41 +199,42 @@ final class HealthDashboardBpfIT {
   /// What was captured, received, stored and left out.
   private static void checkFlow(
       HeadspanNode node, PrometheusServer prometheus, Map<String, String> panels) throws Exception {
-    Map<String, Double> byTenant = by(samples(prometheus, panels.get("Captured A")), "tenant");
-    assertCounted("captured", byTenant.get(OURS), REQUESTS);
-    assertCounted("captured", byTenant.get(TOO_LARGE), LEFT_OUT);
-    Map<String, Double> left = by(samples(prometheus, panels.get("Left out A")), "tenant");
+    Map<String, Double> byTenant = by(samples(prometheus, of(panels, "Captured A")), "tenant");
+    assertCounted("captured", of(byTenant, OURS), REQUESTS);
+    assertCounted("captured", of(byTenant, TOO_LARGE), LEFT_OUT);
+    Map<String, Double> left = by(samples(prometheus, of(panels, "Left out A")), "tenant");
     assertThat(left).containsOnlyKeys(TOO_LARGE);
-    assertCounted("left out", left.get(TOO_LARGE), LEFT_OUT);
-    assertThat(by(samples(prometheus, panels.get("Left out A")), "reason"))
+    assertCounted("left out", of(left, TOO_LARGE), LEFT_OUT);
+    assertThat(by(samples(prometheus, of(panels, "Left out A")), "reason"))
         .containsOnlyKeys("too_large");
-    double received = only(samples(prometheus, panels.get("Received and stored A")));
-    double stored = only(samples(prometheus, panels.get("Received and stored B")));
+    double received = only(samples(prometheus, of(panels, "Received and stored A")));
+    double stored = only(samples(prometheus, of(panels, "Received and stored B")));
     assertThat(received * RATE_SECONDS)
         .isBetween((double) REQUESTS + LEFT_OUT, collected(node, "received") * EXTRAPOLATED);
     assertThat(stored * RATE_SECONDS)
         .isBetween((double) REQUESTS, collected(node, "stored") * EXTRAPOLATED);
     assertCounted("received, not stored", received - stored, LEFT_OUT);
 
-    Map<String, Double> refused = by(samples(prometheus, panels.get("Refused A")), "reason");
-    assertCounted("refused", refused.remove("too_large"), LEFT_OUT);
+    Map<String, Double> refused = by(samples(prometheus, of(panels, "Refused A")), "reason");
+    assertCounted("refused", of(refused, "too_large"), LEFT_OUT);
+    refused.remove("too_large");
     assertThat(refused.values()).isNotEmpty().allMatch(rate -> rate == 0);
-    assertThat(samples(prometheus, panels.get("Imbalance A")))
+    assertThat(samples(prometheus, of(panels, "Imbalance A")))
         .hasSize(1)
         .allSatisfy(each -> assertThat(each.value()).isZero());
     Await.until(
         "nothing waits",
         () ->
             Stream.of("Waiting A", "Waiting B", "Under way A")
-                .map(panel -> panel + ": " + samples(prometheus, panels.get(panel)))
+                .map(panel -> panel + ": " + samples(prometheus, of(panels, panel)))
                 .toList(),
         () ->
-            only(samples(prometheus, panels.get("Waiting A"))) == 0
-                && only(samples(prometheus, panels.get("Waiting B"))) == 0
-                && only(samples(prometheus, panels.get("Under way A"))) == 0);
-    assertThat(only(samples(prometheus, panels.get("Under way B"))))
+            only(samples(prometheus, of(panels, "Waiting A"))) == 0
+                && only(samples(prometheus, of(panels, "Waiting B"))) == 0
+                && only(samples(prometheus, of(panels, "Under way A"))) == 0);
+    assertThat(only(samples(prometheus, of(panels, "Under way B"))))
         .isEqualTo((double) IN_FLIGHT_MIB * 1024 * 1024);
-    double p99 = only(samples(prometheus, panels.get("Insert time p99 A")));
+    double p99 = only(samples(prometheus, of(panels, "Insert time p99 A")));
     assertThat(p99).isBetween(0.0, longestInsert(node));
   }
 
@@ -268,8 +271,7 @@ final class HealthDashboardBpfIT {
     assertThat(all).isGreaterThan(first);
     awaitValue(prometheus, "headspan_ledger_dropped_spans_total{reason=\"queue_full\"}", all);
     Map<String, Double> byReason = by(samples(prometheus, lost), "reason");
-    Double shown = byReason.get("queue_full");
-    assertThat(shown).as("%s", byReason).isNotNull();
+    double shown = of(byReason, "queue_full");
     // The series begins with the first scrape of the first loss.
     assertThat(shown * RATE_SECONDS).isBetween((double) all - first, all * EXTRAPOLATED);
   }
@@ -309,20 +311,20 @@ final class HealthDashboardBpfIT {
     try (RoleProcess api = node.startQuery()) {
       String instant = "http://" + api.address() + "/api/metrics/query?q=%s" + range;
       String stepped = "http://" + api.address() + "/api/metrics/query_range?step=60s&q=%s" + range;
-      assertThat(single(instant, panels.get("Invocations"))).isEqualTo(sent.size());
-      assertThat(single(instant, panels.get("Failed"))).isEqualTo(failed);
-      assertThat(single(instant, panels.get("Cold starts"))).isEqualTo(1);
-      assertThat(sum(stepped, panels.get("Rate")) * 60).isCloseTo(sent.size(), within(1e-6));
-      assertThat(sum(stepped, panels.get("Cold starts by function"))).isEqualTo(1);
-      assertThat(sum(stepped, panels.get("Errors"))).isPositive();
-      double p99 = single(instant, panels.get("p99")) * 1e9;
+      assertThat(single(instant, of(panels, "Invocations"))).isEqualTo((double) sent.size());
+      assertThat(single(instant, of(panels, "Failed"))).isEqualTo((double) failed);
+      assertThat(single(instant, of(panels, "Cold starts"))).isEqualTo(1);
+      assertThat(sum(stepped, of(panels, "Rate")) * 60).isCloseTo(sent.size(), within(1e-6));
+      assertThat(sum(stepped, of(panels, "Cold starts by function"))).isEqualTo(1);
+      assertThat(sum(stepped, of(panels, "Errors"))).isPositive();
+      double p99 = single(instant, of(panels, "p99")) * 1e9;
       assertThat(p99).isPositive();
       int rank = (int) Math.floor(0.99 * (waited.length - 1));
       assertThat(p99).isLessThan(waited[rank + 1] * (1 + QUANTILE_ERROR));
     }
   }
 
-  private static org.assertj.core.data.Offset<Double> within(double offset) {
+  private static Offset<Double> within(double offset) {
     return org.assertj.core.api.Assertions.within(offset);
   }
 
@@ -351,6 +353,14 @@ final class HealthDashboardBpfIT {
         .isBetween(count * 0.999, count * EXTRAPOLATED);
   }
 
+  private static <V> V of(Map<String, V> values, String key) {
+    V value = values.get(key);
+    if (value == null) {
+      throw new AssertionError("no " + key + " in " + values);
+    }
+    return value;
+  }
+
   private static double only(List<Sample> samples) {
     assertThat(samples).hasSize(1);
     return samples.getFirst().value();
@@ -375,7 +385,7 @@ final class HealthDashboardBpfIT {
       }
       return samples;
     } catch (IOException e) {
-      throw new java.io.UncheckedIOException(e);
+      throw new UncheckedIOException(e);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new IllegalStateException("interrupted", e);

@@ -1,6 +1,6 @@
 -- Texts are looked for by their values, whatever their keys. A merge takes columns one after the other, but row by row
 -- those that one index needs together, and keys and values of texts were more than a quarter of it
--- (docs/adr/0023-texts-by-value.md). Tenants see pseudonyms in `string_values`, and `shown_hashes` made of those;
+-- (docs/adr/0023-texts-by-value.md). Tenants see pseudonyms in `string_values`, and `shown_hashes` made of those, while
 -- `value_hashes` is never anything else than stored.
 --
 -- Of a filter that lets one granule in a hundred through falsely, a search for a rare text spends most of its time on
