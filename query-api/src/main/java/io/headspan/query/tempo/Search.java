@@ -9,7 +9,6 @@ import io.headspan.query.traceql.FoundSet.SpanKey;
 import io.headspan.query.traceql.Query;
 import io.headspan.query.traceql.SearchPlan;
 import io.headspan.query.traceql.SearchPlanner;
-import io.headspan.query.traceql.ShownServiceReader.ShownService;
 import io.headspan.query.traceql.Spanset;
 import io.headspan.query.traceql.TimeRange;
 import io.headspan.query.traceql.TraceExtent;
@@ -25,7 +24,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.TreeMap;
 import java.util.stream.Collectors;
 
 /// `/api/search`: the newest traces with spans that a query matches. Which traces first, then what
@@ -169,11 +167,12 @@ final class Search {
             .map(each ->
                 new TraceExtent(each.getKey(), each.getValue().startNs(), each.getValue().endNs()))
             .toList();
-    Shown shown = shown(request, found, extents);
+    Map<String, List<Spanset>> sets = spansets(request, found, extents);
+    Map<String, Map<String, ServiceStats>> services = summaries.services(request, extents, range);
     List<FoundTrace> traces = new ArrayList<>();
     wanted.forEach((id, summary) -> {
-      List<Spanset> itsSets = shown.sets().get(id);
-      Map<String, ServiceStats> itsServices = shown.services().get(id);
+      List<Spanset> itsSets = sets.get(id);
+      Map<String, ServiceStats> itsServices = services.get(id);
       if (itsSets != null && itsServices != null) {
         traces.add(new FoundTrace(id, summary.withServices(itsServices), itsSets));
       }
@@ -183,38 +182,26 @@ final class Search {
     return traces;
   }
 
-  /// By trace id.
-  private record Shown(
-      Map<String, List<Spanset>> sets, Map<String, Map<String, ServiceStats>> services) {
-    static Shown of(List<Spanset> sets, Map<String, Map<String, ServiceStats>> services) {
-      return new Shown(sets.stream().collect(Collectors.groupingBy(Spanset::traceId)), services);
-    }
-  }
-
-  private Shown shown(Request request, Found found, List<TraceExtent> traces) {
+  private Map<String, List<Spanset>> spansets(
+      Request request, Found found, List<TraceExtent> traces) {
     SearchPlan plan = found.plan();
-    TimeRange range = plan.range();
     List<FoundSet> sets =
         traces.stream()
             .flatMap(trace -> found.sets().getOrDefault(trace.traceId(), List.of()).stream())
             .toList();
     Set<SpanKey> keys =
         sets.stream().flatMap(set -> set.spans().stream()).collect(Collectors.toSet());
-    Optional<SqlQuery> known =
-        keys.isEmpty() ? Optional.empty() : plan.shown(traces, TraceSummaries.around(range), keys);
-    if (known.isEmpty()) {
-      return Shown.of(
-          queries.run(request, plan.details(traces, found.spansPerSet()), plan.reader()),
-          summaries.services(request, traces, range));
+    Optional<SqlQuery> shown = found.sets().isEmpty() ? Optional.empty() : plan.shown(traces, keys);
+    List<Spanset> spansets;
+    if (shown.isEmpty()) {
+      spansets = queries.run(request, plan.details(traces, found.spansPerSet()), plan.reader());
+    } else {
+      Map<SpanKey, Spanset.Span> spans = new HashMap<>();
+      queries
+          .run(request, shown.get(), plan.shownReader())
+          .forEach(span -> spans.put(span.getKey(), span.getValue()));
+      spansets = sets.stream().map(set -> set.with(spans)).toList();
     }
-    Map<SpanKey, Spanset.Span> spans = new HashMap<>();
-    Map<String, Map<String, ServiceStats>> services = new HashMap<>();
-    for (ShownService each : queries.run(request, known.get(), plan.shownReader())) {
-      spans.putAll(each.shown());
-      services
-          .computeIfAbsent(each.traceId(), _ -> new TreeMap<>())
-          .put(each.service(), new ServiceStats(each.spans(), each.errors()));
-    }
-    return Shown.of(sets.stream().map(set -> set.with(spans)).toList(), services);
+    return spansets.stream().collect(Collectors.groupingBy(Spanset::traceId));
   }
 }

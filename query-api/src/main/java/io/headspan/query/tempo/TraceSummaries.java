@@ -65,11 +65,6 @@ final class TraceSummaries {
         Map.of());
   }
 
-  /// Where spans of traces are counted of which some were found in `range`.
-  static TimeRange around(TimeRange range) {
-    return new TimeRange(Math.max(0, range.fromNs() - AROUND_NS), range.toNs() + AROUND_NS);
-  }
-
   private record OfService(String traceId, String service, ServiceStats stats) {}
 
   /// How many spans of each service traces have, by id and service.
@@ -77,7 +72,8 @@ final class TraceSummaries {
   /// @param range where they were found
   Map<String, Map<String, ServiceStats>> services(
       Request request, List<TraceExtent> traces, TimeRange range) {
-    TimeRange around = around(range);
+    TimeRange around =
+        new TimeRange(Math.max(0, range.fromNs() - AROUND_NS), range.toNs() + AROUND_NS);
     SqlQuery query =
         SqlQuery.of(
                 """

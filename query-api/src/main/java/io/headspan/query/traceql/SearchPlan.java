@@ -16,8 +16,8 @@ import java.util.stream.Collectors;
 /// more, it tells which traces, if need be by another statement ([#candidates]), and a further one
 /// tells their spansets ([#details]). Everything else has to look at whole traces. It is done once,
 /// for as little time as will do ([#slices()]): that tells the spansets ([#found]). Of spansets
-/// that are known a small statement tells what is shown of their spans and services ([#shown]). All
-/// come from one plan, so that they agree.
+/// that are known a small statement tells what is shown of their spans ([#shown]). All come from
+/// one plan, so that they agree.
 ///
 /// A plan may be used by any thread and any number of times.
 public final class SearchPlan {
@@ -93,14 +93,11 @@ public final class SearchPlan {
     return new SearchSql(stages, List.of(), range).found(limit, spansPerSet);
   }
 
-  /// What an answer shows of some spans, and of the services of their traces, to be read by
-  /// [#shownReader()]; empty if [#details] has to be asked, because there are too many or because
-  /// it takes the place of spans in their trees.
+  /// What an answer shows of some spans, to be read by [#shownReader()]; empty if [#details] has to
+  /// be asked, because there are too many or because it takes the place of spans in their trees.
   ///
   /// @param traces theirs, with the times of their summaries
-  /// @param around where spans of the traces are counted
-  public Optional<SqlQuery> shown(
-      List<TraceExtent> traces, TimeRange around, Collection<SpanKey> spans) {
+  public Optional<SqlQuery> shown(List<TraceExtent> traces, Collection<SpanKey> spans) {
     if (spans.size() > SHOWN_BY_ID_MAX) {
       return Optional.empty();
     }
@@ -108,7 +105,7 @@ public final class SearchPlan {
         spans.stream()
             .map(span -> Long.toUnsignedString(span.spanId()))
             .collect(Collectors.joining(","));
-    return new SearchSql(stages, shown, range).shown(traces, around, ids);
+    return new SearchSql(stages, shown, range).shown(traces, ids);
   }
 
   /// The spansets of some traces, to be read by [#reader()].
@@ -124,8 +121,8 @@ public final class SearchPlan {
   }
 
   /// Reads the rows of [#shown].
-  public ShownServiceReader shownReader() {
-    return new ShownServiceReader(names());
+  public ShownSpanReader shownReader() {
+    return new ShownSpanReader(names());
   }
 
   private List<String> names() {

@@ -126,46 +126,26 @@ final class SearchSql {
             .formatted(spansPerSet, chosen.formatted(newest, sets, limit)));
   }
 
-  /// What an answer shows of some spans, and of the services of their traces; empty if that takes
-  /// the tree.
-  ///
-  /// @param around where spans of the traces are counted
-  Optional<SqlQuery> shown(List<TraceExtent> traces, TimeRange around, String spanIds) {
+  /// What an answer shows of some spans; empty if that takes the tree.
+  Optional<SqlQuery> shown(List<TraceExtent> traces, String spanIds) {
     fields.useNoIndex();
-    List<Field> elements = new ArrayList<>();
-    elements.add(new Field("id", "span_id", "UInt64"));
-    elements.add(new Field("st", "toUnixTimestamp64Nano(time)", "Int64"));
-    addShown(elements);
+    String columns =
+        shown.stream().map(field -> ", " + fields.tagged(field)).collect(Collectors.joining());
     if (fields.usesTree()) {
       return Optional.empty();
     }
     return Optional.of(
         query(
             """
-            SELECT lower(hex(trace_id)), service_name, span_count, error_count, %s \
-            FROM (SELECT trace_id, toString(service) AS service_name, \
-            uniqExact(span_id) AS span_count, uniqExactIf(span_id,status=2) AS error_count, \
-            groupUniqArrayIf(%s,span_id IN (%s)) AS some \
-            FROM %s WHERE %s AND %s GROUP BY trace_id, service_name)\
+            SELECT lower(hex(trace_id)), span_id, toUnixTimestamp64Nano(time), duration, operation%s \
+            FROM %s WHERE %s AND %s AND span_id IN (%s)\
             """
                 .formatted(
-                    elements.stream()
-                        .map(element -> "tupleElement(some,'" + element.name() + "')")
-                        .collect(Collectors.joining(", ")),
-                    tuple(elements),
-                    spanIds,
+                    columns,
                     source.from(),
-                    source.inRange(around),
-                    TraceExtent.condition(traces, around))));
-  }
-
-  /// What is shown of a span beside its id and start.
-  private void addShown(List<Field> elements) {
-    elements.add(new Field("du", "duration", "Int64"));
-    elements.add(new Field("nm", "operation", "String"));
-    for (int i = 0; i < shown.size(); i++) {
-      elements.add(new Field("a" + i, fields.tagged(shown.get(i)), "String"));
-    }
+                    source.inRange(),
+                    TraceExtent.condition(traces, range),
+                    spanIds)));
   }
 
   /// What compiles the fields of the spans of this selection.
@@ -283,7 +263,11 @@ final class SearchSql {
     elements.addAll(keys);
     elements.addAll(wanted);
     if (withDetails) {
-      addShown(elements);
+      elements.add(new Field("du", "duration", "Int64"));
+      elements.add(new Field("nm", "operation", "String"));
+      for (int i = 0; i < shown.size(); i++) {
+        elements.add(new Field("a" + i, fields.tagged(shown.get(i)), "String"));
+      }
     }
     if (isStructural && !fields.usesTree()) {
       return numbered(more, needed, elements);

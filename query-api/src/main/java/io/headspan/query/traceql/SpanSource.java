@@ -42,15 +42,10 @@ final class SpanSource {
   /// open versions of others; `identity` keeps the index of trace ids from being read, of which
   /// that excludes nothing.
   String inRange() {
-    return inRange(range);
-  }
-
-  /// The same for another range of time.
-  String inRange(TimeRange other) {
     return "time>="
-        + bindings.time(other.fromNs())
+        + bindings.time(range.fromNs())
         + " AND time<="
-        + bindings.time(other.toNs())
+        + bindings.time(range.toNs())
         + " AND NOT (open AND (identity(trace_id),span_id) IN (SELECT trace_id, span_id FROM ended_open WHERE "
         + onDays()
         + "))";

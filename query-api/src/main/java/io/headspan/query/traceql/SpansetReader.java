@@ -10,10 +10,7 @@ import java.util.function.IntFunction;
 /// attributes, number of matches, then of the spans shown: id, start, duration, name, and an array
 /// of tagged values per shown field.
 public final class SpansetReader implements RowReader<Spanset> {
-  private static final int FIRST_SPAN = 4;
-
-  /// What every span has.
-  private static final int FIXED_COLUMNS = 4;
+  private static final int FIRST_FIELD = 8;
 
   private final List<String> names;
 
@@ -23,20 +20,13 @@ public final class SpansetReader implements RowReader<Spanset> {
 
   @Override
   public Spanset read(Row row) {
-    return new Spanset(
-        row.text(0), row.integer(3), attributes(row, 1, 2), spans(row, FIRST_SPAN, names));
-  }
-
-  /// Spans of which columns from `first` on have the ids, starts, durations, names, and the tagged
-  /// values of each of the fields `names`.
-  static List<Spanset.Span> spans(Row row, int first, List<String> names) {
-    long[] ids = row.integers(first);
-    long[] starts = row.integers(first + 1);
-    long[] durations = row.integers(first + 2);
-    List<String> spanNames = row.texts(first + 3);
+    long[] ids = row.integers(4);
+    long[] starts = row.integers(5);
+    long[] durations = row.integers(6);
+    List<String> spanNames = row.texts(7);
     List<List<String>> values = new ArrayList<>();
     for (int field = 0; field < names.size(); field++) {
-      values.add(row.texts(first + FIXED_COLUMNS + field));
+      values.add(row.texts(FIRST_FIELD + field));
     }
     List<Spanset.Span> spans = new ArrayList<>();
     for (int i = 0; i < ids.length; i++) {
@@ -49,7 +39,7 @@ public final class SpansetReader implements RowReader<Spanset> {
               durations[i],
               fields(names, field -> values.get(field).get(span))));
     }
-    return spans;
+    return new Spanset(row.text(0), row.integer(3), attributes(row, 1, 2), spans);
   }
 
   /// Attributes of which one column has the names and another one the tagged values.
@@ -64,7 +54,7 @@ public final class SpansetReader implements RowReader<Spanset> {
   }
 
   /// Those of the fields `names` that a span has, by their tagged values.
-  private static List<Spanset.Attribute> fields(List<String> names, IntFunction<String> tagged) {
+  static List<Spanset.Attribute> fields(List<String> names, IntFunction<String> tagged) {
     List<Spanset.Attribute> fields = new ArrayList<>();
     for (int field = 0; field < names.size(); field++) {
       ResultValue value = TaggedValue.read(tagged.apply(field));
