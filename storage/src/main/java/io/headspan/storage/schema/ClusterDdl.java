@@ -28,6 +28,7 @@ public record ClusterDdl(
   private static final Pattern TABLE =
       Pattern.compile("CREATE TABLE IF NOT EXISTS ([a-z_]+)\\s*\\(");
   private static final Pattern ENGINE = Pattern.compile("\\bENGINE = ([A-Za-z]*MergeTree)\\b");
+  private static final Pattern MODIFY_SETTING = Pattern.compile("\\sMODIFY\\s+SETTING\\s");
   private static final Pattern ALTER = Pattern.compile("(?m)^ALTER TABLE ([a-z_]+)");
 
   /// A migration's statement as it runs in the shard's database.
@@ -66,7 +67,7 @@ public record ClusterDdl(
     return replicated
         && alter.find()
         && !alter.group(1).endsWith("_view")
-        && !statement.contains(" MODIFY SETTING ");
+        && !MODIFY_SETTING.matcher(statement).find();
   }
 
   /// What reads a table, or a view, of all shards.

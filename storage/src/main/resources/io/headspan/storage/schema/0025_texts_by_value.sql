@@ -13,11 +13,7 @@ ALTER TABLE kept_spans
     DROP INDEX IF EXISTS by_text,
     ADD INDEX IF NOT EXISTS by_value arrayConcat(
         arrayMap(v -> cityHash64(v), string_values), arrayMap(v -> cityHash64(v), elements.value))
-        TYPE bloom_filter(0.001) GRANULARITY 1,
-    DROP INDEX IF EXISTS by_trace;
-
-ALTER TABLE kept_spans
-    ADD INDEX IF NOT EXISTS by_trace trace_id TYPE bloom_filter(0.001) GRANULARITY 1;
+        TYPE bloom_filter(0.001) GRANULARITY 1;
 
 ALTER TABLE recent_spans
     ADD COLUMN IF NOT EXISTS value_hashes Array(UInt64) ALIAS arrayConcat(
@@ -54,8 +50,6 @@ WHERE window > (SELECT max(window) FROM tier_boundary);
 
 -- For what was stored before; the server does it in the background.
 ALTER TABLE kept_spans MATERIALIZE INDEX IF EXISTS by_value;
-
-ALTER TABLE kept_spans MATERIALIZE INDEX IF EXISTS by_trace;
 
 ALTER TABLE recent_spans MATERIALIZE INDEX IF EXISTS by_value;
 

@@ -68,6 +68,10 @@ final class ClusterDdlTest {
     assertThat(DDL.isOncePerShard("ALTER TABLE latency_minute_view MODIFY QUERY SELECT 1"))
         .isFalse();
     assertThat(DDL.isOncePerShard("RENAME TABLE spans TO kept_spans")).isFalse();
+    assertThat(statements().stream().filter(each -> each.contains("MODIFY SETTING")))
+        .as("settings are each replica's own")
+        .hasSizeGreaterThan(3)
+        .noneMatch(DDL::isOncePerShard);
   }
 
   @Test

@@ -1390,12 +1390,7 @@ ALTER TABLE kept_spans
     DROP INDEX IF EXISTS by_text,
     ADD INDEX IF NOT EXISTS by_value arrayConcat(
         arrayMap(v -> cityHash64(v), string_values), arrayMap(v -> cityHash64(v), elements.value))
-        TYPE bloom_filter(0.001) GRANULARITY 1,
-    DROP INDEX IF EXISTS by_trace;
-
--- once per shard
-ALTER TABLE kept_spans
-    ADD INDEX IF NOT EXISTS by_trace trace_id TYPE bloom_filter(0.001) GRANULARITY 1;
+        TYPE bloom_filter(0.001) GRANULARITY 1;
 
 -- once per shard
 ALTER TABLE recent_spans
@@ -1436,15 +1431,11 @@ WHERE window > (SELECT max(window) FROM tier_boundary);
 ALTER TABLE kept_spans MATERIALIZE INDEX IF EXISTS by_value;
 
 -- once per shard
-ALTER TABLE kept_spans MATERIALIZE INDEX IF EXISTS by_trace;
-
--- once per shard
 ALTER TABLE recent_spans MATERIALIZE INDEX IF EXISTS by_value;
 
 -- The lengths of texts take less among the texts than in a stream of their own.
 ALTER TABLE kept_spans MODIFY SETTING string_serialization_version = 'single_stream';
 
--- once per shard
 -- Parts of recent spans are merged once or twice and then dropped: one key of a map is seldom read alone.
 ALTER TABLE recent_spans MODIFY SETTING
     string_serialization_version = 'single_stream',
