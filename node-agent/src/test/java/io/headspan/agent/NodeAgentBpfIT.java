@@ -154,7 +154,7 @@ class NodeAgentBpfIT {
         .contains("headspan_agent_dropped_spans_total{reason=\"queue_full\"} 0.0")
         .contains("headspan_agent_time_accounts_on 1.0")
         // Whether a thread ever waited for a CPU is the machine's affair.
-        .contains("headspan_agent_accounts_total{outcome=\"complete\"} " + (2 * requests + 4.0))
+        .contains("headspan_agent_accounts_total{outcome=\"none\"} 0.0")
         .contains("headspan_agent_probe_sched_total{counter=\"waits_not_charged\"} 0.0")
         .contains("headspan_agent_probe_http_total{counter=\"exchange_dropped\"} 0.0");
   }

@@ -49,7 +49,7 @@ import org.jspecify.annotations.Nullable;
 ///    one that its function's SDK began for it. A call with a context names it if the invocation
 ///    made it for certain: its thread tells so, or it was the only one open when the call left,
 ///    with everything reported that was; and if nothing of the instance was seen with that trace
-///    before, so that no earlier work goes on in it. All calls of the invocation that name a trace
+///    lately, so that no earlier work goes on in it. All calls of the invocation that name a trace
 ///    have to name the same. Whoever begins the trace waits for that; then all that follow it are
 ///    in the SDK's trace.
 ///
@@ -86,6 +86,10 @@ public final class Correlator {
   /// By this time after its head an exchange has been reported, at least as open, or is known to be
   /// lost.
   static final long REPORTED_WITHIN_NS = TimeUnit.SECONDS.toNanos(8);
+
+  /// A job that goes on in one trace and makes a call in such a time is not taken for what an SDK
+  /// begins.
+  private static final long TRACES_REMEMBERED_NS = TimeUnit.MINUTES.toNanos(15);
 
   private final long patienceNs;
   private final int waitingMax;
@@ -770,7 +774,7 @@ public final class Correlator {
   private boolean isNewTrace(Node node, long nowNs) {
     SeenTraces seen = seenTraces;
     if (seen == null) {
-      seen = new SeenTraces(patienceNs, nowNs);
+      seen = new SeenTraces(TRACES_REMEMBERED_NS, nowNs);
       seenTraces = seen;
     }
     return seen.add(node.cgroupId(), node.traceIdHigh(), node.traceIdLow(), nowNs);

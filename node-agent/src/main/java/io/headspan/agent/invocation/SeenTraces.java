@@ -5,8 +5,9 @@ import java.util.Arrays;
 /// The traces that each instance was seen with lately, so that it is known of one whether it is new
 /// there.
 ///
-/// Two Bloom filters that take turns: of fixed size, and at times wrong in one direction only. They
-/// may take a new trace for a known one (one in a thousand among 200,000), never the reverse.
+/// Two Bloom filters that take turns: of fixed size, and within their time wrong in one direction
+/// only. They may take a new trace for a known one (one in a thousand among 200,000, nearly each
+/// among millions), never the reverse.
 final class SeenTraces {
   private static final int BITS = 1 << 22;
   private static final int PROBES = 4;

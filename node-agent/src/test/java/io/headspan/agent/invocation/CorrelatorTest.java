@@ -498,6 +498,17 @@ class CorrelatorTest {
   }
 
   @Test
+  void doesNotTakeTheTraceOfAJobThatCallsNowAndThen() {
+    report(called(A, 4000, B, 11, 10, 20, 0), head(FROM_USER));
+    pass(600_000_000);
+    report(called(A, 4001, B, 12, 600_000_210, 600_000_220, 1), head(FROM_USER));
+    report(served(A, OUTSIDE, 2, 600_000_200, 600_000_300), head(CarriedContext.NONE));
+    pass(8_001_000);
+    assertThat(span(HttpExchange.Role.SERVER, A).traceIdLow()).isNotEqualTo(FROM_USER.traceIdLow());
+    assertThat(spans).hasSize(3);
+  }
+
+  @Test
   void takesNoneOfTwoTracesThatBeganInOneInvocation() {
     report(called(A, 4000, B, 11, 19, 40, 1), head(FROM_SDK));
     report(called(A, 4001, C, 12, 50, 60, 1), head(context(0x7c, 0x5e)));
