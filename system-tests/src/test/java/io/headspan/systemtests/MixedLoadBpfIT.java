@@ -23,10 +23,10 @@ import org.junit.jupiter.api.io.TempDir;
 /// which the first calls the second for some: nearly all is captured, nothing of it wrongly, and
 /// the books say what became of it. How fast: `-Dheadspan.mixed.rate`, requests per second.
 ///
-/// Whether that rate is reached is up to the machine, too, on which client, services, agent,
-/// collector and store are together. So what it does without the agent is measured in the same run,
-/// at twice the rate: where it has room, the rate is reached with the agent as well; where it has
-/// not, a quarter of that is, services, agent and store having just started.
+/// Whether that rate is reached is up to the machine, on which client, services, agent, collector
+/// and store have just started. So what it does without the agent is measured in the same run, at
+/// twice the rate, and the test says both; it fails where not even a quarter of that is reached,
+/// for then it was no load. `./dev bench capture` holds the rate.
 @Tag("privileged")
 final class MixedLoadBpfIT {
   private static final int RATE = Integer.getInteger("headspan.mixed.rate", 5_000);
@@ -35,11 +35,9 @@ final class MixedLoadBpfIT {
   private static final double CAPTURED_AT_LEAST = 0.999;
   private static final int ALONE_SECONDS = 5;
 
-  /// Of the rate, without the agent: with so much the machine has room for it.
-  private static final double ROOM = 1.5;
+  /// Of the rate, or of what is reached without the agent.
+  private static final double REACHED_AT_LEAST = 0.25;
 
-  private static final double REACHED_WITH_ROOM = 0.9;
-  private static final double REACHED_WITHOUT = 0.25;
   private static final Pattern SECONDS_TAKEN = Pattern.compile(" seconds=([0-9.]+) ");
   private static final String TENANT = "mixed";
   private static final String PREFIX = "00000000000a1bed";
@@ -75,16 +73,11 @@ final class MixedLoadBpfIT {
   private static void assertReached(double reached, RuncContainer front) throws Exception {
     int requests = 2 * RATE * ALONE_SECONDS;
     double alone = perSecond(requests, send(front, requests, 2 * RATE));
-    boolean hasRoom = alone >= ROOM * RATE;
     String rates =
-        "requests/s: asked for %d, reached %.0f, without the agent %.0f%s"
-            .formatted(
-                RATE, reached, alone, hasRoom ? "" : ": this machine is too slow for that rate");
+        "requests/s: asked for %d, reached %.0f, without the agent %.0f"
+            .formatted(RATE, reached, alone);
     System.out.println("MixedLoadBpfIT, " + rates);
-    assertThat(reached)
-        .as(rates)
-        .isGreaterThanOrEqualTo(
-            hasRoom ? REACHED_WITH_ROOM * RATE : REACHED_WITHOUT * Math.min(alone, RATE));
+    assertThat(reached).as(rates).isGreaterThanOrEqualTo(REACHED_AT_LEAST * Math.min(alone, RATE));
   }
 
   private static double perSecond(int requests, String said) {

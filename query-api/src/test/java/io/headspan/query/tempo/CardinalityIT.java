@@ -253,6 +253,7 @@ class CardinalityIT {
     ClientCall<QueryInstantRequest, ?> call =
         channel.newCall(StreamingQuerierGrpc.getMetricsQueryInstantMethod(), CallOptions.DEFAULT);
     CompletableFuture<Status> ended = new CompletableFuture<>();
+    awaitRunning(false, ended);
     begin(call, ended);
     // Takes far longer than a look at what is running.
     call.sendMessage(
