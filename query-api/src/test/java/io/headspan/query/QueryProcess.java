@@ -60,7 +60,7 @@ public final class QueryProcess implements AutoCloseable {
 
   /// MiB of memory of a process.
   ///
-  /// @param field of `/proc/PID/status`: `VmRSS` for now, `VmHWM` at most
+  /// @param field of `/proc/PID/status`: `VmRSS` is what it has, `VmHWM` the most it had
   public static long mib(long pid, String field) throws IOException {
     return Files.readAllLines(Path.of("/proc", Long.toString(pid), "status")).stream()
         .filter(line -> line.startsWith(field + ":"))
